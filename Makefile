@@ -1,0 +1,41 @@
+# make        set up and reproduce        make test   set up and test        make help   the rest
+
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+INSTALLED := .venv/installed
+
+.PHONY: reproduce
+reproduce: $(INSTALLED)  ## run the pipeline, where it is not up to date, and print its metrics
+	dvc repro
+	@python -m samebits results
+
+.PHONY: test
+test: $(INSTALLED)  ## check the style, the types and the behaviour
+	ruff check
+	ruff format --check
+	mypy
+	pytest
+
+.PHONY: readme
+readme: $(INSTALLED)  ## put the results into README.md
+	python -m samebits results --write README.md
+
+.PHONY: pins
+pins: $(INSTALLED)  ## write requirements.txt: the newest versions that pyproject.toml allows
+	rm -rf .venv/pins
+	python -m venv .venv/pins
+	python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); print(*p["project"]["dependencies"], *p["dependency-groups"]["dev"], sep="\n")' > .venv/pins/direct.txt
+	.venv/pins/bin/python -m pip install --quiet -r .venv/pins/direct.txt
+	(grep '^#' requirements.txt; .venv/pins/bin/python -m pip freeze | sed 's/+cpu$$//') > .venv/pins/requirements.txt
+	mv .venv/pins/requirements.txt requirements.txt
+	rm -rf .venv/pins
+
+.PHONY: help
+help:
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
+
+$(INSTALLED): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "samebits needs Python 3.11 or newer: make PYTHON=python3.11")'
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@

@@ -1,0 +1,28 @@
+"""A mistake of the user is one line and exit status 2; anything else is a bug and keeps its traceback."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+
+class UserError(Exception):
+    """What is wrong, where, and what would be right, in one line."""
+
+
+def run(main: Callable[[], None]) -> NoReturn:
+    """Call `main`, the body of a program, and exit: with status 2 and one line on stderr if it raises UserError."""
+    status = 0
+    try:
+        main()
+    except UserError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        status = 2
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # all files are closed; to tear down an interpreter with torch in it takes 0.4 s
+
+
+def warn(message: str) -> None:
+    """Tell the user, in one line on stderr, what is allowed but probably not meant."""
+    print(f"warning: {message}", file=sys.stderr)

@@ -1,0 +1,99 @@
+"""params.yaml as typed, validated objects: all that a user may change."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import yaml
+from msgspec import Meta
+
+from samebits.errors import UserError
+
+FILE = "params.yaml"
+
+
+class Data(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Where the table comes from and which of its rows are test rows."""
+
+    source: Annotated[str, Meta(min_length=1, description="a path or a glob of CSV, Parquet or JSON files")]
+    query: Annotated[str, Meta(min_length=1, description="a SQL query over the table `source`")]
+    target: Annotated[str, Meta(min_length=1, description="the name of a column of the query")]
+    test_size: Annotated[float, Meta(gt=0, lt=1, description="a number between 0 and 1, both excluded")]
+    seed: Annotated[int, Meta(ge=0, le=2**32 - 1, description="an integer from 0 to 4294967295")]
+
+
+class Train(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How the model is trained."""
+
+    alpha: Annotated[float, Meta(ge=0, le=1e308, description="a finite number, 0 or more")]
+
+
+class Quantize(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How the parameters of the model are quantized."""
+
+    bits: Annotated[int, Meta(ge=2, le=16, description="an integer from 2 to 16")]
+    scheme: Literal["unified_affine", "per_channel_pow2"]
+    rounding: Literal["nearest"]
+
+
+class Params(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The whole file."""
+
+    data: Data
+    train: Train
+    quantize: Quantize
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 numbers, as DVC reads them: to YAML 1.1, which PyYAML speaks, 1e-3 is a string."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"), list("-+.0123456789")
+)
+
+
+def load(path: str | Path = FILE) -> Params:
+    """Read and validate params.yaml. Raises UserError naming the key, its value and what is allowed."""
+    try:
+        document = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)  # noqa: S506, a SafeLoader
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; run from the folder of the project") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not YAML: {error}") from None
+    try:
+        return msgspec.convert(document, Params)
+    except msgspec.ValidationError as error:
+        raise UserError(f"{path}: {_explain(str(error), document)}") from None
+
+
+def _explain(message: str, document: Any) -> str:
+    """Msgspec's message in the terms of the file: the key, its value and what is allowed."""
+    reason, _, location = message.partition(" - at `$")
+    path = [key for key in location.rstrip("`").split(".") if key]
+    struct, value = Params, document
+    if missing_or_unknown := re.fullmatch(r"Object (missing required|contains unknown) field `(.*)`", reason):
+        kind, name = missing_or_unknown.groups()
+        for key in path:
+            struct, value = struct.__annotations__[key], value[key]
+        key = ".".join([*path, name])
+        fields = struct.__struct_fields__
+        if kind == "contains unknown":
+            return f"unknown key {key} = {value[name]!r}; allowed here: {', '.join(fields)}"
+        return f"{key} is missing; it must be {_allowed(struct, name)}"
+    for key in path:
+        parent, struct = struct, struct.__annotations__[key]
+        value = value[key]
+    return (
+        f"{'.'.join(path) or 'the file'} is {value!r}; it must be {_allowed(parent, path[-1]) if path else 'a mapping'}"
+    )
+
+
+def _allowed(struct: Any, field: str) -> str:
+    annotation = struct.__annotations__[field]
+    if hasattr(annotation, "__struct_fields__"):
+        return f"a mapping with the keys {', '.join(annotation.__struct_fields__)}"
+    if hasattr(annotation, "__metadata__"):
+        return annotation.__metadata__[0].description
+    return f"one of {', '.join(annotation.__args__)}"

@@ -1,0 +1,31 @@
+"""Between exact rationals and floats: to a rational without error, back with one correct rounding."""
+
+import math
+
+from flint import fmpq
+
+
+def exactly(value: float) -> fmpq:
+    """The rational number that a finite float is."""
+    return fmpq(*float(value).as_integer_ratio())
+
+
+def nearest_float(value: fmpq) -> float:
+    """The float64 nearest to `value`, ties to even. Raises OverflowError beyond the range of float64."""
+    return int(value.p) / int(value.q)  # Python divides integers of any size with one correct rounding
+
+
+def nearest_sqrt(value: fmpq) -> float:
+    """The float64 nearest to the square root of `value` >= 0, ties to even."""
+    numerator, denominator = int(value.p), int(value.q)
+    # scale by 4**-shift, so that the integer root has 54 bits or more, and round it to odd, so that the division by a
+    # power of two at the end is the only rounding
+    shift = (numerator.bit_length() - denominator.bit_length() - 109) // 2
+    if shift > 0:
+        denominator <<= 2 * shift
+    else:
+        numerator <<= -2 * shift
+    quotient, remainder = divmod(numerator, denominator)
+    root = math.isqrt(quotient)
+    root |= remainder != 0 or root * root != quotient
+    return (root << shift) / 1 if shift > 0 else root / (1 << -shift)

@@ -1,0 +1,43 @@
+"""quantize: the parameters of the model as b-bit codes."""
+
+from pathlib import Path
+
+from samebits import artifacts, params, payload, rounding, score
+from samebits.errors import run
+from samebits.linear import LinearModel
+from samebits.moments import Moments
+from samebits.quantization import SCHEMES
+from samebits.rational import nearest_float
+
+
+def main() -> None:
+    """Write the parameters as they are and quantized, and what the quantization costs and saves."""
+    options = params.load().quantize
+    estimator = artifacts.load("models/model.joblib")
+    model = LinearModel(estimator.coef_, float(estimator.intercept_))
+    moments = Moments.from_plain(artifacts.load("data/moments.joblib")["train"])
+
+    quantized = rounding.nearest(model, moments, options.bits, SCHEMES[options.scheme])
+
+    artifacts.dump({"coef": model.coef, "intercept": model.intercept}, "models/unquant_params.joblib")
+    artifacts.dump(payload.to_plain(quantized), "models/quant_params.joblib")
+    payload_bits = payload.payload_bits(quantized)
+    artifacts.write_json(
+        {
+            "bits": options.bits,
+            "scheme": options.scheme,
+            "rounding": options.rounding,
+            "payload_bits": payload_bits,
+            "payload_bytes": (payload_bits + 7) // 8,
+            "file_bytes": {
+                "unquantized": Path("models/unquant_params.joblib").stat().st_size,
+                "quantized": Path("models/quant_params.joblib").stat().st_size,
+            },
+            "train_loss": nearest_float(score.r2(moments, model) - score.r2(moments, quantized.model)),
+        },
+        "metrics/quantize.json",
+    )
+
+
+if __name__ == "__main__":
+    run(main)
