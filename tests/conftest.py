@@ -1,0 +1,66 @@
+"""A copy of the project, committed in a repository of its own, that a test may run and change."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+
+
+class Project:
+    """A clone of the project in `root` and the means to run commands in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def run(
+        self, *command: str, env: Mapping[str, str] | None = None, check: bool = True, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command with the project's own Python first on the PATH; its output is text."""
+        environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **(env or {})}
+        done = subprocess.run(command, cwd=cwd or self.root, env=environment, capture_output=True, text=True, check=False)
+        assert not check or done.returncode == 0, f"{command} exited with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def git(self, *arguments: str) -> str:
+        return self.run("git", "-c", "user.name=test", "-c", "user.email=test@example.com", *arguments).stdout
+
+    def commit(self, message: str = "change") -> None:
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", message)
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        text = (self.root / path).read_text()
+        assert old in text
+        (self.root / path).write_text(text.replace(old, new, 1))
+
+
+@pytest.fixture
+def make_project(tmp_path: Path) -> Callable[[str], Project]:
+    """Makes clones of what git would commit now, in folders of the given names."""
+
+    def make(name: str = "clone") -> Project:
+        root = tmp_path / name
+        listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+        for each in filter(None, names):
+            if (ROOT / each).exists():
+                (root / each).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / each, root / each)
+        project = Project(root)
+        project.git("init", "-q", "-b", "main")
+        project.commit("as it is")
+        return project
+
+    return make
+
+
+@pytest.fixture
+def project(make_project: Callable[[str], Project]) -> Project:
+    return make_project("clone")

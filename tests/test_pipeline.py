@@ -1,0 +1,133 @@
+import ast
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import BIN, ROOT, Project
+
+STAGES = ("data", "train", "quantize", "evaluate")
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+# Together: every OpenBLAS kernel family, both thread counts, numpy's and torch's own dispatch, hash seed, locale, zone.
+ENVIRONMENTS = [
+    {"OPENBLAS_CORETYPE": "Prescott", "OMP_NUM_THREADS": "1", "ATEN_CPU_CAPABILITY": "default", "PYTHONHASHSEED": "1"},
+    {"OPENBLAS_CORETYPE": "Sandybridge", "OMP_NUM_THREADS": "2", "TZ": "Asia/Kathmandu", "LC_ALL": "C"},
+    {"OPENBLAS_CORETYPE": "Haswell", "OMP_NUM_THREADS": "1", "ATEN_CPU_CAPABILITY": "avx2", "LC_ALL": "tr_TR.UTF-8"},
+    {"OPENBLAS_CORETYPE": "SkylakeX", "OMP_NUM_THREADS": "2", "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F"},
+]
+
+
+def differences(project: Project) -> str:
+    """What DVC and git see changed against the committed state; empty when everything came out the same."""
+    return project.git("status", "--porcelain")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: environment["OPENBLAS_CORETYPE"])
+def test_every_environment_gives_the_committed_bytes(
+    make_project: Callable[[str], Project], environment: dict[str, str]
+) -> None:
+    project = make_project("a folder with spaces")
+    done = project.run("dvc", "repro", "--force", env=environment)
+    assert all(f"Running stage '{stage}'" in done.stdout for stage in STAGES)
+    assert differences(project) == ""
+    again = project.run("dvc", "repro")
+    assert "Data and pipelines are up to date." in again.stdout
+
+
+@pytest.mark.slow
+def test_a_change_of_bits_runs_only_what_depends_on_it(project: Project) -> None:
+    project.run("dvc", "repro")
+    project.git("checkout", "-q", "-b", "four-bits")
+    project.replace("params.yaml", "bits: 8", "bits: 4")
+    done = project.run("dvc", "repro")
+    assert [stage for stage in STAGES if f"Running stage '{stage}'" in done.stdout] == ["quantize", "evaluate"]
+    metrics = project.run("dvc", "metrics", "diff", "main").stdout
+    assert "quantized.r2" in metrics
+    assert "payload_bytes" in metrics
+    assert "quantize.bits  8       4" in project.run("dvc", "params", "diff", "main").stdout
+    project.run("dvc", "plots", "diff", "main", "--out", "plots_page")
+    page = (project.root / "plots_page" / "index.html").read_text()
+    assert "coefficients before and after quantization" in page
+
+
+@pytest.mark.slow
+def test_an_experiment_leaves_the_branch_alone(project: Project) -> None:
+    project.run("dvc", "repro")
+    project.run("dvc", "exp", "run", "--temp", "-S", "quantize.bits=4", "--name", "four")
+    assert "four" in project.run("dvc", "exp", "show", "--csv").stdout
+    assert differences(project) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [1.2, 2.4, 3.8])
+def test_a_killed_run_heals(project: Project, seconds: float) -> None:
+    with subprocess.Popen(
+        [BIN / "dvc", "repro"],
+        cwd=project.root,
+        env={"PATH": f"{BIN}:/usr/bin:/bin"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as running:
+        time.sleep(seconds)
+        running.send_signal(signal.SIGKILL)
+    project.run("dvc", "repro")
+    assert differences(project) == ""
+    assert not list(project.root.rglob("*.tmp"))
+
+
+@pytest.mark.slow
+def test_a_mistake_in_params_is_one_line(project: Project) -> None:
+    project.replace("params.yaml", "bits: 8", "bits: 17")
+    done = project.run("python", "-m", "stages.quantize", check=False)
+    assert done.returncode == 2
+    assert done.stderr == "error: params.yaml: quantize.bits is 17; it must be an integer from 2 to 16\n"
+    assert differences(project) == " M params.yaml\n"
+
+
+def test_too_few_training_rows(project: Project) -> None:
+    project.replace("params.yaml", "FROM source", "FROM source LIMIT 11")
+    done = project.run("python", "-m", "stages.data", check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: data.test_size leaves 8 of 11 rows for training; 9 coefficients need at least as many\n"
+    )
+
+
+def imported_modules(path: Path) -> set[Path]:
+    """The project's own files that a file imports, directly or not."""
+    found: set[Path] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("samebits"):
+            names = [f"{node.module}.{alias.name}" for alias in node.names] + [node.module]
+            found |= {file for name in names if (file := ROOT / f"{name.replace('.', '/')}.py").exists()}
+    return found.union(*(imported_modules(file) for file in found))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_all_code_that_it_imports(stage: str) -> None:
+    script = ROOT / "stages" / f"{stage}.py"
+    code = {str(path.relative_to(ROOT)) for path in {script, *imported_modules(script)}}
+    declared = {dep for dep in PIPELINE[stage]["deps"] if dep.endswith(".py")}
+    assert declared == code
+    assert "requirements.txt" in PIPELINE[stage]["deps"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "absent"),
+    [
+        ("data", {"sklearn", "torch", "scipy"}),
+        ("train", {"duckdb", "torch"}),
+        ("quantize", {"duckdb", "sklearn", "torch", "scipy"}),
+        ("evaluate", {"duckdb", "sklearn", "scipy"}),
+    ],
+)
+def test_a_stage_imports_nothing_heavy_that_it_does_not_use(stage: str, absent: set[str]) -> None:
+    code = f"import sys, stages.{stage}; print(*sys.modules)"
+    modules = subprocess.run([BIN / "python", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert absent.isdisjoint(modules.split())
