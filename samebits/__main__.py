@@ -1,28 +1,63 @@
 """The one command line of the project: python -m samebits."""
 
 import argparse
+import dataclasses
+import json
+import sys
 
 from samebits.errors import run
 
 
-def main() -> None:
-    """Parse the arguments and run one subcommand, importing only what it needs."""
+def main() -> int:
+    """Parse the arguments and run one subcommand, importing only what it needs; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m samebits", description="The same bits on every machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    lock = commands.add_parser("lock", help="check, without data, that dvc.lock is a record of this tree")
+    lock.set_defaults(command=_lock)
+    check = commands.add_parser("check", help="prove that a commit describes its model: run it from nothing, compare")
+    check.add_argument("--commit", metavar="REV", default="HEAD", help="the commit to check (default: HEAD)")
+    check.add_argument("--vary", action="store_true", help="run it in 20 or more environments, too")
+    check.add_argument("--json", action="store_true", help="print the verdict as JSON")
+    check.add_argument("--markdown", metavar="FILE", help="write the verdict to a file, too")
+    check.set_defaults(command=_check)
     results = commands.add_parser("results", help="print the metrics of the last run as a table")
     results.add_argument("--write", metavar="FILE", help="write it between its markers in a Markdown file instead")
     results.set_defaults(command=_results)
     arguments = parser.parse_args()
-    arguments.command(arguments)
+    return int(arguments.command(arguments))
 
 
-def _results(arguments: argparse.Namespace) -> None:
+def _lock(arguments: argparse.Namespace) -> int:
+    from samebits import lock
+
+    problems = lock.problems()
+    for problem in problems:
+        print(f"{problem.stage}: {problem.text}")
+    print(f"dvc.lock is {'not ' if problems else ''}the record of a run of this tree")
+    return 1 if problems else 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from samebits import artifacts, report, reproduce
+
+    verdict = reproduce.check(arguments.commit, arguments.vary, lambda text: print(text, file=sys.stderr, flush=True))
+    if arguments.markdown:
+        artifacts.write_text(report.verdict_lines(verdict, "github") + "\n", arguments.markdown)
+    if arguments.json:
+        print(json.dumps({"reproduced": verdict.reproduced, **dataclasses.asdict(verdict)}, indent=2))
+    else:
+        print(report.verdict_lines(verdict, "simple"))
+    return 0 if verdict.reproduced else 1
+
+
+def _results(arguments: argparse.Namespace) -> int:
     from samebits import report
 
     if arguments.write:
         report.write_into(arguments.write)
     else:
         print(report.results())
+    return 0
 
 
 if __name__ == "__main__":

@@ -53,7 +53,11 @@ def load(path: str | Path) -> Any:
 
     Raises UserError if the file is missing or holds anything but data.
     """
-    content = read_bytes(path)
+    return loads(read_bytes(path), path)
+
+
+def loads(content: bytes, path: str | Path) -> Any:
+    """As `load`, from the content of the file at `path`."""
     try:
         return _DataUnpickler(io.BytesIO(content)).load()
     except (pickle.UnpicklingError, EOFError) as error:
@@ -72,8 +76,13 @@ def write_text(value: str, path: str | Path) -> None:
 
 def read_json(path: str | Path) -> Any:
     """Read a JSON file. Raises UserError if it is missing or not JSON."""
+    return parse_json(read_bytes(path), path)
+
+
+def parse_json(content: bytes, path: str | Path) -> Any:
+    """As `read_json`, from the content of the file at `path`."""
     try:
-        return json.loads(read_bytes(path))
+        return json.loads(content)
     except ValueError as error:
         raise UserError(f"{path}: not JSON ({error})") from None
 

@@ -10,11 +10,10 @@ class UserError(Exception):
     """What is wrong, where, and what would be right, in one line."""
 
 
-def run(main: Callable[[], None]) -> NoReturn:
-    """Call `main`, the body of a program, and exit: with status 2 and one line on stderr if it raises UserError."""
-    status = 0
+def run(main: Callable[[], int | None]) -> NoReturn:
+    """Call `main`, the body of a program, and exit with what it returns; on UserError with 2 and one line on stderr."""
     try:
-        main()
+        status = main() or 0
     except UserError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         status = 2
