@@ -1,7 +1,6 @@
 """The one command line of the project: python -m samebits."""
 
 import argparse
-import dataclasses
 import json
 import sys
 
@@ -20,6 +19,13 @@ def main() -> int:
     check.add_argument("--json", action="store_true", help="print the verdict as JSON")
     check.add_argument("--markdown", metavar="FILE", help="write the verdict to a file, too")
     check.set_defaults(command=_check)
+    compare = commands.add_parser("report", help="compare parameters and metrics with a base revision, as Markdown")
+    compare.add_argument(
+        "base", metavar="BASE", nargs="?", default="main", help="a branch, tag or commit (default: main)"
+    )
+    compare.add_argument("--gate", action="store_true", help="exit 1 if a metric got worse than params.yaml allows")
+    compare.add_argument("--verdict", metavar="FILE", nargs="+", default=[], help="what `check --json` printed")
+    compare.set_defaults(command=_report)
     results = commands.add_parser("results", help="print the metrics of the last run as a table")
     results.add_argument("--write", metavar="FILE", help="write it between its markers in a Markdown file instead")
     results.set_defaults(command=_results)
@@ -42,12 +48,25 @@ def _check(arguments: argparse.Namespace) -> int:
 
     verdict = reproduce.check(arguments.commit, arguments.vary, lambda text: print(text, file=sys.stderr, flush=True))
     if arguments.markdown:
-        artifacts.write_text(report.verdict_lines(verdict, "github") + "\n", arguments.markdown)
+        artifacts.write_text(report.verdict(verdict, "github") + "\n", arguments.markdown)
     if arguments.json:
-        print(json.dumps({"reproduced": verdict.reproduced, **dataclasses.asdict(verdict)}, indent=2))
+        print(json.dumps(verdict.to_plain(), indent=2))
     else:
-        print(report.verdict_lines(verdict, "simple"))
+        print(report.verdict(verdict, "simple"))
     return 0 if verdict.reproduced else 1
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from samebits import artifacts, report
+
+    verdicts = []
+    if arguments.verdict:
+        from samebits.reproduce import Verdict
+
+        verdicts = [Verdict.from_plain(artifacts.read_json(file)) for file in arguments.verdict]
+    text, failed = report.comparison(arguments.base, verdicts)
+    print(text, end="")
+    return 1 if arguments.gate and failed else 0
 
 
 def _results(arguments: argparse.Namespace) -> int:

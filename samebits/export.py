@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from samebits.errors import UserError
+from samebits.repository import git
 
 # In the export, DVC's cache is empty and its notes go with the folder; without a repository of git, none is changed.
 DVC_CONFIG = "[core]\n    no_scm = true\n    site_cache_dir = {folder}\n[cache]\n    dir = cache\n"
@@ -28,7 +29,7 @@ class Export:
     root: Path
 
     def reproduce(self, *options: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Run `dvc repro` with this Python, without network where the system can cut it off; stdout and stderr in one."""
+        """Run `dvc repro` with this Python, cut off from the network where the system can; its output is in stdout."""
         prefix = NO_NETWORK if can_cut_off_network() else []
         command = [*prefix, sys.executable, "-m", "dvc", "repro", *options]
         return _run(command, self.root, {**self._environment(), **(env or {})})
@@ -64,16 +65,6 @@ def export(commit: str, name: str = "export") -> Iterator[Export]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         signal.signal(signal.SIGTERM, previous)
-
-
-def git(*arguments: str) -> bytes:
-    """The output of a git command in the working directory. Raises UserError where it fails."""
-    try:
-        return subprocess.run(["git", *arguments], capture_output=True, check=True).stdout
-    except FileNotFoundError:
-        raise UserError("git: not found; install it") from None
-    except subprocess.CalledProcessError as error:
-        raise UserError(f"git {' '.join(arguments)}: {error.stderr.decode(errors='replace') or 'failed'}") from None
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from dvc.repo import Repo
 from dvc.repo.reproduce import plan_repro
 from dvc.stage import PipelineStage
 
+from samebits.artifacts import flatten
 from samebits.errors import UserError
 
 LOCK = "dvc.lock"
@@ -111,14 +112,7 @@ def _changed(file: Output, hash_of_run: str | None) -> str | None:
 def _changed_params(stage: PipelineStage, of_run: dict[str, dict[str, Any]]) -> Iterator[str]:
     for dep in stage.deps:
         if isinstance(dep, ParamsDependency):
-            then, now = _flat(of_run.get(dep.def_path, {})), _flat(dep.read_params())
+            then, now = flatten(of_run.get(dep.def_path, {})), flatten(dep.read_params())
             for key in sorted(then.keys() | now.keys()):
                 if then.get(key) != now.get(key):
                     yield f"parameter {key}: {then.get(key)!r} in the run, {now.get(key)!r} in {dep.def_path}"
-
-
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for key, value in tree.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat

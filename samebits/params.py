@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 import msgspec
 import yaml
@@ -37,12 +37,17 @@ class Quantize(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     rounding: Literal["nearest"]
 
 
+TOLERANCE = "a finite number, 0 or more"
+Tolerance = Annotated[float, Meta(ge=0, le=1e308, description=TOLERANCE)]
+
+
 class Params(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The whole file."""
 
     data: Data
     train: Train
     quantize: Quantize
+    gate: dict[str, Tolerance]
 
 
 class _Loader(yaml.SafeLoader):
@@ -57,20 +62,30 @@ _Loader.add_implicit_resolver(
 def load(path: str | Path = FILE) -> Params:
     """Read and validate params.yaml. Raises UserError naming the key, its value and what is allowed."""
     try:
-        document = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)  # noqa: S506, a SafeLoader
+        content = Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; run from the folder of the project") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not YAML: {error}") from None
+    document = read(content, path)
     try:
         return msgspec.convert(document, Params)
     except msgspec.ValidationError as error:
         raise UserError(f"{path}: {_explain(str(error), document)}") from None
 
 
+def read(content: bytes, path: str | Path) -> Any:
+    """The YAML document in the file at `path`, as it is. Raises UserError where it is none."""
+    try:
+        return yaml.load(content.decode(), _Loader)  # noqa: S506, a SafeLoader
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not YAML: {error}") from None
+
+
 def _explain(message: str, document: Any) -> str:
     """Msgspec's message in the terms of the file: the key, its value and what is allowed."""
     reason, _, location = message.partition(" - at `$")
+    if location.startswith(".gate["):  # msgspec does not say which
+        name, value = next((name, value) for name, value in document["gate"].items() if not _is_tolerance(value))
+        return f"gate.{name} is {value!r}; it must be {TOLERANCE}"
     path = [key for key in location.rstrip("`").split(".") if key]
     struct, value = Params, document
     if missing_or_unknown := re.fullmatch(r"Object (missing required|contains unknown) field `(.*)`", reason):
@@ -90,10 +105,20 @@ def _explain(message: str, document: Any) -> str:
     )
 
 
+def _is_tolerance(value: Any) -> bool:
+    try:
+        msgspec.convert(value, Tolerance)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
 def _allowed(struct: Any, field: str) -> str:
     annotation = struct.__annotations__[field]
     if hasattr(annotation, "__struct_fields__"):
         return f"a mapping with the keys {', '.join(annotation.__struct_fields__)}"
+    if get_origin(annotation) is dict:
+        return "a mapping of metrics to tolerances"
     if hasattr(annotation, "__metadata__"):
         return annotation.__metadata__[0].description
     return f"one of {', '.join(annotation.__args__)}"

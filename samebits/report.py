@@ -1,12 +1,17 @@
-"""Markdown for people: what the pipeline measured."""
+"""Markdown for people: what the pipeline measured, what changed, and whether it was reproduced."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
-from samebits import artifacts
+from samebits import artifacts, compare, params
 from samebits.errors import UserError
-from samebits.reproduce import Verdict
+
+if TYPE_CHECKING:  # it imports DVC
+    from samebits.reproduce import Verdict
 
 BEGIN, END = "<!-- results: made by `make readme` -->", "<!-- end of results -->"
 
@@ -39,38 +44,94 @@ def results() -> str:
     )
 
 
-def verdict_lines(verdict: Verdict, tablefmt: str) -> str:
-    """A verdict of the reproduction check for people, in a table format of tabulate."""
+def verdict(checked: "Verdict", tablefmt: str) -> str:
+    """A verdict of the reproduction check, its table in a format of tabulate."""
     rows = [
-        (
-            output.stage,
-            output.path,
-            _short(output.promised),
-            _short(output.obtained),
-            "same" if output.same else "differs",
-        )
-        for output in verdict.outputs
+        (each.stage, each.path, _short(each.promised), _short(each.obtained), "same" if each.same else "differs")
+        for each in checked.outputs
     ]
-    table = tabulate(
-        rows, headers=["stage", "output", "promised", "obtained", ""], tablefmt=tablefmt, disable_numparse=True
-    )
-    same = sum(output.same for output in verdict.outputs)
-    lines = [f"commit {verdict.commit[:10]}: {verdict.subject}", "", table, ""]
-    if verdict.problems:
-        first = verdict.problems[0].stage
-        lines += [f"The first stage that diverged is {first}:"]
-        lines += [f"- {problem.text}" for problem in verdict.problems if problem.stage == first]
-        later = [problem for problem in verdict.problems if problem.stage != first]
-        lines += ["", "Then:", *(f"- {problem.stage}: {problem.text}" for problem in later)] if later else []
-        lines += [""]
-    if verdict.varied:
-        bad = [name for name, good in verdict.varied.items() if not good]
-        lines += [f"{len(verdict.varied) - len(bad)} of {len(verdict.varied)} environments gave the same bytes."]
+    lines = [
+        f"Commit {checked.commit[:10]}: {checked.subject}",
+        "",
+        _table(rows, ["stage", "output", "promised", "obtained", "verdict"], tablefmt),
+        "",
+    ]
+    if checked.problems:
+        first = checked.problems[0].stage
+        lines += [f"The first stage that diverged is {first}:", ""]
+        lines += [f"- {each.text}" for each in checked.problems if each.stage == first]
+        later = [f"- {each.stage}: {each.text}" for each in checked.problems if each.stage != first]
+        lines += ["", "After it:", "", *later, ""] if later else [""]
+    if checked.varied:
+        bad = [name for name, good in checked.varied.items() if not good]
+        lines += [f"{len(checked.varied) - len(bad)} of {len(checked.varied)} environments gave the same bytes."]
         lines += [*(f"- other bytes: {name}" for name in bad), ""]
-    proof = "Reproduced" if verdict.reproduced else "NOT reproduced"
-    machine = ", ".join(f"{key} {value}" for key, value in verdict.machine.items())
-    network = "without network" if verdict.network_cut_off else "with network, which this system cannot cut off"
-    return "\n".join([*lines, f"{proof}: {same} of {len(rows)} outputs are the same ({machine}; {network})."])
+    return "\n".join([*lines, conclusion(checked)])
+
+
+def conclusion(checked: "Verdict") -> str:
+    """A verdict of the reproduction check in one line."""
+    same = sum(each.same for each in checked.outputs)
+    machine = ", ".join(f"{key} {value}" for key, value in checked.machine.items())
+    network = "without network" if checked.network_cut_off else "the network could not be cut off"
+    proof = "Reproduced" if checked.reproduced else "NOT reproduced"
+    return f"{proof}: {same} of {len(checked.outputs)} outputs are the same ({machine}; {network})."
+
+
+def comparison(base: str, checks: Sequence["Verdict"]) -> tuple[str, list[str]]:
+    """Markdown of what changed since the revision `base`, and the names of the metrics that fail the gate."""
+    gate = params.load().gate
+    options, metrics = compare.changed_params(base), compare.metrics(base, gate)
+    failed = [metric.name for metric in metrics if metric.name in gate and metric.verdict in ("worse", "gone")]
+    lines = [f"## Against {base}", ""]
+    lines += ["Parameters:", "", _table([_row(each) for each in options], COLUMNS[:4], "github"), ""] if options else []
+    verdicts = [f"**{each.verdict}**" if each.name in failed else each.verdict for each in metrics]
+    rows = [[*_row(each), DIRECTION[each.higher_is_better], seen] for each, seen in zip(metrics, verdicts, strict=True)]
+    lines += [_table(rows, COLUMNS, "github"), ""]
+    lines += [f"Gate: {', '.join(failed)} worse than `gate:` in params.yaml allows." if failed else "Gate: passed.", ""]
+    lines += [bits_chart(), ""]
+    lines += [f"- {conclusion(each)}" for each in checks]
+    return "\n".join(lines).rstrip() + "\n", failed
+
+
+COLUMNS = ["name", "base", "now", "change", "better", "verdict"]
+DIRECTION = {True: "higher", False: "lower", None: ""}
+
+
+def _row(change: compare.Change) -> list[str]:
+    difference = "" if not change.difference else f"{change.difference:+.3g}"
+    return [change.name, _value(change.base), _value(change.now), difference]
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return ""
+    text = f"{value:.9g}" if isinstance(value, float) else " ".join(str(value).split()).replace("|", "\\|")
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def bits_chart() -> str:
+    """A Mermaid chart of test R2 by bits a weight, a line for each scheme, from 0 up."""
+    rows = artifacts.read_json("plots/bits.json")
+    schemes = list(dict.fromkeys(row["scheme"] for row in rows))
+    lines = {name: [max(row["test_r2"], 0.0) for row in rows if row["scheme"] == name] for name in schemes}
+    bits = sorted({row["bits"] for row in rows})
+    top = math.ceil(20 * max(max(line) for line in lines.values())) / 20 or 1.0
+    return "\n".join(
+        [
+            "```mermaid",
+            "xychart-beta",
+            f'    title "Test R2 by bits a weight: {", ".join(schemes)}"',
+            f"    x-axis {bits}",
+            f'    y-axis "R2, 0 if below" 0 --> {top}',
+            *(f"    line [{', '.join(f'{value:.4f}' for value in line)}]" for line in lines.values()),
+            "```",
+        ]
+    )
+
+
+def _table(rows: Sequence[Sequence[str]], headers: Sequence[str], tablefmt: str) -> str:
+    return tabulate(rows, headers=headers, tablefmt=tablefmt, disable_numparse=True)
 
 
 def _short(md5: str | None) -> str:

@@ -1,19 +1,21 @@
 """The reproduction check: run the pipeline of a commit from nothing and compare every output with its promise."""
 
+import dataclasses
 import hashlib
 import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from samebits import difference, environment, lock
-from samebits.export import Export, can_cut_off_network, export, git
+from samebits.export import Export, can_cut_off_network, export
 from samebits.lock import Problem
+from samebits.repository import commit_of, git
 
 REQUIREMENTS = "requirements.txt"
 
@@ -55,6 +57,17 @@ class Verdict:
         """Whether the commit is proved to describe its model."""
         return not self.problems and all(output.same for output in self.outputs) and all(self.varied.values())
 
+    def to_plain(self) -> dict[str, Any]:
+        """Plain containers, for JSON."""
+        return {"reproduced": self.reproduced, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Self:
+        """The verdict that `to_plain` gave."""
+        fields = {field.name: plain[field.name] for field in dataclasses.fields(cls)}
+        outputs = [Output(**each) for each in plain["outputs"]]
+        return cls(**{**fields, "outputs": outputs, "problems": [Problem(**each) for each in plain["problems"]]})
+
 
 def check(revision: str = "HEAD", vary: bool = False, progress: Callable[[str], None] = lambda _: None) -> Verdict:
     """Run the pipeline of a commit of the repository in the working directory from nothing, and compare.
@@ -62,7 +75,7 @@ def check(revision: str = "HEAD", vary: bool = False, progress: Callable[[str], 
     vary: run it in other environments, too. progress: is told what is being done. Only a temporary folder is written
     to. Raises UserError where the check cannot run.
     """
-    commit = git("rev-parse", "--verify", f"{revision}^{{commit}}").decode().strip()
+    commit = commit_of(revision)
     subject = git("log", "-1", "--format=%s", commit).decode().strip()
     progress(f"{commit[:10]}: running the pipeline from nothing")
     with export(commit) as tree:

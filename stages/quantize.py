@@ -8,6 +8,7 @@ from samebits.linear import LinearModel
 from samebits.moments import Moments
 from samebits.quantization import SCHEMES
 from samebits.rational import nearest_float
+from samebits.sweep import sweep
 
 
 def main() -> None:
@@ -15,9 +16,10 @@ def main() -> None:
     options = params.load().quantize
     estimator = artifacts.load("models/model.joblib")
     model = LinearModel(estimator.coef_, float(estimator.intercept_))
-    moments = Moments.from_plain(artifacts.load("data/moments.joblib")["train"])
+    moments = artifacts.load("data/moments.joblib")
+    train, test = (Moments.from_plain(moments[part]) for part in ("train", "test"))
 
-    quantized = rounding.nearest(model, moments, options.bits, SCHEMES[options.scheme])
+    quantized = rounding.nearest(model, train, options.bits, SCHEMES[options.scheme])
 
     artifacts.dump({"coef": model.coef, "intercept": model.intercept}, "models/unquant_params.joblib")
     artifacts.dump(payload.to_plain(quantized), "models/quant_params.joblib")
@@ -33,10 +35,11 @@ def main() -> None:
                 "unquantized": Path("models/unquant_params.joblib").stat().st_size,
                 "quantized": Path("models/quant_params.joblib").stat().st_size,
             },
-            "train_loss": nearest_float(score.r2(moments, model) - score.r2(moments, quantized.model)),
+            "train_loss": nearest_float(score.r2(train, model) - score.r2(train, quantized.model)),
         },
         "metrics/quantize.json",
     )
+    artifacts.write_json(sweep(model, train, test), "plots/bits.json")
 
 
 if __name__ == "__main__":

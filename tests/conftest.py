@@ -24,8 +24,12 @@ class Project:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command with the project's own Python first on the PATH; its output is text."""
         environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **(env or {})}
-        done = subprocess.run(command, cwd=cwd or self.root, env=environment, capture_output=True, text=True, check=False)
-        assert not check or done.returncode == 0, f"{command} exited with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        done = subprocess.run(
+            command, cwd=cwd or self.root, env=environment, capture_output=True, text=True, check=False
+        )
+        assert not check or done.returncode == 0, (
+            f"{command} exited with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
         return done
 
     def git(self, *arguments: str) -> str:
