@@ -1,6 +1,7 @@
 """A mistake of the user is one line and exit status 2; anything else is a bug and keeps its traceback."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -11,12 +12,17 @@ class UserError(Exception):
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:
-    """Call `main`, the body of a program, and exit with what it returns; on UserError with 2 and one line on stderr."""
+    """Call `main`, the body of a program, and exit with the status that it returns.
+
+    On UserError, exit with status 2 and one line on stderr; on Ctrl-C, as the shell expects, with 130 and none.
+    """
     try:
         status = main() or 0
     except UserError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         status = 2
+    except KeyboardInterrupt:
+        status = 128 + signal.SIGINT
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)  # all files are closed; to tear down an interpreter with torch in it takes 0.4 s

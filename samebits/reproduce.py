@@ -201,9 +201,8 @@ def _same_inputs_other_bytes(
         if content and _md5(content) == output.obtained:
             yield Problem(stage, f"{output.path}: {lock.LOCK} was edited; the committed file is what the run made")
             continue
-        yield Problem(
-            stage, f"{output.path}: other bytes from the same inputs; an edited {lock.LOCK}, or numbers of {here}"
-        )
+        text = f"other bytes from the same inputs: {lock.LOCK} was edited or merged, or {here} computes otherwise"
+        yield Problem(stage, f"{output.path}: {text}")
         if content:
             made = (tree.root / output.path).read_bytes()
             yield from (Problem(stage, text) for text in difference.describe(output.path, content, made))

@@ -37,7 +37,7 @@ class Project:
 
     def commit(self, message: str = "change") -> None:
         self.git("add", "-A")
-        self.git("commit", "-q", "-m", message)
+        self.git("commit", "-q", "--allow-empty", "-m", message)
 
     def replace(self, path: str, old: str, new: str) -> None:
         text = (self.root / path).read_text()

@@ -1,4 +1,5 @@
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -73,8 +74,8 @@ def test_relations_hold_in_every_row(rows: Rows) -> None:
     assert len(solution.relations) == X.shape[1] - solution.rank
     for relation in solution.relations:
         for row in X.tolist():
-            others = sum((coef * fmpq(int(row[other])) for other, coef in relation.terms.items()), fmpq(0))
-            assert row[relation.feature] == others + relation.constant
+            others = [exact.rational(coef) * Fraction(row[other]) for other, coef in relation.terms.items()]
+            assert row[relation.feature] == sum(others) + exact.rational(relation.constant)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 1e-3, 1.0, 250.0])

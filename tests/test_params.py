@@ -1,0 +1,216 @@
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from samebits import params
+from samebits.errors import UserError
+from tests.conftest import ROOT
+
+GOOD: dict[str, Any] = {
+    "data": {"source": "table.csv", "query": "SELECT * FROM source", "target": "y", "test_size": 0.25, "seed": 7},
+    "train": {"alpha": 0.5},
+    "quantize": {"bits": 4, "scheme": "unified_affine", "rounding": "nearest"},
+}
+
+TEXT_KEYS = {
+    "data.source": "a path or a glob of CSV, Parquet or JSON files",
+    "data.query": "a SQL query over the table `source`",
+    "data.target": "the name of a column of the query",
+}
+TEST_SIZE = "a number between 0 and 1, both excluded"
+SEED = "an integer from 0 to 4294967295"
+ALPHA = "a finite number, 0 or more"
+BITS = "an integer from 2 to 16"
+SCHEME = "one of unified_affine, per_channel_pow2"
+ALLOWED = {
+    **TEXT_KEYS,
+    "data.test_size": TEST_SIZE,
+    "data.seed": SEED,
+    "train.alpha": ALPHA,
+    "quantize.bits": BITS,
+    "quantize.scheme": SCHEME,
+    "quantize.rounding": "one of nearest",
+}
+SECTIONS = {
+    "data": "a mapping with the keys source, query, target, test_size, seed",
+    "train": "a mapping with the keys alpha",
+    "quantize": "a mapping with the keys bits, scheme, rounding",
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "params.yaml"
+
+
+def dump(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    document = copy.deepcopy(GOOD)
+    change(document)
+    path.write_text(yaml.safe_dump(document))
+
+
+def set_key(path: Path, key: str, value: Any) -> None:
+    section, name = key.split(".")
+    dump(path, lambda document: document[section].update({name: value}))
+
+
+def mistake(path: Path) -> str:
+    """The message about a file, without the path in front."""
+    with pytest.raises(UserError) as caught:
+        params.load(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    return message.removeprefix(f"{path}: ")
+
+
+def test_every_key_is_read(path: Path) -> None:
+    path.write_text(yaml.safe_dump(GOOD))
+    options = params.load(path)
+    data = options.data
+    assert [data.source, data.query, data.target, data.test_size, data.seed] == list(GOOD["data"].values())
+    assert options.train.alpha == 0.5
+    assert [options.quantize.bits, options.quantize.scheme, options.quantize.rounding] == list(GOOD["quantize"].values())
+
+
+def test_the_project_s_own_file_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert params.load() == params.load(ROOT / "params.yaml")
+
+
+@pytest.mark.parametrize("key", TEXT_KEYS)
+@pytest.mark.parametrize("value", ["", 1, 1.5, True, None, ["a"], {"a": 1}])
+def test_text_of_another_kind_is_refused(path: Path, key: str, value: Any) -> None:
+    set_key(path, key, value)
+    assert mistake(path) == f"{key} is {value!r}; it must be {TEXT_KEYS[key]}"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("data.test_size", value) for value in (0, 1, 0.0, 1.0, -0.2, 1.5, "0.2", True, None, [0.2])),
+        *(("data.test_size", value) for value in (float("nan"), float("inf"), float("-inf"))),
+        *(("data.seed", value) for value in (-1, 2**32, 10**30, 1.0, 0.5, "1", False, None, [1])),
+        *(("train.alpha", value) for value in (-1, -1e-300, 2e308, -2e308, float("nan"), "0", True, None, [0])),
+        *(("quantize.bits", value) for value in (1, 17, 0, -8, 10**30, 8.0, 8.5, "8", True, None, [8])),
+        *(("quantize.scheme", value) for value in ("affine", "Unified_affine", "", 1, None, True, ["unified_affine"])),
+        *(("quantize.rounding", value) for value in ("exact", "", 1, None, False, {})),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_refused(path: Path, key: str, value: Any) -> None:
+    set_key(path, key, value)
+    assert mistake(path) == f"{key} is {value!r}; it must be {ALLOWED[key]}"
+
+
+@pytest.mark.parametrize("key", ALLOWED)
+def test_a_missing_key_is_refused(path: Path, key: str) -> None:
+    section, name = key.split(".")
+    dump(path, lambda document: document[section].pop(name))
+    assert mistake(path) == f"{key} is missing; it must be {ALLOWED[key]}"
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_missing_section_is_refused(path: Path, section: str) -> None:
+    dump(path, lambda document: document.pop(section))
+    assert mistake(path) == f"{section} is missing; it must be {SECTIONS[section]}"
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize("value", [None, 1, "text", [1], True])
+def test_a_section_that_is_no_mapping_is_refused(path: Path, section: str, value: Any) -> None:
+    dump(path, lambda document: document.update({section: value}))
+    assert mistake(path) == f"{section} is {value!r}; it must be {SECTIONS[section]}"
+
+
+@pytest.mark.parametrize(
+    ("section", "allowed"),
+    [
+        ("data", "source, query, target, test_size, seed"),
+        ("train", "alpha"),
+        ("quantize", "bits, scheme, rounding"),
+    ],
+)
+def test_an_unknown_key_is_refused(path: Path, section: str, allowed: str) -> None:
+    dump(path, lambda document: document[section].update({"sede": 42}))
+    assert mistake(path) == f"unknown key {section}.sede = 42; allowed here: {allowed}"
+
+
+def test_an_unknown_section_is_refused(path: Path) -> None:
+    dump(path, lambda document: document.update({"training": {"alpha": 1}}))
+    assert mistake(path) == "unknown key training = {'alpha': 1}; allowed here: data, train, quantize"
+
+
+@pytest.mark.xfail(reason="the message blames the whole file", strict=True)
+@pytest.mark.parametrize("key", [8, None, True])
+def test_a_key_that_is_no_text_is_refused(path: Path, key: Any) -> None:
+    dump(path, lambda document: document["quantize"].update({key: 1}))
+    assert "allowed here: bits, scheme, rounding" in mistake(path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "text", "42", "- data\n- train\n", "null"])
+def test_a_file_that_is_no_mapping_is_refused(path: Path, text: str) -> None:
+    path.write_text(text)
+    assert mistake(path) == f"the file is {yaml.safe_load(text)!r}; it must be a mapping"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"data: [1\n", b"a: b: c\n", b"\tdata: 1\n", b"data: 1\n---\ntrain: 1\n", b"\xff\xfe\x00", b"a: !!python/name:os.system\n"],
+)
+def test_a_file_that_is_not_yaml_is_refused(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    assert mistake(path).startswith("not YAML: ")
+
+
+@pytest.mark.xfail(raises=ValueError, reason="PyYAML raises ValueError for a date that does not exist", strict=True)
+def test_a_date_that_does_not_exist_is_refused(path: Path) -> None:
+    path.write_text(yaml.safe_dump(GOOD).replace("seed: 7", "seed: 2024-13-45"))
+    assert mistake(path)
+
+
+def test_a_missing_file_is_a_mistake_of_the_user(path: Path) -> None:
+    assert mistake(path) == "No such file or directory; run from the folder of the project"
+
+
+def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
+    assert mistake(tmp_path).startswith("Is a directory")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-3", 0.001),
+        ("1E-3", 0.001),
+        ("+1e-3", 0.001),
+        ("2.5e3", 2500.0),
+        (".5e1", 5.0),
+        ("1.e2", 100.0),
+        ("1e2", 100.0),
+        ("0", 0.0),
+        ("7", 7.0),
+        ("0.1", 0.1),
+        ("5e-324", 5e-324),
+        ("1e308", 1e308),
+    ],
+)
+def test_numbers_of_yaml_1_2_are_read(path: Path, text: str, value: float) -> None:
+    path.write_text(yaml.safe_dump(GOOD).replace("alpha: 0.5", f"alpha: {text}"))
+    assert params.load(path).train.alpha == value
+
+
+@pytest.mark.xfail(reason="an integer of YAML 1.1: octal, base 60", strict=True)
+@pytest.mark.parametrize(("text", "value"), [("010", 10), ("0o17", 15), ("100_000", 100000)])
+def test_integers_of_yaml_1_2_are_read(path: Path, text: str, value: int) -> None:
+    path.write_text(yaml.safe_dump(GOOD).replace("seed: 7", f"seed: {text}"))
+    assert params.load(path).data.seed == value
+
+
+@pytest.mark.parametrize(("bits", "seed", "test_size"), [(2, 0, 1e-9), (16, 2**32 - 1, 1 - 2.0**-53)])
+def test_the_ends_of_the_ranges_are_allowed(path: Path, bits: int, seed: int, test_size: float) -> None:
+    path.write_text(yaml.safe_dump({**GOOD, "quantize": {**GOOD["quantize"], "bits": bits}}))
+    assert params.load(path).quantize.bits == bits
+    path.write_text(yaml.safe_dump({**GOOD, "data": {**GOOD["data"], "seed": seed, "test_size": test_size}}))
+    assert (params.load(path).data.seed, params.load(path).data.test_size) == (seed, test_size)
