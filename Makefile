@@ -14,7 +14,33 @@ test: $(INSTALLED)  ## check the style, the types and the behaviour
 	ruff check
 	ruff format --check
 	mypy
+	zizmor --offline --quiet .
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	pytest
+
+.PHONY: check
+check: $(INSTALLED)  ## prove that HEAD describes its model: run it from nothing, compare; CHECK=--vary in 20 environments
+	python -m samebits check $(CHECK)
+
+.PHONY: lock
+lock: $(INSTALLED)  ## check, without data, that dvc.lock is the record of this tree
+	python -m samebits lock
+
+.PHONY: report
+report: $(INSTALLED)  ## compare parameters and metrics with BASE (default: main), as Markdown
+	python -m samebits report $(BASE) $(REPORT)
+
+.PHONY: comment
+comment:  ## put report.md into the comment on a pull request
+	gh pr comment "$(PULL_REQUEST)" --body-file report.md --edit-last --create-if-none
+
+.PHONY: rehearse
+rehearse: $(INSTALLED)  ## run the steps of the CI workflow here
+	python .github/rehearse.py
+
+.PHONY: setup
+setup: $(INSTALLED)  ## make .venv and install the pins
 
 .PHONY: readme
 readme: $(INSTALLED)  ## put the results into README.md

@@ -171,7 +171,7 @@ def test_duplicate_columns_are_named() -> None:
         ("SELECT nope, y FROM source", 'Referenced column "nope" not found'),
         ("SELECT a, y FROM sauce", "Table with name sauce does not exist"),
         ("SELECT error('boom'), y FROM source", "boom"),
-        ("SELECT a::DATE, y FROM source", "cast"),
+        ("SELECT y::DATE AS y, a FROM source", "Could not convert"),
     ],
 )
 def test_bad_sql_is_a_mistake_of_the_user(query: str, message: str) -> None:
