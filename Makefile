@@ -44,7 +44,7 @@ setup: $(INSTALLED)  ## make .venv and install the pins
 
 .PHONY: readme
 readme: $(INSTALLED)  ## put the results into README.md
-	python -m samebits results --write README.md
+	python -m samebits results --write README.md --picture docs/bits.svg
 
 .PHONY: pins
 pins: $(INSTALLED)  ## write requirements.txt: the newest versions that pyproject.toml allows

@@ -28,6 +28,7 @@ def main() -> int:
     compare.set_defaults(command=_report)
     results = commands.add_parser("results", help="print the metrics of the last run as a table")
     results.add_argument("--write", metavar="FILE", help="write it between its markers in a Markdown file instead")
+    results.add_argument("--picture", metavar="FILE", help="draw quality against size as SVG")
     results.set_defaults(command=_results)
     arguments = parser.parse_args()
     return int(arguments.command(arguments))
@@ -70,11 +71,13 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _results(arguments: argparse.Namespace) -> int:
-    from samebits import report
+    from samebits import artifacts, report
 
     if arguments.write:
         report.write_into(arguments.write)
-    else:
+    if arguments.picture:
+        artifacts.write_text(report.bits_picture(), arguments.picture)
+    if not arguments.write and not arguments.picture:
         print(report.results())
     return 0
 

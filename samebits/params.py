@@ -33,8 +33,8 @@ class Quantize(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How the parameters of the model are quantized."""
 
     bits: Annotated[int, Meta(ge=2, le=16, description="an integer from 2 to 16")]
-    scheme: Literal["unified_affine", "per_channel_pow2"]
-    rounding: Literal["nearest"]
+    scheme: Literal["per_channel_pow2", "per_tensor_affine", "unified_affine", "integer_only"]
+    rounding: Literal["exact", "babai", "nearest"]
 
 
 TOLERANCE = "a finite number, 0 or more"

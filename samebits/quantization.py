@@ -35,7 +35,9 @@ SCHEMES = {
     scheme.name: scheme
     for scheme in (
         Scheme("unified_affine", "float32", quantized_bias=True),
+        Scheme("per_tensor_affine", "float32", quantized_bias=False),
         Scheme("per_channel_pow2", "pow2", quantized_bias=False),
+        Scheme("integer_only", "pow2", quantized_bias=True),
     )
 }
 
@@ -74,34 +76,36 @@ def quant_max(bits: int) -> int:
     return 2**bits - 1
 
 
-def choose_qparams(values: np.ndarray, bits: int, scheme: Scheme) -> QParams:
+def choose_qparams(values: np.ndarray, bits: int, scheme: Scheme, significant: np.ndarray) -> QParams:
     """The narrowest scales under which no finite value (m,) saturates: a min-max observer.
 
     The range of the affine scale includes 0, so that the zero point is a code even where all values share a sign.
+    significant: (m,) which values deserve a power of two of their own where that of the others would round them to 0.
     Raises UserError where a value lies beyond float32.
     """
     if (greatest := np.abs(values).max()) > np.finfo(np.float32).max:
         raise UserError(f"train: the parameter {greatest} lies beyond float32; rescale the columns in data.query")
     if scheme.scales == "pow2":
-        scale = _pow2_scales(values, bits)
+        scale = _pow2_scales(values, bits, significant)
         return QParams(scale, np.full(len(values), quant_max(bits) / 2))
     low, high = min(values.min(), 0.0), max(values.max(), 0.0)
     scale = np.array([np.float32((high - low) / quant_max(bits)) or 1.0], dtype=np.float64)
     return QParams(scale, np.clip(np.rint(-low / scale), 0, quant_max(bits)))
 
 
-def _pow2_scales(values: np.ndarray, bits: int) -> np.ndarray:
+def _pow2_scales(values: np.ndarray, bits: int, significant: np.ndarray) -> np.ndarray:
     """2**(E + 1) with the least E for which |value| <= quant_max * 2**E.
 
-    E is raised into one window of exponents, unless that would round a value to 0.
+    E is raised into one window of exponents, unless that would round a significant value to 0.
     """
     size = np.abs(values)
     exponents = np.frexp(values)[1] - bits
     exponents += size > np.ldexp(float(quant_max(bits)), exponents)
     nonzero = 2 * size >= np.ldexp(1.0, LEAST_EXPONENT)
     lowest = max(exponents[nonzero].max(initial=LEAST_EXPONENT) - EXPONENT_WINDOW + 1, LEAST_EXPONENT)
-    if not (2 * size[nonzero] >= np.ldexp(1.0, lowest)).all():
+    if not (2 * size[nonzero & significant] >= np.ldexp(1.0, lowest)).all():
         lowest = LEAST_EXPONENT
+    nonzero &= 2 * size >= np.ldexp(1.0, lowest)
     return np.where(nonzero, np.ldexp(2.0, np.maximum(exponents, lowest)), 0)
 
 

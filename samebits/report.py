@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
@@ -112,7 +112,7 @@ def _value(value: object) -> str:
 
 def bits_chart() -> str:
     """A Mermaid chart of test R2 by bits a weight, a line for each scheme, from 0 up."""
-    rows = artifacts.read_json("plots/bits.json")
+    rows = [row for row in artifacts.read_json("plots/bits.json") if row["rounding"] == "exact"]
     schemes = list(dict.fromkeys(row["scheme"] for row in rows))
     lines = {name: [max(row["test_r2"], 0.0) for row in rows if row["scheme"] == name] for name in schemes}
     bits = sorted({row["bits"] for row in rows})
@@ -136,6 +136,34 @@ def _table(rows: Sequence[Sequence[str]], headers: Sequence[str], tablefmt: str)
 
 def _short(md5: str | None) -> str:
     return md5[:12] if md5 else "-"
+
+
+def bits_picture() -> str:
+    """The plot of quality against size as SVG, from the template and the data of `dvc plots`."""
+    import vl_convert  # not needed to make anything else
+
+    template = artifacts.read_json(".dvc/plots/bits.json")
+    anchors = {
+        "<DVC_METRIC_DATA>": artifacts.read_json("plots/bits.json"),
+        "<DVC_METRIC_TITLE>": "Quality against size, the best codes of each format",
+        "<DVC_METRIC_X>": "payload_bits",
+        "<DVC_METRIC_X_LABEL>": "stored bits of all parameters",
+        "<DVC_METRIC_Y>": "test_r2",
+        "<DVC_METRIC_Y_LABEL>": "test R2 (0 if below)",
+    }
+    return str(vl_convert.vegalite_to_svg(_filled(template, anchors), vl_version="5.20"))
+
+
+def _filled(template: Any, anchors: dict[str, Any]) -> Any:
+    if isinstance(template, dict):
+        return {key: _filled(value, anchors) for key, value in template.items()}
+    if isinstance(template, list):
+        return [_filled(value, anchors) for value in template]
+    if isinstance(template, str) and template not in anchors:
+        for anchor, text in anchors.items():
+            template = template.replace(anchor, text) if isinstance(text, str) else template
+        return template
+    return anchors.get(template, template) if isinstance(template, str) else template
 
 
 def write_into(path: str | Path) -> None:

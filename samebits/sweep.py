@@ -1,31 +1,67 @@
-"""Quality against size: every scheme, rounding and bit-width on one trained model."""
+"""Quality against size: one trained model in every scheme, rounding and bit-width."""
 
 from typing import Any
 
-from samebits import payload, rounding, score
+import numpy as np
+
+from samebits import payload, score
 from samebits.linear import LinearModel
 from samebits.moments import Moments
 from samebits.quantization import SCHEMES
 from samebits.rational import nearest_float
+from samebits.rounding import ROUNDINGS, Choice, Rounding, Task, choose
 
 BITS = range(2, 17)
+FLOATS = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
+
+Choices = dict[tuple[str, Rounding, int], Choice]
 
 
-def sweep(model: LinearModel, train: Moments, test: Moments) -> list[dict[str, Any]]:
-    """A row for each scheme and bit-width: stored bits, loss of training R2, test R2."""
-    r2 = score.r2(train, model)
-    rows = []
+def choices(model: LinearModel, train: Moments) -> Choices:
+    """The quantization in every scheme, rounding and bit-width."""
+    found: Choices = {}
     for scheme in SCHEMES.values():
-        for bits in BITS:
-            quantized = rounding.nearest(model, train, bits, scheme)
-            rows.append(
-                {
-                    "scheme": scheme.name,
-                    "rounding": "nearest",
-                    "bits": bits,
-                    "payload_bits": payload.payload_bits(quantized),
-                    "train_loss": nearest_float(r2 - score.r2(train, quantized.model)),
-                    "test_r2": nearest_float(score.r2(test, quantized.model)),
-                }
-            )
+        task = Task.of(model, train, scheme)
+        for rounding in ROUNDINGS:
+            fewer_bits = None
+            for bits in BITS:
+                fewer_bits = found[scheme.name, rounding, bits] = choose(task, bits, rounding, fewer_bits)
+    return found
+
+
+def curve(found: Choices, model: LinearModel, train: Moments, test: Moments) -> list[dict[str, Any]]:
+    """A row for each choice: stored bits, loss of training R2, test R2.
+
+    Beside them the assignment's own, which rounds to nearest at each bit-width anew, and float copies of the model.
+    """
+    r2 = score.r2(train, model)
+
+    def row(scheme: str, rounding: str, bits: int, stored: int, copy: LinearModel, optimal: bool) -> dict[str, Any]:
+        return {
+            "scheme": scheme,
+            "rounding": rounding,
+            "bits": bits,
+            "payload_bits": stored,
+            "train_loss": nearest_float(r2 - score.r2(train, copy)),
+            "test_r2": nearest_float(score.r2(test, copy)),
+            "optimal": optimal,
+        }
+
+    rows = [
+        row(scheme, rounding, bits, payload.payload_bits(each.quantized), each.quantized.model, each.optimal)
+        for (scheme, rounding, bits), each in found.items()
+    ]
+    task = Task.of(model, train, SCHEMES["unified_affine"])
+    for bits in BITS:
+        published = choose(task, bits, "nearest").quantized
+        rows.append(
+            row("unified_affine", "as published", bits, payload.payload_bits(published), published.model, False)
+        )
+    for name, dtype in FLOATS.items():
+        with np.errstate(over="ignore"):
+            parameters = np.append(model.coef, model.intercept).astype(dtype).astype(np.float64)
+        if np.isfinite(parameters).all():
+            bits = 8 * np.dtype(dtype).itemsize
+            copy = LinearModel(parameters[:-1], float(parameters[-1]))
+            rows.append(row(name, "nearest", bits, bits * len(parameters), copy, False))
     return rows

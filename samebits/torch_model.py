@@ -1,10 +1,13 @@
-"""The model as a single-layer PyTorch network."""
+"""The model as a single-layer PyTorch network, of float64 parameters or of packed codes."""
+
+from typing import Any
 
 import numpy as np
 import torch
 
-from samebits import score
+from samebits import payload, score
 from samebits.linear import LinearModel
+from samebits.quantization import Quantized
 
 DECIMALS = 9  # of what is kept of the network's float64 predictions, whose noise is about 1e-15
 UNIT_ROUNDOFF = 2.0**-53
@@ -18,22 +21,55 @@ def network(model: LinearModel) -> torch.nn.Linear:
     return layer.eval()
 
 
-def predict(model: LinearModel, X: np.ndarray) -> np.ndarray:
-    """The predictions (n,) of the network for X (n, p), checked against those of `model`.
+class QuantizedLinear(torch.nn.Module):
+    """A linear layer that keeps the packed codes of a quantized model and de-quantizes them where it is called.
+
+    The state_dict holds the payload as a uint8 tensor, and the header that is needed to read it.
+    """
+
+    payload: torch.Tensor
+
+    def __init__(self, quantized: Quantized) -> None:
+        super().__init__()
+        self._header = payload.to_plain(quantized)
+        self.register_buffer("payload", torch.frombuffer(bytearray(self._header.pop("payload")), dtype=torch.uint8))
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """The header, for the state_dict."""
+        return self._header
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take the header from a state_dict."""
+        self._header = state
+
+    @property
+    def model(self) -> LinearModel:
+        """The de-quantized model."""
+        return payload.from_plain({**self._header, "payload": bytes(self.payload.tolist())}).model
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """From x (n, p) to (n, 1), in the type of x; in float32, with the float32 numbers nearest to the parameters."""
+        model = self.model
+        weight, bias = torch.tensor(model.coef, dtype=x.dtype), torch.tensor([model.intercept], dtype=x.dtype)
+        return torch.nn.functional.linear(x, weight[None, :], bias)
+
+
+def predict(layer: torch.nn.Module, model: LinearModel, X: np.ndarray) -> np.ndarray:
+    """The predictions (n,) of a network for X (n, p) in float64, checked against those of the `model` that it holds.
 
     Raises AssertionError where the two lie farther apart than rounding allows.
     """
     with torch.inference_mode():
-        predicted = network(model)(torch.from_numpy(X)).squeeze(1).numpy()
+        predicted = layer(torch.from_numpy(X)).squeeze(1).numpy()
     beyond = np.abs(predicted - model.predict(X)) > error_bound(model, X)
     if beyond.any():
         raise AssertionError(f"the network's prediction for row {int(beyond.argmax())} is not the model's")
     return predicted
 
 
-def r2(model: LinearModel, X: np.ndarray, y: np.ndarray) -> float:
-    """R2 of the network over X (n, p), y (n,), rounded far above the noise in which machines differ."""
-    return round(score.r2_of_predictions(y, predict(model, X)), DECIMALS)
+def r2(layer: torch.nn.Module, model: LinearModel, X: np.ndarray, y: np.ndarray) -> float:
+    """R2 of a network over X (n, p), y (n,), rounded far above the noise in which machines differ."""
+    return round(score.r2_of_predictions(y, predict(layer, model, X)), DECIMALS)
 
 
 def error_bound(model: LinearModel, X: np.ndarray) -> np.ndarray:

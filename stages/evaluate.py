@@ -11,7 +11,8 @@ def main() -> None:
     """Score both models, run both as networks, write metrics and plots."""
     estimator = artifacts.load("models/model.joblib")
     model = LinearModel(estimator.coef_, float(estimator.intercept_))
-    quantized = payload.from_plain(artifacts.load("models/quant_params.joblib")).model
+    codes = payload.from_plain(artifacts.load("models/quant_params.joblib"))
+    quantized = codes.model
     moments = Moments.from_plain(artifacts.load("data/moments.joblib")["test"])
     rows = artifacts.load("data/test.joblib")
     X, y = rows["X"], rows["y"]
@@ -19,9 +20,9 @@ def main() -> None:
     r2_loss = nearest_float(score.r2(moments, model) - score.r2(moments, quantized))
     metrics = {
         "float": {**score.scores(moments, model), "mae": score.mae(X, y, model)},
-        "torch": {"r2": torch_model.r2(model, X, y)},
+        "torch": {"r2": torch_model.r2(torch_model.network(model), model, X, y)},
         "quantized": {**score.scores(moments, quantized), "mae": score.mae(X, y, quantized), "r2_loss": r2_loss},
-        "torch_quantized": {"r2": torch_model.r2(quantized, X, y)},
+        "torch_quantized": {"r2": torch_model.r2(torch_model.QuantizedLinear(codes), quantized, X, y)},
     }
     artifacts.write_json(metrics, "metrics/evaluate.json")
     artifacts.write_text(plots.predictions(X, y, model, quantized), "plots/predictions.csv")

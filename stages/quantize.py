@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-from samebits import artifacts, params, payload, rounding, score
+from samebits import artifacts, onnx_model, params, payload, sweep
 from samebits.errors import run
 from samebits.linear import LinearModel
 from samebits.moments import Moments
-from samebits.quantization import SCHEMES
 from samebits.rational import nearest_float
-from samebits.sweep import sweep
 
 
 def main() -> None:
@@ -19,27 +17,33 @@ def main() -> None:
     moments = artifacts.load("data/moments.joblib")
     train, test = (Moments.from_plain(moments[part]) for part in ("train", "test"))
 
-    quantized = rounding.nearest(model, train, options.bits, SCHEMES[options.scheme])
+    choices = sweep.choices(model, train)
+    choice = choices[options.scheme, options.rounding, options.bits]
+    quantized = choice.quantized
 
     artifacts.dump({"coef": model.coef, "intercept": model.intercept}, "models/unquant_params.joblib")
     artifacts.dump(payload.to_plain(quantized), "models/quant_params.joblib")
+    artifacts.write_bytes(onnx_model.export(quantized), "models/quant_params.onnx")
     payload_bits = payload.payload_bits(quantized)
     artifacts.write_json(
         {
             "bits": options.bits,
             "scheme": options.scheme,
             "rounding": options.rounding,
+            "optimal": choice.optimal,
+            "jitter": choice.jitter,
             "payload_bits": payload_bits,
             "payload_bytes": (payload_bits + 7) // 8,
+            "bits_per_weight": payload_bits / len(model.coef),
             "file_bytes": {
                 "unquantized": Path("models/unquant_params.joblib").stat().st_size,
                 "quantized": Path("models/quant_params.joblib").stat().st_size,
             },
-            "train_loss": nearest_float(score.r2(train, model) - score.r2(train, quantized.model)),
+            "train_loss": nearest_float(choice.train_loss),
         },
         "metrics/quantize.json",
     )
-    artifacts.write_json(sweep(model, train, test), "plots/bits.json")
+    artifacts.write_json(sweep.curve(choices, model, train, test), "plots/bits.json")
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ def centred(X: np.ndarray, y: np.ndarray) -> Matrix:
 
 def echelon(A: Matrix) -> tuple[Matrix, list[int]]:
     """The nonzero rows of the reduced echelon form, and their pivots."""
-    A, pivots = [list(row) for row in A], []
+    A = [list(row) for row in A]
+    pivots: list[int] = []
     for column in range(len(A[0])):
         top = len(pivots)
         found = next((i for i in range(top, len(A)) if A[i][column]), None)

@@ -51,7 +51,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @given(PLAIN)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_plain_values_come_back(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "plain.joblib"
     artifacts.dump(value, path)
@@ -81,11 +81,12 @@ def test_arrays_come_back(path: Path, array: np.ndarray) -> None:
 
 
 def test_joblib_and_pickle_read_what_was_written(path: Path) -> None:
-    value = {"features": ["a", "b"], "X": np.arange(6.0).reshape(3, 2)}
-    artifacts.dump(value, path)
+    X = np.arange(6.0).reshape(3, 2)
+    artifacts.dump({"features": ["a", "b"], "X": X}, path)
+    assert path.read_bytes()[:2] == b"\x80\x05"
     for loaded in (joblib.load(path), pickle.loads(path.read_bytes())):
         assert loaded["features"] == ["a", "b"]
-        assert loaded["X"].tolist() == value["X"].tolist()
+        assert loaded["X"].tolist() == X.tolist()
 
 
 @pytest.mark.parametrize("model", [LinearRegression(), Ridge(alpha=2.0)])
@@ -128,7 +129,7 @@ def test_a_pickle_that_calls_a_function_is_refused(tmp_path: Path, monkeypatch: 
     assert os.listdir() == ["evil.joblib"]
 
 
-@pytest.mark.parametrize("value", [{1, 2}.__class__, Path("a"), LinearRegression, json.dumps, np.random.default_rng(0)])
+@pytest.mark.parametrize("value", [1 + 2j, Path("a"), Exception("a"), json.dumps, np.random.default_rng(0)])
 def test_a_pickle_of_anything_but_data_is_refused(path: Path, value: Any) -> None:
     path.write_bytes(pickle.dumps(value))
     with pytest.raises(UserError, match="is not allowed"):
@@ -137,7 +138,7 @@ def test_a_pickle_of_anything_but_data_is_refused(path: Path, value: Any) -> Non
 
 @pytest.mark.xfail(reason="numpy.ndarray is callable from a pickle, and makes objects of raw addresses", strict=True)
 def test_a_pickle_cannot_make_pointers(path: Path) -> None:
-    path.write_bytes(pickle.dumps(Call(np.ndarray, (1,), "O", bytearray(b"A" * 8))))
+    path.write_bytes(pickle.dumps(Call(np.ndarray, (1,), "O", bytearray(b"A" * 8)), protocol=5))
     done = python("import sys; from samebits import artifacts; artifacts.load(sys.argv[1])", path)
     assert done.returncode == 1
     assert "UserError" in done.stderr
@@ -163,9 +164,6 @@ def test_a_truncated_file_is_refused(path: Path) -> None:
         pytest.param(
             b"\x80\xff.", marks=pytest.mark.xfail(raises=ValueError, reason="an unknown protocol", strict=True)
         ),
-        pytest.param(
-            b"cnumpy\n", marks=pytest.mark.xfail(raises=UserError, reason="refused, as it should", strict=True)
-        ),
     ],
 )
 def test_a_file_of_another_kind_is_refused(path: Path, content: bytes) -> None:
@@ -176,7 +174,7 @@ def test_a_file_of_another_kind_is_refused(path: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize("read", [artifacts.load, artifacts.read_json, artifacts.read_bytes])
 def test_a_missing_file_is_a_mistake_of_the_user(path: Path, read: Callable[[Path], object]) -> None:
-    with pytest.raises(UserError, match="value.joblib: No such file or directory; `dvc repro` makes"):
+    with pytest.raises(UserError, match=r"value\.joblib: No such file or directory; `dvc repro` makes"):
         read(path)
 
 
@@ -193,7 +191,7 @@ value = {name: name * 2 for name in "zyxabc"} | {"X": np.arange(6.0).reshape(3, 
 artifacts.dump(value, sys.argv[1])
 artifacts.write_json({name: name * 2 for name in "zyxabc"}, sys.argv[2])
 """
-    for seed in ("0", "1", "2"):
+    for seed in ("1", "2"):
         done = python(code, tmp_path / f"{seed}.joblib", tmp_path / f"{seed}.json", PYTHONHASHSEED=seed)
         assert done.stderr == ""
     assert len({path.read_bytes() for path in tmp_path.glob("*.joblib")}) == 1
@@ -208,7 +206,7 @@ def test_what_was_loaded_gives_the_same_bytes_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.xfail(reason="pickle writes an object that occurs twice only once", strict=True)
-@pytest.mark.parametrize("value", ["features", 10**30, (1.5, 2.5)])
+@pytest.mark.parametrize("value", ["features", (1.5, 2.5)])
 def test_equal_values_give_the_same_bytes(tmp_path: Path, value: Any) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     artifacts.dump([value, value], one)
@@ -244,7 +242,7 @@ def test_json_refuses_what_is_not_finite(tmp_path: Path, value: float) -> None:
 def test_a_file_that_is_not_json_is_a_mistake_of_the_user(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "metrics.json"
     path.write_bytes(content)
-    with pytest.raises(UserError, match="metrics.json: not JSON"):
+    with pytest.raises(UserError, match=r"metrics\.json: not JSON"):
         artifacts.read_json(path)
 
 

@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -12,7 +13,9 @@ def run(*lines: str) -> subprocess.CompletedProcess[str]:
     """Run a program whose main function has these lines."""
     body = "\n".join(f"    {line}" for line in lines)
     code = f"import sys\nfrom samebits.errors import UserError, run, warn\ndef main():\n{body}\nrun(main)\n"
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_a_program_that_ends_well_exits_with_0() -> None:

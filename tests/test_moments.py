@@ -108,6 +108,13 @@ def test_tables_of_many_blocks_are_exact(rows: int) -> None:
     assert matrix(Moments.of(X, y)) == exact.moments(X, y)
 
 
+def test_sums_of_products_near_their_limit_are_exact() -> None:
+    random = np.random.default_rng(0)
+    X = 1 - random.random((4096, 3)) * [2.0**-8, 2.0**-20, 2.0**-21]
+    y = -1 + random.random(4096) * 2.0**-12
+    assert matrix(Moments.of(X, y)) == exact.moments(X, y)
+
+
 def test_a_block_outside_the_common_range_of_exponents_is_exact() -> None:
     X = np.random.default_rng(0).normal(size=(9000, 1))
     X[5000:5010, 0] = [1e300, 1e-300, 5e-324, -5e-324, 0.0, -0.0, 1e-160, -1e-300, 1e150, 3.0]

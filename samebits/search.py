@@ -1,0 +1,172 @@
+"""Which points of a grid minimise (x - v)' Q (x - v): successive rounding, a beam search, and a search of all.
+
+One tree search serves for all three. It fixes one coordinate after the other, the one with the largest conditional
+error first, and moves the others to where they make up for it best. With one branch kept this is Babai's nearest plane,
+which is GPTQ (Frantar, Ashkboos, Hoefler and Alistarh, 2022, arXiv:2210.17323; Chen et al., 2025, arXiv:2507.18553);
+with K branches kept, the K-best algorithm; with all branches that cost less than the best known point, a sphere decoder
+(Schnorr and Euchner, Mathematical Programming 66, 1994), breadth first so that numpy does the work. Everything is
+elementwise in a fixed order, so that all machines search the same tree.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+SLACK = 1 + 1e-9  # rounding may hide which of two points that are closer than this is better
+MOST_EXCHANGES = 4  # for each coordinate
+SMALLEST_PIVOT = 1e-13
+FIRST_JITTER = 1e-12
+MOST_BRANCHES = 20_000  # at a level of the tree; a search that needs more is not complete
+MOST_TWIGS = 4  # on each side of a branch, where no bound says how many
+
+
+@dataclass(frozen=True)
+class Problem:
+    """(x - v)' Q (x - v) for a positive semidefinite Q (m, m), with its minimiser v (m,) and the inverse P (m, m) of Q.
+
+    jitter: what part of its diagonal had to be added to Q to invert it.
+    """
+
+    v: np.ndarray
+    Q: np.ndarray
+    P: np.ndarray
+    jitter: float
+
+    @classmethod
+    def of(cls, v: np.ndarray, Q: np.ndarray) -> Self:
+        """Invert Q; without damping if it is well enough conditioned, else with as little as is needed."""
+        size = np.sqrt(np.where(np.diag(Q) > 0, np.diag(Q), 1))
+        jitter = 0.0
+        while (P := _inverse(Q / size / size[:, None] + jitter * np.eye(len(v)))) is None:
+            jitter = max(10 * jitter, FIRST_JITTER)
+        return cls(v, Q, P / size / size[:, None], jitter)
+
+
+@dataclass(frozen=True)
+class Grids:
+    """Where the coordinates may lie: on `scale * levels` for one of several scales (g,), with sorted levels (n,).
+
+    span: how far apart the least and the greatest level of a point, and 0, may lie.
+    """
+
+    scale: np.ndarray
+    levels: np.ndarray
+    span: float = np.inf
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points of grids, cheapest first: indices of levels (k, m), indices of scales (k,), costs (k,).
+
+    complete: whether all points were looked at that cost less than the bound.
+    """
+
+    index: np.ndarray
+    grid: np.ndarray
+    cost: np.ndarray
+    complete: bool
+
+
+def search(problem: Problem, grids: Grids, error: np.ndarray, keep: int, bound: float = np.inf) -> Points:
+    """The cheapest points that the tree search finds; none if none costs less than the bound.
+
+    error: (m,) what rounding a coordinate may move it by; says which are fixed first.
+    keep: how many branches to keep for each scale. bound: leave out what costs more.
+    """
+    m, P = len(problem.v), problem.P.copy()
+    grid = np.arange(len(grids.scale))
+    centre = np.repeat(problem.v[None, :], len(grid), axis=0)
+    index = np.zeros((len(grid), m), dtype=np.int64)
+    cost, least, greatest = np.zeros((3, len(grid)))
+    left, complete = list(range(m)), True
+    while left:
+        k = max(left, key=lambda i: error[i] ** 2 / P[i, i])
+        left.remove(k)
+        scale = grids.scale[grid]
+        aim = centre[:, k] / scale
+        lowest = np.searchsorted(grids.levels, greatest - grids.span)
+        highest = np.searchsorted(grids.levels, least + grids.span, side="right") - 1
+        if np.isfinite(bound):
+            radius = np.sqrt(np.maximum(bound * SLACK - cost, 0) * P[k, k]) / scale
+            first = np.maximum(np.searchsorted(grids.levels, aim - radius), lowest)
+            last = np.minimum(np.searchsorted(grids.levels, aim + radius, side="right") - 1, highest)
+        if not np.isfinite(bound) or np.maximum(last - first + 1, 0).sum() > MOST_BRANCHES:
+            complete = False
+            above, reach = np.searchsorted(grids.levels, aim), min(keep, MOST_TWIGS)
+            first, last = np.clip(above - reach, lowest, highest), np.clip(above + reach - 1, lowest, highest)
+        twigs = np.maximum(last - first + 1, 0)
+        parent = np.repeat(np.arange(len(grid)), twigs)
+        chosen = first[parent] + np.arange(len(parent)) - (np.cumsum(twigs) - twigs)[parent]
+        level = grids.levels[chosen]
+        move = level * scale[parent] - centre[parent, k]
+        total = cost[parent] + move * move / P[k, k]
+        best = _cheapest(total, grid[parent], keep)
+        complete &= len(best) == len(total)
+        best = best[total[best] <= bound * SLACK]
+        parent, level, cost = parent[best], level[best], total[best]
+        centre = centre[parent] + move[best, None] * (P[:, k] / P[k, k])
+        index = index[parent]
+        index[:, k] = chosen[best]
+        grid, least, greatest = grid[parent], np.minimum(least[parent], level), np.maximum(greatest[parent], level)
+        P -= P[:, k, None] * (P[k] / P[k, k])
+    best = np.argsort(cost, kind="stable")
+    return Points(index[best], grid[best], cost[best], complete)
+
+
+def _cheapest(cost: np.ndarray, group: np.ndarray, keep: int) -> np.ndarray:
+    """The indices of the `keep` cheapest of each group, and of no more than MOST_BRANCHES in all."""
+    best = np.lexsort((cost, group))
+    rank = np.arange(len(best)) - np.searchsorted(group[best], group[best])
+    best = best[rank < keep]
+    return best if len(best) <= MOST_BRANCHES else best[np.argsort(cost[best], kind="stable")[:MOST_BRANCHES]]
+
+
+def improve(problem: Problem, grids: Grids, points: Points) -> Points:
+    """The first of `points`, one or two of its levels moved to their neighbours as long as that lowers the cost."""
+    Q, levels = problem.Q, grids.levels
+    index, scale, cost = points.index[0].copy(), grids.scale[points.grid[0]], points.cost[0]
+    diagonal = np.diag(Q)
+    for _ in range(MOST_EXCHANGES * len(index)):
+        x = levels[index] * scale
+        slope = 2 * _times(Q, x - problem.v)
+        moves, changes = [], []
+        lowest = np.searchsorted(levels, max(levels[index].max(), 0) - grids.span)
+        highest = np.searchsorted(levels, min(levels[index].min(), 0) + grids.span, side="right") - 1
+        for step in (-1, 1):
+            moved = index + step
+            allowed = (moved >= lowest) & (moved <= highest)
+            move = levels[np.clip(moved, 0, len(levels) - 1)] * scale - x
+            moves.append(move)
+            changes.append(np.where(allowed, slope * move + diagonal * move * move, np.inf))
+        move, change = np.concatenate(moves), np.concatenate(changes)
+        pairs = change[:, None] + change + 2 * np.tile(Q, (2, 2)) * (move[:, None] * move)
+        np.fill_diagonal(pairs, change)  # one alone
+        first, second = np.unravel_index(pairs.argmin(), pairs.shape)
+        if not pairs[first, second] < -(SLACK - 1) * cost:
+            break
+        cost = cost + pairs[first, second]
+        for each in {int(first), int(second)}:
+            index[each % len(index)] += 1 if each >= len(index) else -1
+    return Points(index[None], points.grid[:1], np.array([cost]), complete=False)
+
+
+def _times(Q: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Q @ x, added up column by column."""
+    total = np.zeros(len(x))
+    for column, value in zip(Q.T, x, strict=True):
+        total += column * value
+    return total
+
+
+def _inverse(Q: np.ndarray) -> np.ndarray | None:
+    """The inverse of Q (m, m) by elimination in place, pivot by pivot; None where Q is not safely positive definite."""
+    Q = Q.copy()
+    for k in range(len(Q)):
+        pivot = Q[k, k]
+        if not pivot > SMALLEST_PIVOT:
+            return None
+        row, column = Q[k] / pivot, Q[:, k].copy()
+        Q -= column[:, None] * row
+        Q[k], Q[:, k], Q[k, k] = row, -column / pivot, 1 / pivot
+    return Q
