@@ -46,6 +46,10 @@ setup: $(INSTALLED)  ## make .venv and install the pins
 readme: $(INSTALLED)  ## put the results into README.md
 	python -m samebits results --write README.md --picture docs/bits.svg
 
+.PHONY: bench
+bench: $(INSTALLED)  ## measure what the docs quote anew
+	python -m benchmarks.quantization
+
 .PHONY: pins
 pins: $(INSTALLED)  ## write requirements.txt: the newest versions that pyproject.toml allows
 	rm -rf .venv/pins

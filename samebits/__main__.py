@@ -74,7 +74,8 @@ def _results(arguments: argparse.Namespace) -> int:
     from samebits import artifacts, report
 
     if arguments.write:
-        report.write_into(arguments.write)
+        text = report.between_markers(arguments.write, "results", report.results())
+        artifacts.write_text(text, arguments.write)
     if arguments.picture:
         artifacts.write_text(report.bits_picture(), arguments.picture)
     if not arguments.write and not arguments.picture:

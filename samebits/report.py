@@ -13,8 +13,6 @@ from samebits.errors import UserError
 if TYPE_CHECKING:  # it imports DVC
     from samebits.reproduce import Verdict
 
-BEGIN, END = "<!-- results: made by `make readme` -->", "<!-- end of results -->"
-
 
 def results() -> str:
     """The models that the metrics files describe, as a line and a table."""
@@ -53,7 +51,7 @@ def verdict(checked: "Verdict", tablefmt: str) -> str:
     lines = [
         f"Commit {checked.commit[:10]}: {checked.subject}",
         "",
-        _table(rows, ["stage", "output", "promised", "obtained", "verdict"], tablefmt),
+        table(rows, ["stage", "output", "promised", "obtained", "verdict"], tablefmt),
         "",
     ]
     if checked.problems:
@@ -84,10 +82,10 @@ def comparison(base: str, checks: Sequence["Verdict"]) -> tuple[str, list[str]]:
     options, metrics = compare.changed_params(base), compare.metrics(base, gate)
     failed = [metric.name for metric in metrics if metric.name in gate and metric.verdict in ("worse", "gone")]
     lines = [f"## Against {base}", ""]
-    lines += ["Parameters:", "", _table([_row(each) for each in options], COLUMNS[:4], "github"), ""] if options else []
+    lines += ["Parameters:", "", table([_row(each) for each in options], COLUMNS[:4], "github"), ""] if options else []
     verdicts = [f"**{each.verdict}**" if each.name in failed else each.verdict for each in metrics]
     rows = [[*_row(each), DIRECTION[each.higher_is_better], seen] for each, seen in zip(metrics, verdicts, strict=True)]
-    lines += [_table(rows, COLUMNS, "github"), ""]
+    lines += [table(rows, COLUMNS, "github"), ""]
     lines += [f"Gate: {', '.join(failed)} worse than `gate:` in params.yaml allows." if failed else "Gate: passed.", ""]
     lines += [bits_chart(), ""]
     lines += [f"- {conclusion(each)}" for each in checks]
@@ -130,7 +128,8 @@ def bits_chart() -> str:
     )
 
 
-def _table(rows: Sequence[Sequence[str]], headers: Sequence[str], tablefmt: str) -> str:
+def table(rows: Sequence[Sequence[str]], headers: Sequence[str], tablefmt: str) -> str:
+    """A table of texts in a format of tabulate."""
     return tabulate(rows, headers=headers, tablefmt=tablefmt, disable_numparse=True)
 
 
@@ -166,11 +165,11 @@ def _filled(template: Any, anchors: dict[str, Any]) -> Any:
     return anchors.get(template, template) if isinstance(template, str) else template
 
 
-def write_into(path: str | Path) -> None:
-    """Put the table between its markers in a Markdown file. Raises UserError where they are missing."""
-    text = artifacts.read_bytes(path).decode()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise UserError(f"{path}: the lines {BEGIN} and {END} are missing; the table goes between them")
-    artifacts.write_text(f"{before}{BEGIN}\n{results()}\n{END}{after}", path)
+def between_markers(path: str | Path, name: str, text: str) -> str:
+    """A Markdown file with `text` between its markers of that name. Raises UserError where they are missing."""
+    begin, end = f"<!-- {name}: generated -->", f"<!-- end of {name} -->"
+    before, found_begin, rest = artifacts.read_bytes(path).decode().partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_begin or not found_end:
+        raise UserError(f"{path}: the lines {begin} and {end} are missing; what is generated goes between them")
+    return f"{before}{begin}\n{text}\n{end}{after}"

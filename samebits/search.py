@@ -124,31 +124,36 @@ def _cheapest(cost: np.ndarray, group: np.ndarray, keep: int) -> np.ndarray:
 
 def improve(problem: Problem, grids: Grids, points: Points) -> Points:
     """The first of `points`, one or two of its levels moved to their neighbours as long as that lowers the cost."""
-    Q, levels = problem.Q, grids.levels
+    Q, levels, m = problem.Q, grids.levels, len(problem.v)
     index, scale, cost = points.index[0].copy(), grids.scale[points.grid[0]], points.cost[0]
-    diagonal = np.diag(Q)
-    for _ in range(MOST_EXCHANGES * len(index)):
+    steps = np.repeat([-1, 1], m)
+    which = np.tile(np.arange(m), 2)
+    for _ in range(MOST_EXCHANGES * m):
         x = levels[index] * scale
-        slope = 2 * _times(Q, x - problem.v)
-        moves, changes = [], []
-        lowest = np.searchsorted(levels, max(levels[index].max(), 0) - grids.span)
-        highest = np.searchsorted(levels, min(levels[index].min(), 0) + grids.span, side="right") - 1
-        for step in (-1, 1):
-            moved = index + step
-            allowed = (moved >= lowest) & (moved <= highest)
-            move = levels[np.clip(moved, 0, len(levels) - 1)] * scale - x
-            moves.append(move)
-            changes.append(np.where(allowed, slope * move + diagonal * move * move, np.inf))
-        move, change = np.concatenate(moves), np.concatenate(changes)
-        pairs = change[:, None] + change + 2 * np.tile(Q, (2, 2)) * (move[:, None] * move)
-        np.fill_diagonal(pairs, change)  # one alone
-        first, second = np.unravel_index(pairs.argmin(), pairs.shape)
-        if not pairs[first, second] < -(SLACK - 1) * cost:
+        moved = index[which] + steps
+        inside = (moved >= 0) & (moved < len(levels))
+        move = levels[np.where(inside, moved, 0)] * scale - x[which]
+        change = np.where(
+            inside, (2 * _times(Q, x - problem.v) + np.diag(Q) * move.reshape(2, m)).ravel() * move, np.inf
+        )
+        both = change[:, None] + change + 2 * Q[np.ix_(which, which)] * (move[:, None] * move)
+        both[which[:, None] == which] = np.inf
+        np.fill_diagonal(both, change)  # one alone
+        while both.min() < -(SLACK - 1) * cost:
+            pair = np.unravel_index(both.argmin(), both.shape)
+            exchanged = index.copy()
+            exchanged[which[list(pair)]] = moved[list(pair)]
+            if _spread(levels[exchanged]) <= grids.span:
+                break
+            both[pair] = np.inf
+        else:
             break
-        cost = cost + pairs[first, second]
-        for each in {int(first), int(second)}:
-            index[each % len(index)] += 1 if each >= len(index) else -1
+        index, cost = exchanged, cost + both[pair]
     return Points(index[None], points.grid[:1], np.array([cost]), complete=False)
+
+
+def _spread(levels: np.ndarray) -> float:
+    return float(max(levels.max(), 0) - min(levels.min(), 0))
 
 
 def _times(Q: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ def packed(stored: list[Field]) -> bytes:
 
 
 @given(fields())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_bytes_are_one_large_integer_least_significant_first(stored: list[Field]) -> None:
     integer, length = 0, 0
     for values, bits in stored:
@@ -30,7 +30,7 @@ def test_bytes_are_one_large_integer_least_significant_first(stored: list[Field]
 
 
 @given(fields())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_unpack_gives_back_what_was_packed(stored: list[Field]) -> None:
     unpacked = unpack(packed(stored), [(len(values), bits) for values, bits in stored])
     assert [values.tolist() for values in unpacked] == [values for values, _ in stored]

@@ -48,7 +48,7 @@ def assert_nearest_to_exact(X: np.ndarray, y: np.ndarray, alpha: float) -> None:
 
 
 @given(tables(SMALL), st.sampled_from([0.0, 0.5, 3.7]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_every_parameter_is_nearest_to_the_exact_one_of_minimum_norm(rows: Rows, alpha: float) -> None:
     assert_nearest_to_exact(*rows, alpha)
 

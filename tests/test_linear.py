@@ -13,7 +13,7 @@ MODERATE = st.floats(-1e100, 1e100)
 
 
 @given(arrays(np.float64, (5, 3), elements=MODERATE), arrays(np.float64, 3, elements=MODERATE), MODERATE)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_predictions_add_up_feature_by_feature(X: np.ndarray, coef: np.ndarray, intercept: float) -> None:
     expected = []
     for row in X.tolist():

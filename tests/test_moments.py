@@ -53,7 +53,7 @@ def test_means_and_centred_moments_are_those_of_the_definition(rows: Rows) -> No
 
 
 @given(st.data(), tables())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_sum_depends_neither_on_order_nor_on_partition(data: st.DataObject, rows: Rows) -> None:
     X, y = rows
     order = data.draw(st.permutations(range(len(y))))
@@ -84,7 +84,7 @@ def test_plain_containers_give_the_same_moments_back(rows: Rows) -> None:
 
 
 @given(tables(), st.sampled_from([-1.0, 0.5, 1.0]), st.sampled_from([-1, 1]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_moments_are_equal_where_their_numbers_are(rows: Rows, scale: float, step: int) -> None:
     X, y = rows
     a, b = Moments.of(X, y), Moments.of(scale * X[::step], y[::step])
@@ -99,7 +99,7 @@ def test_any_span_of_powers_of_two_is_exact(scale: int) -> None:
         assert matrix(Moments.of(X, y)) == exact.moments(X, y)
 
 
-@pytest.mark.parametrize("rows", [1, 4095, 4096, 4097, 8192, 10001])
+@pytest.mark.parametrize("rows", [1, 4096, 4097, 10001])
 def test_tables_of_many_blocks_are_exact(rows: int) -> None:
     random = np.random.default_rng(rows)
     X = random.normal(size=(rows, 2)) * [1.0, 1e9]

@@ -43,13 +43,13 @@ def assert_comes_back(quantized: Quantized) -> None:
 
 
 @given(quantized_models())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_the_payload_gives_the_same_model_back(quantized: Quantized) -> None:
     assert_comes_back(quantized)
 
 
 @given(quantized_models())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_payload_holds_the_counted_bits(quantized: Quantized) -> None:
     assert len(to_plain(quantized)["payload"]) == (payload_bits(quantized) + 7) // 8
 
@@ -58,6 +58,18 @@ def test_the_payload_holds_the_counted_bits(quantized: Quantized) -> None:
 @pytest.mark.parametrize("p", [1, 8, 33])
 def test_a_unified_model_costs_its_codes_a_scale_and_a_zero_point(p: int, bits: int) -> None:
     assert payload_bits(unified(p, bits)) == (p + 1) * bits + 32 + bits
+
+
+@pytest.mark.parametrize("bits", range(2, 17))
+@pytest.mark.parametrize("p", [1, 8])
+def test_a_bias_is_a_float32_beside_the_codes_or_one_of_them(p: int, bits: int) -> None:
+    affine = QParams(np.array([0.125]), np.array([1.0]))
+    beside = Quantized(SCHEMES["per_tensor_affine"], bits, np.arange(p) % 2**bits, affine, -0.1)
+    assert payload_bits(beside) == p * bits + 32 + bits + 32
+    pow2 = QParams(np.full(p + 1, 0.5), np.full(p + 1, (2**bits - 1) / 2))
+    among = Quantized(SCHEMES["integer_only"], bits, np.arange(p + 1) % 2**bits, pow2, None)
+    assert payload_bits(among) == (p + 1) * bits + 4 * (p + 1) + 8
+    assert_comes_back(among)
 
 
 @pytest.mark.parametrize("bits", range(2, 17))

@@ -45,7 +45,7 @@ def levels(qparams: QParams, i: int, bits: int) -> list[Fraction]:
 
 
 @given(VALUES, st.integers(2, 8), st.sampled_from(list(SCHEMES.values())))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_no_code_is_nearer_than_the_chosen_one(values: list[float], bits: int, scheme: Scheme) -> None:
     codes, qparams = quantized(values, bits, scheme)
     for i, value in enumerate(values):
@@ -55,7 +55,7 @@ def test_no_code_is_nearer_than_the_chosen_one(values: list[float], bits: int, s
 
 
 @given(VALUES, BITS, st.sampled_from(list(SCHEMES.values())))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_no_value_saturates(values: list[float], bits: int, scheme: Scheme) -> None:
     codes, qparams = quantized(values, bits, scheme)
     error = np.abs(dequantize(codes, qparams) - values)
@@ -64,7 +64,7 @@ def test_no_value_saturates(values: list[float], bits: int, scheme: Scheme) -> N
 
 
 @given(VALUES, BITS, st.sampled_from(list(SCHEMES.values())))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_dequantized_values_are_exact_products(values: list[float], bits: int, scheme: Scheme) -> None:
     codes, qparams = quantized(values, bits, scheme)
     for i, (code, value) in enumerate(zip(codes.tolist(), dequantize(codes, qparams).tolist(), strict=True)):
@@ -73,7 +73,7 @@ def test_dequantized_values_are_exact_products(values: list[float], bits: int, s
 
 
 @given(VALUES, BITS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_affine_scale_is_the_float32_of_the_range_over_the_steps(values: list[float], bits: int) -> None:
     [scale], [zero_point] = (each.tolist() for each in vars(observed(values, bits, UNIFIED)).values())
     span = max(*values, 0.0) - min(*values, 0.0) if len(values) > 1 else abs(values[0])
@@ -82,14 +82,14 @@ def test_affine_scale_is_the_float32_of_the_range_over_the_steps(values: list[fl
 
 
 @given(VALUES, BITS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_zero_is_a_code_of_the_affine_scheme(values: list[float], bits: int) -> None:
     [*_, last] = dequantize(*quantized([*values, 0.0], bits, UNIFIED)).tolist()
     assert last == 0
 
 
 @given(st.lists(st.floats(1, 1.999) | st.floats(-1.999, -1), min_size=1, max_size=6), BITS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_pow2_scale_is_the_least_power_of_two_that_does_not_saturate(values: list[float], bits: int) -> None:
     for value, scale in zip(values, observed(values, bits, POW2).scale.tolist(), strict=True):
         assert math.frexp(scale)[0] == 0.5

@@ -40,7 +40,7 @@ def test_a_float_is_its_own_rational(value: float) -> None:
 
 
 @given(positive_rationals(1300) | halfway(), st.sampled_from([1, -1]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_nearest_float_is_the_nearest(value: Fraction, sign: int) -> None:
     assume(value < LARGEST)
     rounded = nearest_float(flint(sign * value))
@@ -57,14 +57,14 @@ def test_nearest_float_overflows_halfway_beyond_the_largest() -> None:
 
 
 @given(positive_rationals(2400))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_nearest_sqrt_is_the_nearest(value: Fraction) -> None:
     assume(value < LARGEST**2)
     assert is_nearest(nearest_sqrt(flint(value)), value, power=2)
 
 
 @given(halfway())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_nearest_sqrt_decides_ties_and_near_ties(root: Fraction) -> None:
     assert is_nearest(nearest_sqrt(flint(root**2)), root)
 

@@ -40,7 +40,7 @@ def r2_by_definition(case: Case) -> Fraction:
 
 
 @given(cases())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_r2_is_exact_and_rounded_once(case: Case) -> None:
     X, y, model = case
     moments, expected = Moments.of(X, y), r2_by_definition(case)
@@ -49,7 +49,7 @@ def test_r2_is_exact_and_rounded_once(case: Case) -> None:
 
 
 @given(cases())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_rmse_is_rounded_once(case: Case) -> None:
     X, y, model = case
     moments = Moments.of(X, y)
@@ -66,7 +66,7 @@ def test_an_r2_beyond_float64_is_a_mistake_of_the_user() -> None:
 
 
 @given(cases())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_mae_is_that_of_the_definition_but_for_rounding(case: Case) -> None:
     X, y, model = case
     expected = sum(map(abs, residuals(case)), Fraction(0)) / len(y)
@@ -105,7 +105,7 @@ def test_predictions_of_a_constant_target_score_zero(rows: int) -> None:
 
 
 @given(arrays(np.float64, st.integers(2, 20), elements=st.integers(-1000, 1000).map(float)), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_r2_of_predictions_is_that_of_scikit_learn(y: np.ndarray, data: st.DataObject) -> None:
     predicted = data.draw(arrays(np.float64, len(y), elements=st.integers(-1000, 1000).map(float)))
     if len(set(y.tolist())) > 1:

@@ -17,7 +17,7 @@ def assert_as_scikit_learn(rows: int, test_size: float, seed: int) -> None:
 @given(
     st.integers(2, 500), st.floats(0, 1, exclude_min=True, exclude_max=True) | st.just(0.2), st.integers(0, 2**32 - 1)
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_split_is_that_of_scikit_learn(rows: int, test_size: float, seed: int) -> None:
     assume(np.ceil(test_size * rows) < rows)
     assert_as_scikit_learn(rows, test_size, seed)

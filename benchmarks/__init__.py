@@ -1,0 +1,1 @@
+"""Measurements that the docs quote, each a program: python -m benchmarks.NAME."""
