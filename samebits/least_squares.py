@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from flint import fmpq, fmpq_mat
 
-from samebits.errors import UserError
 from samebits.linear import LinearModel
 from samebits.moments import Moments
 from samebits.rational import exactly, nearest_float
@@ -67,10 +66,7 @@ def solve(moments: Moments, alpha: float = 0.0) -> Solution:
     except ZeroDivisionError:
         w, relations = _minimum_norm(C, c, mean)
     intercept = mean[p] - sum((mean[j] * w[j, 0] for j in range(p)), fmpq(0))
-    try:
-        model = LinearModel(np.array([nearest_float(entry) for entry in w.entries()]), nearest_float(intercept))
-    except OverflowError:
-        raise UserError("data: a coefficient lies beyond 1.8e308; rescale the columns in data.query") from None
+    model = LinearModel(np.array([nearest_float(entry) for entry in w.entries()]), nearest_float(intercept))
     return Solution(model, p - len(relations), relations)
 
 

@@ -1,12 +1,14 @@
 """params.yaml as typed, validated objects: all that a user may change."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 
 import msgspec
-import yaml
 from msgspec import Meta
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from samebits.errors import UserError
 
@@ -50,15 +52,6 @@ class Params(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     gate: dict[str, Tolerance]
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2 numbers, as DVC reads them: to YAML 1.1, which PyYAML speaks, 1e-3 is a string."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"), list("-+.0123456789")
-)
-
-
 def load(path: str | Path = FILE) -> Params:
     """Read and validate params.yaml. Raises UserError naming the key, its value and what is allowed."""
     try:
@@ -66,6 +59,8 @@ def load(path: str | Path = FILE) -> Params:
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; run from the folder of the project") from None
     document = read(content, path)
+    for key in _keys_that_are_no_text(document):
+        raise UserError(f"{path}: the last part of the key {key} is no text; put it in quotes or remove it")
     try:
         return msgspec.convert(document, Params)
     except msgspec.ValidationError as error:
@@ -73,11 +68,18 @@ def load(path: str | Path = FILE) -> Params:
 
 
 def read(content: bytes, path: str | Path) -> Any:
-    """The YAML document in the file at `path`, as it is. Raises UserError where it is none."""
+    """The YAML 1.2 document in the file at `path`, read as DVC reads it. Raises UserError where it is none."""
     try:
-        return yaml.load(content.decode(), _Loader)  # noqa: S506, a SafeLoader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return YAML(typ="safe").load(content.decode())
+    except (YAMLError, ValueError) as error:
         raise UserError(f"{path}: not YAML: {error}") from None
+
+
+def _keys_that_are_no_text(tree: Any, prefix: str = "") -> Iterator[str]:
+    for key, value in tree.items() if isinstance(tree, dict) else ():
+        if not isinstance(key, str):
+            yield f"{prefix}{key}"
+        yield from _keys_that_are_no_text(value, f"{prefix}{key}.")
 
 
 def _explain(message: str, document: Any) -> str:

@@ -89,7 +89,8 @@ def choose_qparams(values: np.ndarray, bits: int, scheme: Scheme, significant: n
         scale = _pow2_scales(values, bits, significant)
         return QParams(scale, np.full(len(values), quant_max(bits) / 2))
     low, high = min(values.min(), 0.0), max(values.max(), 0.0)
-    scale = np.array([np.float32((high - low) / quant_max(bits)) or 1.0], dtype=np.float64)
+    least = np.finfo(np.float32).tiny if high > low else 1.0  # below it float32 has fewer bits
+    scale = np.array([max(np.float32((high - low) / quant_max(bits)), least)], dtype=np.float64)
     return QParams(scale, np.clip(np.rint(-low / scale), 0, quant_max(bits)))
 
 

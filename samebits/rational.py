@@ -4,6 +4,8 @@ import math
 
 from flint import fmpq
 
+from samebits.errors import UserError
+
 
 def exactly(value: float) -> fmpq:
     """The rational number that a finite float is."""
@@ -11,8 +13,11 @@ def exactly(value: float) -> fmpq:
 
 
 def nearest_float(value: fmpq) -> float:
-    """The float64 nearest to `value`, ties to even. Raises OverflowError beyond the range of float64."""
-    return int(value.p) / int(value.q)  # Python divides integers of any size with one correct rounding
+    """The float64 nearest to `value`, ties to even. Raises UserError beyond the range of float64."""
+    try:
+        return int(value.p) / int(value.q)  # Python divides integers of any size with one correct rounding
+    except OverflowError:
+        raise UserError("data: a result lies beyond 1.8e308; rescale the columns in data.query") from None
 
 
 def nearest_sqrt(value: fmpq) -> float:

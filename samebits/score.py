@@ -36,11 +36,10 @@ def mae(X: np.ndarray, y: np.ndarray, model: LinearModel) -> float:
 def r2_of_predictions(y: np.ndarray, predicted: np.ndarray) -> float:
     """R2 from predictions (n,), for what does not predict by `LinearModel`."""
     residual, deviation = y - predicted, y - math.fsum(y) / len(y)
-    total = math.fsum(deviation * deviation)
     remaining = math.fsum(residual * residual)
-    if not total:
+    if (y == y[0]).all():
         return 0.0 if remaining else 1.0
-    return 1 - remaining / total
+    return 1 - remaining / math.fsum(deviation * deviation)
 
 
 def _residual_sum_of_squares(moments: Moments, model: LinearModel) -> fmpq:

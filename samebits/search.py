@@ -125,7 +125,9 @@ def _cheapest(cost: np.ndarray, group: np.ndarray, keep: int) -> np.ndarray:
 def improve(problem: Problem, grids: Grids, points: Points) -> Points:
     """The first of `points`, one or two of its levels moved to their neighbours as long as that lowers the cost."""
     Q, levels, m = problem.Q, grids.levels, len(problem.v)
-    index, scale, cost = points.index[0].copy(), grids.scale[points.grid[0]], points.cost[0]
+    index, scale = points.index[0].copy(), grids.scale[points.grid[0]]
+    x = levels[index] * scale
+    cost = ((x - problem.v) * _times(Q, x - problem.v)).cumsum()[-1]
     steps = np.repeat([-1, 1], m)
     which = np.tile(np.arange(m), 2)
     for _ in range(MOST_EXCHANGES * m):

@@ -1,8 +1,11 @@
 """The model as a plain scikit-learn estimator, and the comparison with scikit-learn's own fit."""
 
+import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import LinAlgWarning
 from sklearn.linear_model import LinearRegression, Ridge
 
 from samebits.least_squares import Solution
@@ -17,7 +20,9 @@ def estimator(solution: Solution, features: list[str], alpha: float) -> LinearRe
     model.feature_names_in_ = np.array(features, dtype=object)
     model.n_features_in_ = len(features)
     model.coef_, model.intercept_ = solution.model.coef, np.float64(solution.model.intercept)
-    if not alpha:
+    if alpha:
+        model.n_iter_, model.solver_ = None, "cholesky"
+    else:
         model.rank_ = solution.rank
     return model
 
@@ -27,7 +32,8 @@ class Comparison:
     """Scikit-learn's own fit beside the exact solution.
 
     distance: Euclidean, between the coefficients.
-    bound: how far apart rounding may bring them.
+    bound: how far apart rounding may bring them; infinite where scikit-learn, which drops directions that are small
+        beside others, sees another rank.
     rank: that scikit-learn sees.
     """
 
@@ -39,19 +45,25 @@ class Comparison:
 def compare_with_fit(solution: Solution, X: np.ndarray, y: np.ndarray, alpha: float) -> Comparison:
     """Fit scikit-learn's estimator to X (n, p), y (n,).
 
-    Where (C + E) w = c + f stands for C w = c, with C = X'X + alpha I and c = X'y of centred X and y and with backward
-    errors |E| <= e |X|^2 and |f| <= e |X| |y|, w moves to first order by e (|X|^2 |w| + |X| |y|) / s, s the smallest
-    nonzero eigenvalue of C (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., theorem 7.2). e = 8
-    sqrt(n) u holds for sums of n terms with all but vanishing probability (Higham and Mary, SIAM J. Sci. Comput. 41,
-    2019, doi:10.1137/18M1226312).
+    Where (C + E) w = c + f stands for C w = c, with C = X'X + alpha I and c = X'y of centred X and y, w moves to first
+    order by (|E| |w| + |f|) / s, s the smallest nonzero eigenvalue of C (Higham, Accuracy and Stability of Numerical
+    Algorithms, 2nd ed., theorem 7.2). With X0 and y0 before centring, which rounds too, |E| <= e |X| |X0| and |f| <=
+    e (|X| |y0| + |X0| |y|), where e = 8 sqrt(n) u holds for sums of n terms with all but vanishing probability (Higham
+    and Mary, SIAM J. Sci. Comput. 41, 2019, doi:10.1137/18M1226312).
     """
-    theirs = (Ridge(alpha=alpha) if alpha else LinearRegression()).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LinAlgWarning)  # the bound says what it says, and more
+        theirs = (Ridge(alpha=alpha) if alpha else LinearRegression()).fit(X, y)
     distance = float(np.linalg.norm(theirs.coef_ - solution.model.coef))
-    if not solution.rank:
-        return Comparison(distance, 0.0, 0)
-    singular = np.linalg.svd(X - X.mean(axis=0), compute_uv=False)
-    norm_X, smallest = singular[0], singular[solution.rank - 1] ** 2 + alpha
-    norms = norm_X**2 * np.linalg.norm(solution.model.coef) + norm_X * np.linalg.norm(y - y.mean())
+    rank = int(getattr(theirs, "rank_", solution.rank))
+    if rank != solution.rank or not rank:
+        return Comparison(distance, math.inf, rank)
+    mean_X, mean_y = X.mean(axis=0), y.mean()
+    singular = np.linalg.svd(X - mean_X, compute_uv=False)
+    smallest = singular[rank - 1] ** 2 + alpha
+    norm_X, norm_y, norm_w = float(singular[0]), np.linalg.norm(y - mean_y), np.linalg.norm(solution.model.coef)
+    norm_X0, norm_y0 = norm_X + math.sqrt(len(y)) * np.linalg.norm(mean_X), np.linalg.norm(y)
+    backward = 8 * math.sqrt(len(y)) * np.finfo(float).eps
     with np.errstate(divide="ignore"):
-        bound = float(8 * np.sqrt(len(y)) * np.finfo(float).eps * norms / smallest)
-    return Comparison(distance, bound, getattr(theirs, "rank_", solution.rank))
+        moved = (norm_X * norm_X0 * norm_w + norm_X * norm_y0 + norm_X0 * norm_y) / smallest
+    return Comparison(distance, float(backward * moved), rank)

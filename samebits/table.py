@@ -33,6 +33,8 @@ def read(source: str, query: str, target: str) -> Table:
             raise UserError(f"data.source {source}: {_first_line(error)}") from None
         try:
             result = connection.execute(query)
+            if result is None or not result.description:
+                raise UserError("data.query gives no table; it must be a SELECT over the table source")
             names = [column[0] for column in result.description]
             columns = list(result.fetchnumpy().values())
         except duckdb.Error as error:

@@ -11,6 +11,7 @@ from samebits.quantization import Quantized
 
 DECIMALS = 9  # of what is kept of the network's float64 predictions, whose noise is about 1e-15
 UNIT_ROUNDOFF = 2.0**-53
+LEAST_FLOAT = 2.0**-1074  # what a product can lose by underflow
 
 
 def network(model: LinearModel) -> torch.nn.Linear:
@@ -80,4 +81,4 @@ def error_bound(model: LinearModel, X: np.ndarray) -> np.ndarray:
     """
     size = LinearModel(np.abs(model.coef), abs(model.intercept)).predict(np.abs(X))
     k = len(model.coef) + 2  # one more than p + 1, for the rounding of `size` itself
-    return 2 * k * UNIT_ROUNDOFF / (1 - k * UNIT_ROUNDOFF) * size
+    return 2 * k * (UNIT_ROUNDOFF / (1 - k * UNIT_ROUNDOFF) * size + LEAST_FLOAT)

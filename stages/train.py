@@ -18,9 +18,9 @@ def main() -> None:
     fit = sklearn_model.compare_with_fit(solution, rows["X"], rows["y"], alpha)
     if fit.distance > fit.bound:
         raise AssertionError(f"scikit-learn's fit differs by {fit.distance}, rounding explains {fit.bound}")
-    if fit.rank < solution.rank:
-        ranks = f"rank {solution.rank}, to scikit-learn {fit.rank}"
-        warn(f"columns are collinear but for rounding: {ranks}; leave one out of data.query")
+    if fit.rank != solution.rank:
+        ranks = f"rank {solution.rank} exactly, {fit.rank} to scikit-learn"
+        warn(f"columns are nearly collinear, or of very different units: {ranks}; rescale or drop some in data.query")
 
     artifacts.dump(sklearn_model.estimator(solution, data["features"], alpha), "models/model.joblib")
     scores = {part: score.scores(of, solution.model) for part, of in moments.items()}

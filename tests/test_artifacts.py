@@ -66,11 +66,10 @@ def test_plain_values_come_back(tmp_path_factory: pytest.TempPathFactory, value:
         np.array([-0.0, 5e-324, math.inf, math.nan]),
         np.arange(5, dtype=np.int64)[::2],
         np.asfortranarray(np.arange(6.0).reshape(2, 3)),
-        np.array(["MedInc", "größe"], dtype=object),
         np.empty((0, 3)),
         np.float64(0.1),
     ],
-    ids=["matrix", "special", "strided", "fortran", "objects", "empty", "scalar"],
+    ids=["matrix", "special", "strided", "fortran", "empty", "scalar"],
 )
 def test_arrays_come_back(path: Path, array: np.ndarray) -> None:
     artifacts.dump({"X": array, "n": 3}, path)
@@ -78,6 +77,12 @@ def test_arrays_come_back(path: Path, array: np.ndarray) -> None:
     assert loaded["n"] == 3
     assert loaded["X"].dtype == array.dtype
     np.testing.assert_array_equal(loaded["X"], array)
+
+
+def test_texts_come_back_as_a_list(path: Path) -> None:
+    artifacts.dump(np.array(["MedInc", "größe"], dtype=object), path)
+    assert artifacts.load(path) == ["MedInc", "größe"]
+    assert joblib.load(path).tolist() == ["MedInc", "größe"]
 
 
 def test_joblib_and_pickle_read_what_was_written(path: Path) -> None:
@@ -136,7 +141,6 @@ def test_a_pickle_of_anything_but_data_is_refused(path: Path, value: Any) -> Non
         artifacts.load(path)
 
 
-@pytest.mark.xfail(reason="numpy.ndarray is callable from a pickle, and makes objects of raw addresses", strict=True)
 def test_a_pickle_cannot_make_pointers(path: Path) -> None:
     path.write_bytes(pickle.dumps(Call(np.ndarray, (1,), "O", bytearray(b"A" * 8)), protocol=5))
     done = python("import sys; from samebits import artifacts; artifacts.load(sys.argv[1])", path)
@@ -161,9 +165,7 @@ def test_a_truncated_file_is_refused(path: Path) -> None:
         b'{"a": 1}\n',
         b"version https://git-lfs.github.com/spec/v1\n",
         b"\x1f\x8b\x08\x00",
-        pytest.param(
-            b"\x80\xff.", marks=pytest.mark.xfail(raises=ValueError, reason="an unknown protocol", strict=True)
-        ),
+        b"\x80\xff.",
     ],
 )
 def test_a_file_of_another_kind_is_refused(path: Path, content: bytes) -> None:
@@ -197,12 +199,11 @@ artifacts.write_json({name: name * 2 for name in "zyxabc"}, sys.argv[2])
 
 def test_what_was_loaded_gives_the_same_bytes_again(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    artifacts.dump({"X": np.arange(6.0).reshape(3, 2), "y": np.ones(3), "names": np.array(["a", "b"], object)}, one)
+    artifacts.dump({"X": np.arange(6.0).reshape(3, 2), "y": np.ones(3)}, one)
     artifacts.dump(artifacts.load(one), two)
     assert one.read_bytes() == two.read_bytes()
 
 
-@pytest.mark.xfail(reason="pickle writes an object that occurs twice only once", strict=True)
 @pytest.mark.parametrize("value", ["features", (1.5, 2.5)])
 def test_equal_values_give_the_same_bytes(tmp_path: Path, value: Any) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
