@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 
 SLACK = 1 + 1e-9  # rounding may hide which of two points that are closer than this is better
-MOST_EXCHANGES = 4  # for each coordinate
+MOST_EXCHANGES = 1000
 SMALLEST_PIVOT = 1e-13
 FIRST_JITTER = 1e-12
 MOST_BRANCHES = 20_000  # at a level of the tree; a search that needs more is not complete
@@ -130,7 +130,7 @@ def improve(problem: Problem, grids: Grids, points: Points) -> Points:
     cost = ((x - problem.v) * _times(Q, x - problem.v)).cumsum()[-1]
     steps = np.repeat([-1, 1], m)
     which = np.tile(np.arange(m), 2)
-    for _ in range(MOST_EXCHANGES * m):
+    for _ in range(MOST_EXCHANGES):
         x = levels[index] * scale
         moved = index[which] + steps
         inside = (moved >= 0) & (moved < len(levels))
