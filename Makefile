@@ -6,6 +6,7 @@ INSTALLED := .venv/installed
 
 .PHONY: reproduce
 reproduce: $(INSTALLED)  ## run the pipeline, where it is not up to date, and print its metrics
+	@test -s .dvc/tmp/rwlock || rm -f .dvc/tmp/rwlock  # DVC, killed as it writes this file, could not read it again
 	dvc repro
 	@python -m samebits results
 

@@ -17,7 +17,7 @@ SLACK = 1 + 1e-9  # rounding may hide which of two points that are closer than t
 MOST_EXCHANGES = 1000
 SMALLEST_PIVOT = 1e-13
 FIRST_JITTER = 1e-12
-MOST_BRANCHES = 20_000  # at a level of the tree; a search that needs more is not complete
+MOST_BRANCHES = 6_000  # at a level of the tree; a search that needs more is not complete
 MOST_TWIGS = 4  # on each side of a branch, where no bound says how many
 
 

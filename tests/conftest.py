@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # as many tests run at once as there are cores
 
 
 class Project:
@@ -23,7 +24,7 @@ class Project:
         self, *command: str, env: Mapping[str, str] | None = None, check: bool = True, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a command with the project's own Python first on the PATH; its output is text."""
-        environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **(env or {})}
+        environment = {**os.environ, **ONE_THREAD, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **(env or {})}
         done = subprocess.run(
             command, cwd=cwd or self.root, env=environment, capture_output=True, text=True, check=False
         )

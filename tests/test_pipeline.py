@@ -13,12 +13,12 @@ from tests.conftest import BIN, ROOT, Project
 STAGES = ("data", "train", "quantize", "evaluate")
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
-# Together: every OpenBLAS kernel family, both thread counts, numpy's and torch's own dispatch, hash seed, locale, zone.
+# Together: families of OpenBLAS kernels, thread counts, numpy's and torch's own dispatch, hash seed, locale and
+# time zone. `make check CHECK=--vary` tries more.
 ENVIRONMENTS = [
-    {"OPENBLAS_CORETYPE": "Prescott", "OMP_NUM_THREADS": "1", "ATEN_CPU_CAPABILITY": "default", "PYTHONHASHSEED": "1"},
-    {"OPENBLAS_CORETYPE": "Sandybridge", "OMP_NUM_THREADS": "2", "TZ": "Asia/Kathmandu", "LC_ALL": "C"},
-    {"OPENBLAS_CORETYPE": "Haswell", "OMP_NUM_THREADS": "1", "ATEN_CPU_CAPABILITY": "avx2", "LC_ALL": "tr_TR.UTF-8"},
-    {"OPENBLAS_CORETYPE": "SkylakeX", "OMP_NUM_THREADS": "2", "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F"},
+    {"OPENBLAS_CORETYPE": "Prescott", "ATEN_CPU_CAPABILITY": "default", "PYTHONHASHSEED": "1", "TZ": "Asia/Kathmandu"},
+    {"OPENBLAS_CORETYPE": "Haswell", "OMP_NUM_THREADS": "2", "ATEN_CPU_CAPABILITY": "avx2", "LC_ALL": "tr_TR.UTF-8"},
+    {"OMP_NUM_THREADS": "2", "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F", "LC_ALL": "C"},
 ]
 
 
@@ -28,7 +28,7 @@ def differences(project: Project) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: environment["OPENBLAS_CORETYPE"])
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=" ".join)
 def test_every_environment_gives_the_committed_bytes(
     make_project: Callable[[str], Project], environment: dict[str, str]
 ) -> None:
@@ -65,7 +65,7 @@ def test_an_experiment_leaves_the_branch_alone(project: Project) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [1.2, 2.4, 3.8])
+@pytest.mark.parametrize("seconds", [1.5, 3.5])
 def test_a_killed_run_heals(project: Project, seconds: float) -> None:
     with subprocess.Popen(
         [BIN / "dvc", "repro"],
