@@ -76,9 +76,17 @@ def test_a_killed_run_heals(project: Project, seconds: float) -> None:
     ) as running:
         time.sleep(seconds)
         running.send_signal(signal.SIGKILL)
-    project.run("dvc", "repro")
+    project.run("make", "--assume-old=.venv/installed")
     assert differences(project) == ""
     assert not list(project.root.rglob("*.tmp"))
+
+
+@pytest.mark.slow
+def test_what_a_kill_may_leave_of_the_lock_of_dvc_heals(project: Project) -> None:
+    (project.root / ".dvc" / "tmp").mkdir()
+    (project.root / ".dvc" / "tmp" / "rwlock").touch()
+    assert "Unable to read RWLock-file" in project.run("dvc", "repro", check=False).stderr
+    project.run("make", "--assume-old=.venv/installed")
 
 
 @pytest.mark.slow
