@@ -90,6 +90,12 @@ class Moments:
         indices = range(1, N.ncols())
         return fmpq_mat([[unit * (N[i, j] - fmpq(N[0, i] * N[0, j], N[0, 0])) for j in indices] for i in indices])
 
+    def total_sum_of_squares(self) -> fmpq:
+        """The exact second moment of y about its mean."""
+        N = self.integers
+        last = N.ncols() - 1
+        return fmpq(2) ** self.exponent * (N[last, last] - fmpq(N[0, last] ** 2, N[0, 0]))
+
     def to_plain(self) -> dict[str, Any]:
         """Plain containers, for a file."""
         return {

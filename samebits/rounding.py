@@ -34,7 +34,7 @@ Rounding = Literal["nearest", "babai", "exact"]
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
 
 MOST_EXACT = 16  # weights for which all codes are searched
-KEEP = 32  # branches of the beam search for each scale
+KEEP = 16  # branches of the beam search for each scale
 MOST_DECIDED = 8
 SCALES_PER_OCTAVE = 16
 SIGNIFICANT = 1e-4  # of training R2: a weight that is worth more gets a power of two of its own if need be
@@ -159,7 +159,7 @@ def _with_more_bits(quantized: Quantized, bits: int) -> Quantized:
 def _loss(moments: Moments, scheme: Scheme) -> np.ndarray:
     """Q of the loss (x - v)' Q (x - v), each entry the float64 nearest to the exact one."""
     centred = moments.centred().tolist()
-    total = centred[-1][-1] or fmpq(1)
+    total = moments.total_sum_of_squares() or fmpq(1)
     p = len(centred) - 1
     if scheme.quantized_bias:
         unit = fmpq(2) ** moments.exponent

@@ -12,7 +12,7 @@ from samebits.rational import exactly, nearest_float, nearest_sqrt
 
 def r2(moments: Moments, model: LinearModel) -> fmpq:
     """The exact coefficient of determination. For a constant y: 1 if predicted exactly, else 0, as in scikit-learn."""
-    residual, total = _residual_sum_of_squares(moments, model), moments.centred().tolist()[-1][-1]
+    residual, total = _residual_sum_of_squares(moments, model), moments.total_sum_of_squares()
     if not total:
         return fmpq(0 if residual else 1)
     return 1 - residual / total

@@ -18,7 +18,7 @@ MOST_EXCHANGES = 1000
 SMALLEST_PIVOT = 1e-13
 FIRST_JITTER = 1e-12
 MOST_BRANCHES = 6_000  # at a level of the tree; a search that needs more is not complete
-MOST_TWIGS = 4  # on each side of a branch, where no bound says how many
+MOST_TWIGS = 2  # on each side of a branch, where no bound says how many
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,8 @@ def search(problem: Problem, grids: Grids, error: np.ndarray, keep: int, bound: 
 
 def _cheapest(cost: np.ndarray, group: np.ndarray, keep: int) -> np.ndarray:
     """The indices of the `keep` cheapest of each group, and of no more than MOST_BRANCHES in all."""
+    if len(cost) <= min(keep, MOST_BRANCHES):
+        return np.arange(len(cost))
     best = np.lexsort((cost, group))
     rank = np.arange(len(best)) - np.searchsorted(group[best], group[best])
     best = best[rank < keep]
