@@ -40,7 +40,7 @@ GRIDS = [
 def test_a_complete_search_finds_the_optimum(seed: int, m: int, grids: Grids) -> None:
     generator, v, Q = random_problem(seed, m)
     problem, error = Problem.of(v, Q), generator.uniform(0.5, 2, m)
-    few, many = (search(problem, grids, error, keep=keep) for keep in (1, 8))
+    few, many = (search(problem, grids, error, keep=keep) for keep in (1, 64))
     found = search(problem, grids, error, keep=10**6, bound=many.cost[0])
     best = brute_force(v, Q, grids)
     assert found.complete
