@@ -28,7 +28,7 @@ from samebits.quantization import (
     quantize,
 )
 from samebits.rational import exactly, nearest_float
-from samebits.search import MOST_BRANCHES, SLACK, Grids, Points, Problem, improve, search
+from samebits.search import SLACK, Grids, Points, Problem, improve, search, search_all
 
 Rounding = Literal["nearest", "babai", "exact"]
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
@@ -107,7 +107,7 @@ def choose(task: Task, bits: int, rounding: Rounding, fewer_bits: Choice | None 
         points = search(task.problem, grids, error, keep=KEEP)
         bound = min(points.cost[0], successive.cost[0])
         if len(task.problem.v) - task.scheme.quantized_bias <= MOST_EXACT:
-            points = search(task.problem, grids, error, keep=MOST_BRANCHES, bound=bound)
+            points = search_all(task.problem, grids, error, bound)
             optimal = points.complete
         else:
             points = improve(task.problem, grids, points)

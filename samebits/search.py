@@ -15,6 +15,7 @@ import numpy as np
 
 SLACK = 1 + 1e-9  # rounding may hide which of two points that are closer than this is better
 MOST_EXCHANGES = 1000
+LOWER = 1.01  # the factor by which a bound must fall to be worth another search
 SMALLEST_PIVOT = 1e-13
 FIRST_JITTER = 1e-12
 MOST_BRANCHES = 6_000  # at a level of the tree; a search that needs more is not complete
@@ -112,6 +113,15 @@ def search(problem: Problem, grids: Grids, error: np.ndarray, keep: int, bound: 
         P -= P[:, k, None] * (P[k] / P[k, k])
     best = np.argsort(cost, kind="stable")
     return Points(index[best], grid[best], cost[best], complete)
+
+
+def search_all(problem: Problem, grids: Grids, error: np.ndarray, bound: float) -> Points:
+    """All points that cost at most the bound, or what can be found of them; a better point found lowers the bound."""
+    points = search(problem, grids, error, MOST_BRANCHES, bound)
+    while not points.complete and len(points.cost) and points.cost[0] < bound / LOWER:
+        bound = points.cost[0]
+        points = search(problem, grids, error, MOST_BRANCHES, bound)
+    return points
 
 
 def _cheapest(cost: np.ndarray, group: np.ndarray, keep: int) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samebits.search import Grids, Problem, improve, search
+from samebits.search import Grids, Problem, improve, search, search_all
 
 
 def random_problem(seed: int, m: int) -> tuple[np.random.Generator, np.ndarray, np.ndarray]:
@@ -40,8 +40,8 @@ GRIDS = [
 def test_a_complete_search_finds_the_optimum(seed: int, m: int, grids: Grids) -> None:
     generator, v, Q = random_problem(seed, m)
     problem, error = Problem.of(v, Q), generator.uniform(0.5, 2, m)
-    few, many = (search(problem, grids, error, keep=keep) for keep in (1, 64))
-    found = search(problem, grids, error, keep=10**6, bound=many.cost[0])
+    few, many = (search(problem, grids, error, keep=keep) for keep in (1, 8))
+    found = search_all(problem, grids, error, many.cost[0])
     best = brute_force(v, Q, grids)
     assert found.complete
     assert np.isclose(found.cost[0], best, rtol=1e-9, atol=1e-12)
