@@ -29,17 +29,23 @@ def results() -> str:
         (quantized, scores["quantized"], quantize["payload_bytes"], size["quantized"]),
         ("the same, in PyTorch", scores["torch_quantized"], "", ""),
     ]
+    curve = artifacts.read_json("plots/bits.json")
+    for scheme, rounding, bits, name in (
+        ("float32", "nearest", 32, "float32 copy"),
+        ("float16", "nearest", 16, "float16 copy"),
+        ("unified_affine", "as published", 8, "8 bits, the assignment's scheme as published"),
+        ("per_channel_pow2", "exact", 2, "2 bits, per_channel_pow2, exact"),
+    ):
+        for row in curve:
+            if (row["scheme"], row["rounding"], row["bits"]) == (scheme, rounding, bits):
+                models.append((name, {"r2": row["test_r2"]}, (row["payload_bits"] + 7) // 8, ""))
+    cells = [
+        [name, *(f"{score[key]:.7f}" if key in score else "" for key in ("r2", "rmse", "mae")), str(payload), str(file)]
+        for name, score, payload, file in models
+    ]
+    headers = ["model", "test R2", "test RMSE", "test MAE", "parameters, bytes", "file, bytes"]
     head = f"{features} features, {rows['train']:,} training rows, {rows['test']:,} test rows.\n\n"
-    return head + tabulate(
-        [
-            [name, *(f"{score[key]:.7f}" if key in score else "" for key in ("r2", "rmse", "mae")), payload, file]
-            for name, score, payload, file in models
-        ],
-        headers=["model", "test R2", "test RMSE", "test MAE", "parameters, bytes", "file, bytes"],
-        tablefmt="github",
-        disable_numparse=True,
-        colalign=("left", *["right"] * 5),
-    )
+    return head + table(cells, headers, "github", colalign=("left", *["right"] * 5))
 
 
 def verdict(checked: "Verdict", tablefmt: str) -> str:
@@ -128,9 +134,11 @@ def bits_chart() -> str:
     )
 
 
-def table(rows: Sequence[Sequence[str]], headers: Sequence[str], tablefmt: str) -> str:
+def table(
+    rows: Sequence[Sequence[str]], headers: Sequence[str], tablefmt: str, colalign: Sequence[str] | None = None
+) -> str:
     """A table of texts in a format of tabulate."""
-    return tabulate(rows, headers=headers, tablefmt=tablefmt, disable_numparse=True)
+    return tabulate(rows, headers=headers, tablefmt=tablefmt, disable_numparse=True, colalign=colalign)
 
 
 def _short(md5: str | None) -> str:
