@@ -8,11 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samebits import least_squares, payload, rounding, score
+from samebits.errors import UserError
+from samebits.linear import LinearModel
 from samebits.moments import Moments
 from samebits.quantization import SCHEMES
 from samebits.rational import nearest_float
 from samebits.rounding import ROUNDINGS, Choice, Task, choose
 from samebits.sweep import BITS
+from tests import housing
 from tests.conftest import ROOT
 
 CURVE: list[dict[str, Any]] = json.loads((ROOT / "plots" / "bits.json").read_text())
@@ -161,3 +164,29 @@ def test_many_features_take_the_beam_search_and_gain_by_it() -> None:
     nearest, babai, best = (choose(task, 4, method) for method in ROUNDINGS)
     assert not best.optimal
     assert best.train_loss < babai.train_loss < nearest.train_loss
+
+
+@pytest.mark.parametrize("parameter", [np.nan, np.inf])
+def test_a_parameter_that_is_not_finite_is_refused(parameter: float) -> None:
+    X, y = random_table(0, 10, 2)
+    with pytest.raises(UserError, match="a parameter is not finite"):
+        Task.of(LinearModel(np.array([1.0, parameter]), 0.0), Moments.of(X, y), SCHEMES["per_channel_pow2"])
+
+
+def test_no_other_codes_of_one_or_two_weights_lower_the_loss_of_the_optimum() -> None:
+    X, _, y, _ = housing.split()
+    moments = Moments.of(X, y)
+    best = choose(Task.of(housing.MODEL, moments, SCHEMES["per_channel_pow2"]), 2, "exact")
+    C = np.array([[nearest_float(each) for each in row[:-1]] for row in moments.centred().tolist()[:-1]])
+    scale, codes = best.quantized.qparams.scale, best.quantized.codes
+
+    def loss(changed: np.ndarray) -> float:
+        error = scale * (changed - 1.5) - housing.MODEL.coef
+        return float(error @ C @ error)
+
+    least = loss(codes)
+    for first, second in itertools.combinations(range(len(codes)), 2):
+        for pair in itertools.product(range(4), repeat=2):
+            changed = codes.copy()
+            changed[[first, second]] = pair
+            assert loss(changed) >= least * (1 - 1e-9)
