@@ -37,7 +37,7 @@ def main() -> int:
 def _lock(arguments: argparse.Namespace) -> int:
     from samebits import lock
 
-    problems = lock.problems()
+    problems = lock.problems(lock.recorded(), lock.stages())
     for problem in problems:
         print(f"{problem.stage}: {problem.text}")
     print(f"dvc.lock is {'not ' if problems else ''}the record of a run of this tree")

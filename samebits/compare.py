@@ -49,7 +49,9 @@ class Change:
 
 def changed_params(base: str) -> list[Change]:
     """The parameters that differ from those at the revision `base`."""
-    return [change for change in _changes(_params_at(base), _params_now()) if change.verdict != "same"]
+    now = _flat_params(Path(params.FILE).read_bytes(), params.FILE)
+    then = _flat_params(git("show", f"{commit_of(base)}:{params.FILE}"), f"{base}:{params.FILE}")
+    return [change for change in _changes(then, now) if change.verdict != "same"]
 
 
 def metrics(base: str, gate: Mapping[str, float]) -> list[Change]:
@@ -76,12 +78,8 @@ def _higher_is_better(name: str) -> bool | None:
     return False if name.startswith(LOWER_IS_BETTER_PREFIXES) else HIGHER_IS_BETTER.get(name.rpartition(".")[2])
 
 
-def _params_now() -> dict[str, Any]:
-    return artifacts.flatten(params.read(Path(params.FILE).read_bytes(), params.FILE))
-
-
-def _params_at(base: str) -> dict[str, Any]:
-    return artifacts.flatten(params.read(git("show", f"{commit_of(base)}:{params.FILE}"), f"{base}:{params.FILE}"))
+def _flat_params(content: bytes, path: str) -> dict[str, Any]:
+    return artifacts.flatten(params.read(content, path))
 
 
 def _flat_metrics(files: dict[str, bytes]) -> dict[str, Any]:

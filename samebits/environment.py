@@ -50,7 +50,6 @@ def variations() -> list[dict[str, str]]:
 
 def describe() -> dict[str, str]:
     """The machine, the CPU, the BLAS kernel and its threads, and the versions of Python and numpy of this process."""
-    np.dot(np.ones(2), np.ones(2))  # loads the BLAS
     blas = [each for each in threadpool_info() if each["user_api"] == "blas"]
     kernel = ", ".join(f"{each['internal_api']} {each.get('architecture', '')}".strip() for each in blas) or "unknown"
     return {

@@ -1,11 +1,10 @@
 """Is `dvc.lock` the record of a run of this very tree? Told from hashes alone, without data and without a run."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from dvc.dependency.param import ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.output import Output
@@ -15,6 +14,7 @@ from dvc.stage import PipelineStage
 
 from samebits.artifacts import flatten
 from samebits.errors import UserError
+from samebits.params import read
 
 LOCK = "dvc.lock"
 
@@ -46,25 +46,30 @@ def stages(root: str | Path = ".") -> list[PipelineStage]:
 def recorded(root: str | Path = ".") -> dict[str, Any]:
     """The stages of dvc.lock. Raises UserError where it is not readable."""
     try:
-        return yaml.safe_load((Path(root) / LOCK).read_text(encoding="utf-8"))["stages"] or {}
+        return read((Path(root) / LOCK).read_bytes(), LOCK)["stages"] or {}
     except OSError:
         return {}
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+    except (KeyError, TypeError):
         raise UserError(f"{LOCK}: not a lock file of DVC; `dvc repro` writes it") from None
 
 
-def problems(root: str | Path = ".") -> list[Problem]:
-    """All that dvc.lock says of the tree at `root` and is not so, in the order of the stages."""
-    lock, pipeline = recorded(root), stages(root)
+def problems(lock: dict[str, Any], pipeline: list[PipelineStage]) -> list[Problem]:
+    """All that a lock says of the tree of a pipeline and is not so, in the order of the stages."""
     found = list(_broken_chain(lock))
     for stage in pipeline:
         if stage.name in lock:
             found += [Problem(stage.name, text) for text in _problems_of_stage(stage, lock[stage.name], outputs(lock))]
         else:
             found.append(Problem(stage.name, f"is not in {LOCK}: it never ran, or was deleted from the lock"))
-    names = [stage.name for stage in pipeline]
+    names = {stage.name for stage in pipeline}
     found += [Problem(name, f"is in {LOCK}, but not in dvc.yaml") for name in lock if name not in names]
-    return sorted(found, key=lambda problem: names.index(problem.stage) if problem.stage in names else len(names))
+    return sorted(found, key=place_in(pipeline))
+
+
+def place_in(pipeline: list[PipelineStage]) -> Callable[[Any], int]:
+    """A key that sorts what has a `stage` in the order of the pipeline, stages that it does not know last."""
+    places = {stage.name: place for place, stage in enumerate(pipeline)}
+    return lambda item: places.get(item.stage, len(places))
 
 
 def outputs(lock: dict[str, Any]) -> Outputs:

@@ -15,6 +15,9 @@ from samebits.errors import UserError
 FILE = "params.yaml"
 
 
+NotNegative = Annotated[float, Meta(ge=0, le=1e308, description="a finite number, 0 or more")]
+
+
 class Data(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Where the table comes from and which of its rows are test rows."""
 
@@ -28,7 +31,7 @@ class Data(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class Train(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How the model is trained."""
 
-    alpha: Annotated[float, Meta(ge=0, le=1e308, description="a finite number, 0 or more")]
+    alpha: NotNegative
 
 
 class Quantize(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -39,17 +42,13 @@ class Quantize(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     rounding: Literal["exact", "babai", "nearest"]
 
 
-TOLERANCE = "a finite number, 0 or more"
-Tolerance = Annotated[float, Meta(ge=0, le=1e308, description=TOLERANCE)]
-
-
 class Params(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The whole file."""
 
     data: Data
     train: Train
     quantize: Quantize
-    gate: dict[str, Tolerance]
+    gate: dict[str, NotNegative]
 
 
 def load(path: str | Path = FILE) -> Params:
@@ -86,8 +85,8 @@ def _explain(message: str, document: Any) -> str:
     """Msgspec's message in the terms of the file: the key, its value and what is allowed."""
     reason, _, location = message.partition(" - at `$")
     if location.startswith(".gate["):  # msgspec does not say which
-        name, value = next((name, value) for name, value in document["gate"].items() if not _is_tolerance(value))
-        return f"gate.{name} is {value!r}; it must be {TOLERANCE}"
+        name, value = next((name, value) for name, value in document["gate"].items() if not _is_not_negative(value))
+        return f"gate.{name} is {value!r}; it must be {_allowed(Train, 'alpha')}"
     path = [key for key in location.rstrip("`").split(".") if key]
     struct, value = Params, document
     if missing_or_unknown := re.fullmatch(r"Object (missing required|contains unknown) field `(.*)`", reason):
@@ -107,9 +106,9 @@ def _explain(message: str, document: Any) -> str:
     )
 
 
-def _is_tolerance(value: Any) -> bool:
+def _is_not_negative(value: Any) -> bool:
     try:
-        msgspec.convert(value, Tolerance)
+        msgspec.convert(value, NotNegative)
     except msgspec.ValidationError:
         return False
     return True

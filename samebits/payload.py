@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from samebits.bitpack import pack, unpack
-from samebits.quantization import EXPONENT_WINDOW, LEAST_EXPONENT, SCHEMES, QParams, Quantized, quant_max
+from samebits.quantization import EXPONENT_WINDOW, LEAST_EXPONENT, SCHEMES, QParams, Quantized
 
 Fields = list[tuple[np.ndarray, int]]
 
@@ -40,7 +40,7 @@ def from_plain(plain: dict[str, Any]) -> Quantized:
     codes, *rest = unpack(plain["payload"], plain["layout"])
     bias = None if scheme.quantized_bias else float(_float32_of_bits(rest.pop())[0])
     if scheme.scales == "pow2":
-        qparams = QParams(_pow2_of_fields(rest), np.full(len(codes), quant_max(bits) / 2))
+        qparams = QParams.pow2(_pow2_of_fields(rest), bits)
     else:
         scale, zero_point = rest
         qparams = QParams(_float32_of_bits(scale), zero_point.astype(np.float64))

@@ -5,7 +5,7 @@ scales are stored (one float32, or a power of two for each value) and whether th
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 
@@ -49,6 +49,11 @@ class QParams:
     scale: np.ndarray
     zero_point: np.ndarray
 
+    @classmethod
+    def pow2(cls, scale: np.ndarray, bits: int) -> Self:
+        """Those of power-of-two scales (m,), whose zero points lie half-way between the codes."""
+        return cls(scale, np.full(len(scale), quant_max(bits) / 2))
+
 
 @dataclass(frozen=True)
 class Quantized:
@@ -86,8 +91,7 @@ def choose_qparams(values: np.ndarray, bits: int, scheme: Scheme, significant: n
     if (greatest := np.abs(values).max()) > np.finfo(np.float32).max:
         raise UserError(f"train: the parameter {greatest} lies beyond float32; rescale the columns in data.query")
     if scheme.scales == "pow2":
-        scale = _pow2_scales(values, bits, significant)
-        return QParams(scale, np.full(len(values), quant_max(bits) / 2))
+        return QParams.pow2(_pow2_scales(values, bits, significant), bits)
     low, high = min(values.min(), 0.0), max(values.max(), 0.0)
     least = np.finfo(np.float32).tiny if high > low else 1.0  # below it float32 has fewer bits
     scale = np.array([max(np.float32((high - low) / quant_max(bits)), least)], dtype=np.float64)

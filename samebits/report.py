@@ -166,11 +166,14 @@ def _filled(template: Any, anchors: dict[str, Any]) -> Any:
         return {key: _filled(value, anchors) for key, value in template.items()}
     if isinstance(template, list):
         return [_filled(value, anchors) for value in template]
-    if isinstance(template, str) and template not in anchors:
-        for anchor, text in anchors.items():
-            template = template.replace(anchor, text) if isinstance(text, str) else template
+    if not isinstance(template, str):
         return template
-    return anchors.get(template, template) if isinstance(template, str) else template
+    if template in anchors:
+        return anchors[template]
+    for anchor in anchors:
+        if anchor in template:  # only texts stand within a text
+            template = template.replace(anchor, anchors[anchor])
+    return template
 
 
 def between_markers(path: str | Path, name: str, text: str) -> str:

@@ -1,6 +1,7 @@
 """The reproduction check: run the pipeline of a commit from nothing and compare every output with its promise."""
 
 import dataclasses
+import functools
 import hashlib
 import re
 import subprocess
@@ -80,12 +81,12 @@ def check(revision: str = "HEAD", vary: bool = False, progress: Callable[[str], 
     progress(f"{commit[:10]}: running the pipeline from nothing")
     with export(commit) as tree:
         promised = lock.recorded(tree.root)
-        order = [stage.name for stage in lock.stages(tree.root)]
-        found = lock.problems(tree.root)
+        pipeline = lock.stages(tree.root)
+        found = lock.problems(promised, pipeline)
         committed = _take_outputs(tree, promised)
         run = tree.reproduce("--force")
         obtained = lock.recorded(tree.root)
-        outputs = _compare(order, lock.outputs(promised), lock.outputs(obtained))
+        outputs = sorted(_compare(lock.outputs(promised), lock.outputs(obtained)), key=lock.place_in(pipeline))
         found += [*_replaced_in_cache(promised), *_failed(run), *_edited_files(outputs, committed, tree)]
         found += _changed_pins(found, commit, promised)
         if not found and (first := next((output for output in outputs if not output.same), None)):
@@ -98,7 +99,7 @@ def check(revision: str = "HEAD", vary: bool = False, progress: Callable[[str], 
             _take_outputs(tree, promised)
             tree.reproduce("--force", env=variation)
             varied[name] = lock.outputs(lock.recorded(tree.root)) == lock.outputs(obtained)
-    found.sort(key=lambda problem: order.index(problem.stage) if problem.stage in order else len(order))
+    found.sort(key=lock.place_in(pipeline))
     return Verdict(commit, subject, outputs, found, environment.describe(), can_cut_off_network(), varied)
 
 
@@ -112,15 +113,18 @@ def _take_outputs(tree: Export, promised: dict[str, Any]) -> dict[str, bytes]:
     return taken
 
 
-def _compare(order: list[str], promised: lock.Outputs, obtained: lock.Outputs) -> list[Output]:
-    """Every output that the lock or the run knows, in the order of the stages."""
+def _compare(promised: lock.Outputs, obtained: lock.Outputs) -> list[Output]:
+    """Every output that the lock or the run knows, by path."""
     nothing = (None, None)
-    stage_of = {path: (promised.get(path) or obtained[path])[0] for path in [*promised, *obtained]}
-    rows = [
-        Output(stage, path, promised.get(path, nothing)[1], obtained.get(path, nothing)[1])
-        for path, stage in stage_of.items()
+    return [
+        Output(
+            stage=(promised.get(path) or obtained[path])[0],
+            path=path,
+            promised=promised.get(path, nothing)[1],
+            obtained=obtained.get(path, nothing)[1],
+        )
+        for path in sorted({*promised, *obtained})
     ]
-    return sorted(rows, key=lambda row: (order.index(row.stage) if row.stage in order else len(order), row.path))
 
 
 def _failed(run: subprocess.CompletedProcess[str]) -> Iterator[Problem]:
@@ -149,12 +153,19 @@ def _replaced_in_cache(promised: dict[str, Any]) -> Iterator[Problem]:
 
 def _cached(md5: str | None) -> bytes | None:
     """The object of the local DVC cache under a hash, where there is one."""
+    cache = _cache()
+    if not cache or not md5:
+        return None
+    file = cache / md5[:2] / md5[2:]
+    return file.read_bytes() if file.is_file() else None
+
+
+@functools.cache
+def _cache() -> Path | None:
     try:
-        cache = Path(Repo().cache.local.path)
+        return Path(Repo().cache.local.path)
     except DvcException:
         return None
-    file = cache / md5[:2] / md5[2:] if md5 else cache
-    return file.read_bytes() if file.is_file() else None
 
 
 def _edited_files(outputs: list[Output], committed: dict[str, bytes], tree: Export) -> Iterator[Problem]:

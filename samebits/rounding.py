@@ -152,8 +152,7 @@ def _with_more_bits(quantized: Quantized, bits: int) -> Quantized:
         return replace(quantized, bits=bits)
     more = (quant_max(bits) - quant_max(quantized.bits)) // 2
     codes = np.where(quantized.qparams.scale == 0, 0, quantized.codes + more)
-    zero_point = np.full(len(codes), quant_max(bits) / 2)
-    return replace(quantized, bits=bits, codes=codes, qparams=replace(quantized.qparams, zero_point=zero_point))
+    return replace(quantized, bits=bits, codes=codes, qparams=QParams.pow2(quantized.qparams.scale, bits))
 
 
 def _loss(moments: Moments, scheme: Scheme) -> np.ndarray:
@@ -207,4 +206,4 @@ def _encode(level: np.ndarray, scale: float, bits: int, scheme: Scheme) -> tuple
     even = np.maximum(significand & -significand, 1)  # the power of two in it
     codes = np.where(level == 0, 0, (significand // even + quant_max(bits)) // 2)
     unit = np.where(level == 0, 0, even * np.ldexp(scale, exponent - bits))
-    return codes, QParams(2 * unit, np.full(len(level), quant_max(bits) / 2))
+    return codes, QParams.pow2(2 * unit, bits)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from flint import fmpq
 
 from samebits import payload, score
 from samebits.linear import LinearModel
@@ -34,34 +35,34 @@ def curve(found: Choices, model: LinearModel, train: Moments, test: Moments) -> 
 
     Beside them the assignment's own, which rounds to nearest at each bit-width anew, and float copies of the model.
     """
-    r2 = score.r2(train, model)
 
-    def row(scheme: str, rounding: str, bits: int, stored: int, copy: LinearModel, optimal: bool) -> dict[str, Any]:
+    def row(
+        name: str, rounding: str, bits: int, stored: int, copy: LinearModel, loss: fmpq, optimal: bool = False
+    ) -> dict[str, Any]:
         return {
-            "scheme": scheme,
+            "scheme": name,
             "rounding": rounding,
             "bits": bits,
             "payload_bits": stored,
-            "train_loss": nearest_float(r2 - score.r2(train, copy)),
+            "train_loss": nearest_float(loss),
             "test_r2": nearest_float(score.r2(test, copy)),
             "optimal": optimal,
         }
 
-    rows = [
-        row(scheme, rounding, bits, payload.payload_bits(each.quantized), each.quantized.model, each.optimal)
-        for (scheme, rounding, bits), each in found.items()
-    ]
+    def row_of(choice: Choice, rounding: str) -> dict[str, Any]:
+        quantized = choice.quantized
+        name, bits, stored = quantized.scheme.name, quantized.bits, payload.payload_bits(quantized)
+        return row(name, rounding, bits, stored, quantized.model, choice.train_loss, choice.optimal)
+
+    rows = [row_of(choice, rounding) for (_, rounding, _), choice in found.items()]
     task = Task.of(model, train, SCHEMES["unified_affine"])
-    for bits in BITS:
-        published = choose(task, bits, "nearest").quantized
-        rows.append(
-            row("unified_affine", "as published", bits, payload.payload_bits(published), published.model, False)
-        )
+    rows += [row_of(choose(task, bits, "nearest"), "as published") for bits in BITS]
     for name, dtype in FLOATS.items():
         with np.errstate(over="ignore"):
             parameters = np.append(model.coef, model.intercept).astype(dtype).astype(np.float64)
         if np.isfinite(parameters).all():
             bits = 8 * np.dtype(dtype).itemsize
             copy = LinearModel(parameters[:-1], float(parameters[-1]))
-            rows.append(row(name, "nearest", bits, bits * len(parameters), copy, False))
+            loss = task.r2 - score.r2(train, copy)
+            rows.append(row(name, "nearest", bits, bits * len(parameters), copy, loss))
     return rows
