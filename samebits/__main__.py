@@ -3,8 +3,9 @@
 import argparse
 import json
 import sys
+from io import BufferedReader
 
-from samebits.errors import run
+from samebits.errors import UserError, run
 
 
 def main() -> int:
@@ -30,6 +31,18 @@ def main() -> int:
     results.add_argument("--write", metavar="FILE", help="write it between its markers in a Markdown file instead")
     results.add_argument("--picture", metavar="FILE", help="draw quality against size as SVG")
     results.set_defaults(command=_results)
+    predict = commands.add_parser("predict", help="predict rows of CSV or JSON lines with the quantized model")
+    predict.add_argument(
+        "file", metavar="FILE", nargs="?", default="-", help="CSV with a header, or JSON lines (default: stdin)"
+    )
+    predict.add_argument(
+        "--model",
+        metavar="FILE",
+        default="models/quant_params.joblib",
+        help="with its card.json beside it (default: %(default)s)",
+    )
+    predict.add_argument("--info", action="store_true", help="say what the model is and where it comes from, instead")
+    predict.set_defaults(command=_predict)
     arguments = parser.parse_args()
     return int(arguments.command(arguments))
 
@@ -81,6 +94,26 @@ def _results(arguments: argparse.Namespace) -> int:
     if not arguments.write and not arguments.picture:
         print(report.results())
     return 0
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from samebits.predict import predict
+    from samebits.predictor import Predictor
+
+    predictor = Predictor.load(arguments.model)
+    if arguments.info:
+        print(json.dumps(predictor.info(), indent=2, ensure_ascii=False))
+    else:
+        with _opened(arguments.file) as file:
+            predict(predictor, file, sys.stdout)
+    return 0
+
+
+def _opened(path: str) -> BufferedReader:
+    try:
+        return open(0 if path == "-" else path, "rb")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
 
 
 if __name__ == "__main__":

@@ -14,15 +14,19 @@ class UserError(Exception):
 def run(main: Callable[[], int | None]) -> NoReturn:
     """Call `main`, the body of a program, and exit with the status that it returns.
 
-    On UserError, exit with status 2 and one line on stderr; on Ctrl-C, as the shell expects, with 130 and none.
+    On UserError, exit with status 2 and one line on stderr; on Ctrl-C, or where the reader of stdout has gone, as the
+    shell expects, with 130 or 141 and none.
     """
     try:
         status = main() or 0
+        sys.stdout.flush()
     except UserError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         status = 2
     except KeyboardInterrupt:
         status = 128 + signal.SIGINT
+    except BrokenPipeError:
+        os._exit(128 + signal.SIGPIPE)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)  # all files are closed; to tear down an interpreter with torch in it takes 0.4 s

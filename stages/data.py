@@ -22,7 +22,8 @@ def main() -> None:
         X, y = rows.X[indices], rows.y[indices]
         moments[part] = Moments.of(X, y).to_plain()
         artifacts.dump({**names, "X": X, "y": y}, f"data/{part}.joblib")
-    artifacts.dump({**names, **moments}, "data/moments.joblib")
+    X = rows.X[train] + 0.0  # -0.0 becomes 0.0: which of them is the least is not defined
+    artifacts.dump({**names, **moments, "min": X.min(axis=0), "max": X.max(axis=0)}, "data/moments.joblib")
     counts = {"train": len(train), "test": len(test)}
     artifacts.write_json({"rows": counts, "features": len(rows.features)}, "metrics/data.json")
 

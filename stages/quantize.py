@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from samebits import artifacts, onnx_model, params, payload, sweep
+from samebits import artifacts, card, onnx_model, params, payload, sweep
 from samebits.errors import run
 from samebits.linear import LinearModel
 from samebits.moments import Moments
@@ -18,12 +18,14 @@ def main() -> None:
     train, test = (Moments.from_plain(moments[part]) for part in ("train", "test"))
 
     choices = sweep.choices(model, train)
+    widths = {bits: choices[options.scheme, options.rounding, bits].quantized.model for bits in sweep.BITS}
     choice = choices[options.scheme, options.rounding, options.bits]
     quantized = choice.quantized
 
     artifacts.dump({"coef": model.coef, "intercept": model.intercept}, "models/unquant_params.joblib")
     artifacts.dump(payload.to_plain(quantized), "models/quant_params.joblib")
     artifacts.write_bytes(onnx_model.export(quantized), "models/quant_params.onnx")
+    artifacts.write_json(card.describe(quantized, options.rounding, widths, moments), "models/card.json")
     payload_bits = payload.payload_bits(quantized)
     artifacts.write_json(
         {
