@@ -7,6 +7,8 @@ from io import BufferedReader
 
 from samebits.errors import UserError, run
 
+MODEL = "models/quant_params.joblib"
+
 
 def main() -> int:
     """Parse the arguments and run one subcommand, importing only what it needs; returns the exit status."""
@@ -43,6 +45,15 @@ def main() -> int:
     )
     predict.add_argument("--info", action="store_true", help="say what the model is and where it comes from, instead")
     predict.set_defaults(command=_predict)
+    serve = commands.add_parser("serve", help="answer requests over HTTP (Open Inference Protocol)")
+    serve.add_argument(
+        "--model", metavar="FILE", default=MODEL, help="with its card.json beside it (default: %(default)s)"
+    )
+    serve.add_argument("--name", default="samebits", help="of the model in the protocol (default: %(default)s)")
+    serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
+    serve.add_argument("--port", type=int, default=8080, help="the port to listen on (default: %(default)s)")
+    serve.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
+    serve.set_defaults(command=_serve)
     arguments = parser.parse_args()
     return int(arguments.command(arguments))
 
@@ -106,6 +117,13 @@ def _predict(arguments: argparse.Namespace) -> int:
     else:
         with _opened(arguments.file) as file:
             predict(predictor, file, sys.stdout)
+    return 0
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from samebits.serve import serve
+
+    serve(arguments.model, arguments.name, arguments.host, arguments.port, arguments.workers)
     return 0
 
 

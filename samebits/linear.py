@@ -14,7 +14,9 @@ class LinearModel:
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Predictions (n,) for X (n, p), added up feature by feature: BLAS would add in an order of its own."""
-        total = np.full(len(X), self.intercept)
-        for weight, column in zip(self.coef, X.T, strict=True):
-            total += weight * column
-        return total
+        if X.shape[1] != len(self.coef):
+            raise ValueError(f"X has {X.shape[1]} features, the model {len(self.coef)}")
+        terms = np.empty((len(X), 1 + len(self.coef)))
+        terms[:, 0] = self.intercept
+        np.multiply(X, self.coef, out=terms[:, 1:])
+        return np.add.accumulate(terms, axis=1)[:, -1]

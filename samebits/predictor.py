@@ -18,7 +18,6 @@ from samebits.errors import UserError
 from samebits.linear import LinearModel
 from samebits.repository import git
 
-MODEL = "models/quant_params.joblib"
 CARD = "card.json"  # beside the model
 COMMIT = "SAMEBITS_COMMIT"  # the variable of the environment that says it where there is no repository
 
@@ -32,7 +31,7 @@ class Predictor:
     card: dict[str, Any]
 
     @classmethod
-    def load(cls, path: str | Path = MODEL) -> Self:
+    def load(cls, path: str | Path) -> Self:
         """Read a model and the card beside it. Raises UserError where one is missing or they do not fit together."""
         path = Path(path)
         card = artifacts.read_json(path.with_name(CARD))

@@ -1,0 +1,181 @@
+"""The Open Inference Protocol (KServe V2 REST): from a request's bytes to rows, from predictions to a response's bytes.
+
+Specification: github.com/kserve/open-inference-protocol. Tensors may follow the JSON as bytes, as in its extension for
+binary data (github.com/triton-inference-server/server, docs/protocol/extension_binary_data.md), which Triton's client
+uses by default.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+MAX_BODY = 2**23  # bytes
+MAX_ROWS = 2**16
+
+JSON_BYTES = "Inference-Header-Content-Length"
+INPUT, OUTPUT = "rows", "predict"
+DTYPES = {
+    f"{kind}{bits}": np.dtype(f"<{code}{bits // 8}")
+    for kind, code, widths in (("FP", "f", (16, 32, 64)), ("INT", "i", (8, 16, 32, 64)), ("UINT", "u", (8, 16, 32, 64)))
+    for bits in widths
+}
+
+
+class InvalidRequestError(Exception):
+    """What is wrong with a request, and the status of HTTP for it."""
+
+    def __init__(self, text: str, status: int = 422) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(strict=True, allow_inf_nan=False, protected_namespaces=())
+
+
+class InputTensor(_Message):
+    """Numbers in row-major order, flat or nested; none where their bytes follow the JSON."""
+
+    name: str
+    shape: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, max_length=2)
+    datatype: str = Field(json_schema_extra={"enum": list(DTYPES)})
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    data: list[float] | list[list[float]] | None = None
+
+
+class RequestedOutput(_Message):
+    """The output that a client asks for; there is only one."""
+
+    name: str = Field(json_schema_extra={"enum": [OUTPUT]})
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class InferenceRequest(_Message):
+    """Rows: one tensor of shape [n, features], or for each feature a tensor of its name and of shape [n] or [n, 1]."""
+
+    id: str | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    inputs: list[InputTensor] = Field(min_length=1)
+    outputs: list[RequestedOutput] = Field(default_factory=list)
+
+
+class OutputTensor(_Message):
+    """A prediction for each row; none where their bytes follow the JSON."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    data: list[float] | None = None
+
+
+class InferenceResponse(_Message):
+    """The predictions."""
+
+    model_name: str
+    model_version: str
+    id: str | None = None
+    outputs: list[OutputTensor]
+
+
+_decoder = TypeAdapter(InferenceRequest)
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def decode(body: bytes, json_bytes: int | None, features: Sequence[str]) -> tuple[InferenceRequest, np.ndarray]:
+    """The request and its rows X (n, p); json_bytes: how much of the body is JSON, where binary data follow.
+
+    Raises InvalidRequestError.
+    """
+    if json_bytes is not None and not 0 <= json_bytes <= len(body):
+        raise InvalidRequestError(
+            f"Inference-Header-Content-Length is {json_bytes}, the body has {len(body)} bytes", 400
+        )
+    try:
+        request = _decoder.validate_json(body[:json_bytes])
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InvalidRequestError(
+            f"{place}: {first['msg']}" if place else first["msg"], 400 if not place else 422
+        ) from None
+    for output in request.outputs:
+        if output.name != OUTPUT:
+            raise InvalidRequestError(f"outputs: no output {_quoted(output.name)}; there is {OUTPUT}")
+    arrays, end = {}, len(body) if json_bytes is None else json_bytes
+    for tensor in request.inputs:
+        if tensor.name in arrays:
+            raise InvalidRequestError(f"inputs: {_quoted(tensor.name)} is there twice")
+        arrays[tensor.name], end = _array(tensor, body, end)
+    if end < len(body):
+        raise InvalidRequestError(f"{len(body) - end} bytes belong to no input", 400)
+    return request, _rows(arrays, features)
+
+
+def encode(request: InferenceRequest, y: np.ndarray, name: str, version: str) -> tuple[bytes, int | None]:
+    """The response, and how much of it is JSON if the client asked for the predictions (n,) as binary data."""
+    output: dict[str, Any] = {"name": OUTPUT, "shape": [len(y), 1], "datatype": "FP64"}
+    asked = request.outputs[0].parameters.get("binary_data") if request.outputs else None
+    binary = request.parameters.get("binary_data_output") if asked is None else asked
+    data = y.astype("<f8").tobytes() if binary is True else b""
+    output |= {"parameters": {"binary_data_size": len(data)}} if binary is True else {"data": y.tolist()}
+    response = {"model_name": name, "model_version": version, "outputs": [output]}
+    if request.id is not None:
+        response["id"] = request.id
+    head = _encode(response).encode()
+    return head + data, len(head) if binary is True else None
+
+
+def _array(tensor: InputTensor, body: bytes, start: int) -> tuple[np.ndarray, int]:
+    """The values of a tensor in its shape, and where the binary data of the next one start."""
+    name, size, end = _quoted(tensor.name), math.prod(tensor.shape), start
+    if tensor.shape[0] > MAX_ROWS:
+        raise InvalidRequestError(f"{name}: {tensor.shape[0]} rows; at most {MAX_ROWS} at once", 413)
+    if (dtype := DTYPES.get(tensor.datatype)) is None:
+        raise InvalidRequestError(f"{name}: datatype {_quoted(tensor.datatype)}; it must be one of {', '.join(DTYPES)}")
+    if tensor.data is None:
+        end = start + size * dtype.itemsize
+        if tensor.parameters.get("binary_data_size") != end - start or end > len(body):
+            raise InvalidRequestError(
+                f"{name}: neither `data` nor {size} values of {dtype.itemsize} bytes after the JSON"
+            )
+        values = np.frombuffer(body[start:end], dtype)
+    else:
+        try:
+            numbers = np.array(tensor.data, np.float64)
+        except ValueError:
+            raise InvalidRequestError(f"{name}: rows of different lengths") from None
+        if numbers.size != size or (numbers.ndim == 2 and list(numbers.shape) != tensor.shape):
+            raise InvalidRequestError(f"{name}: its shape is {tensor.shape}, its data have {list(numbers.shape)}")
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = numbers.astype(dtype)
+        if dtype.kind != "f" and (values != numbers).any():
+            raise InvalidRequestError(f"{name}: not all values are {tensor.datatype}")
+    if not np.isfinite(values).all():
+        raise InvalidRequestError(f"{name}: a value is not a finite number")
+    return values.astype(np.float64).reshape(tensor.shape), end
+
+
+def _rows(arrays: dict[str, np.ndarray], features: Sequence[str]) -> np.ndarray:
+    """X (n, p) from one matrix or from a vector for each feature."""
+    first = next(iter(arrays.values()))
+    if len(arrays) == 1 and first.ndim == 2 and first.shape[1] == len(features):
+        return first
+    if missing := [name for name in features if name not in arrays]:
+        shape = f"one input of shape [n, {len(features)}]"
+        raise InvalidRequestError(
+            f"inputs: no {', '.join(missing)}; send {shape}, or one input of shape [n] for each feature"
+        )
+    columns = [arrays[name] for name in features]
+    for name, column in zip(features, columns, strict=True):
+        if column.shape not in ((len(column),), (len(column), 1)) or len(column) != len(columns[0]):
+            raise InvalidRequestError(f"{name}: its shape is {list(column.shape)}; it must be [{len(columns[0])}]")
+    return np.column_stack([column.ravel() for column in columns])
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= 100 else f"{text[:100]}...")
