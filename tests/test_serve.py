@@ -77,7 +77,8 @@ def running(project: Project, *arguments: str) -> Iterator[Running]:
             yield server
         finally:
             process.terminate()
-        assert process.stderr.read() == "", "a server that is used as it should be has nothing to say"
+        said = set(process.stderr.read().splitlines())
+        assert said <= {"WARNING:  Invalid HTTP request received."}, "no request makes it stumble"
 
 
 @pytest.fixture(scope="module")
