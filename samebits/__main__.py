@@ -21,6 +21,7 @@ def main() -> int:
     check.add_argument("--vary", action="store_true", help="run it in 20 or more environments, too")
     check.add_argument("--json", action="store_true", help="print the verdict as JSON")
     check.add_argument("--markdown", metavar="FILE", help="write the verdict to a file, too")
+    check.add_argument("--outputs", metavar="FOLDER", help="keep the outputs there, if they are what was promised")
     check.set_defaults(command=_check)
     compare = commands.add_parser("report", help="compare parameters and metrics with a base revision, as Markdown")
     compare.add_argument(
@@ -71,7 +72,7 @@ def _lock(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from samebits import artifacts, report, reproduce
 
-    verdict = reproduce.check(arguments.commit, arguments.vary, lambda text: print(text, file=sys.stderr, flush=True))
+    verdict = reproduce.check(arguments.commit, arguments.vary, _progress, arguments.outputs)
     if arguments.markdown:
         artifacts.write_text(report.verdict(verdict, "github") + "\n", arguments.markdown)
     if arguments.json:
@@ -125,6 +126,10 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     serve(arguments.model, arguments.name, arguments.host, arguments.port, arguments.workers)
     return 0
+
+
+def _progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _opened(path: str) -> BufferedReader:
