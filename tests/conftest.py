@@ -46,26 +46,35 @@ class Project:
         (self.root / path).write_text(text.replace(old, new, 1))
 
 
+def copy_of_project(root: Path) -> Project:
+    """A repository in `root` of what git would commit now."""
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    for each in filter(None, names):
+        if (ROOT / each).exists():
+            (root / each).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / each, root / each)
+    project = Project(root)
+    project.git("init", "-q", "-b", "main")
+    project.commit("as it is")
+    return project
+
+
 @pytest.fixture
 def make_project(tmp_path: Path) -> Callable[[str], Project]:
     """Makes clones of what git would commit now, in folders of the given names."""
-
-    def make(name: str = "clone") -> Project:
-        root = tmp_path / name
-        listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
-        for each in filter(None, names):
-            if (ROOT / each).exists():
-                (root / each).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / each, root / each)
-        project = Project(root)
-        project.git("init", "-q", "-b", "main")
-        project.commit("as it is")
-        return project
-
-    return make
+    return lambda name: copy_of_project(tmp_path / name)
 
 
 @pytest.fixture
 def project(make_project: Callable[[str], Project]) -> Project:
     return make_project("clone")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A clone with the models, for tests that change nothing."""
+    project = copy_of_project(tmp_path_factory.mktemp("trained") / "clone")
+    for stage in ("data", "train", "quantize"):
+        project.run("python", "-m", f"stages.{stage}")
+    return project
