@@ -3,6 +3,8 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/installed
+DOCKER ?= docker
+IMAGE ?= samebits
 
 .PHONY: reproduce
 reproduce: $(INSTALLED)  ## run the pipeline, where it is not up to date, and print its metrics
@@ -18,7 +20,12 @@ test: $(INSTALLED)  ## check the style, the types and the behaviour
 	zizmor --offline --quiet .
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	hadolint Dockerfile
 	pytest
+
+.PHONY: test-image
+test-image: $(INSTALLED)  ## test image and workflow, with podman and a registry of its own; as root on Debian, by apt
+	pytest -m container --numprocesses 0 -rs
 
 .PHONY: check
 check: $(INSTALLED)  ## prove that HEAD describes its model: run it from nothing, compare; CHECK=--vary in 20 environments
@@ -27,6 +34,22 @@ check: $(INSTALLED)  ## prove that HEAD describes its model: run it from nothing
 .PHONY: lock
 lock: $(INSTALLED)  ## check, without data, that dvc.lock is the record of this tree
 	python -m samebits lock
+
+.PHONY: image
+image: $(INSTALLED)  ## build the image of HEAD's model: DOCKER=docker or podman, IMAGE=name, BUILD="--build-arg BASE=..."
+	python -m samebits image build $(IMAGE) --docker "$(DOCKER)" $(BUILD)
+
+.PHONY: image-test
+image-test: $(INSTALLED)  ## compare a hardened container of the image with this machine, on all test rows
+	python -m samebits image test $(IMAGE) --docker "$(DOCKER)"
+
+.PHONY: image-push
+image-push: $(INSTALLED)  ## push the image, pull it by its digest, test it; on main, make it the latest
+	python -m samebits image push $(IMAGE) --docker "$(DOCKER)" $(BUILD)
+
+.PHONY: verify
+verify: $(INSTALLED)  ## prove that an image is the one that its commit describes: IMAGE=name@sha256:...
+	python -m samebits image verify $(IMAGE) --docker "$(DOCKER)"
 
 .PHONY: report
 report: $(INSTALLED)  ## compare parameters and metrics with BASE (default: main), as Markdown
@@ -37,8 +60,8 @@ comment:  ## put report.md into the comment on a pull request
 	gh pr comment "$(PULL_REQUEST)" --body-file report.md --edit-last --create-if-none
 
 .PHONY: rehearse
-rehearse: $(INSTALLED)  ## run the steps of the CI workflow here
-	python .github/rehearse.py
+rehearse: $(INSTALLED)  ## run the steps of the CI workflow here; JOBS="..." only those
+	python .github/rehearse.py $(JOBS)
 
 .PHONY: setup
 setup: $(INSTALLED)  ## make .venv and install the pins
@@ -59,6 +82,10 @@ pins: $(INSTALLED)  ## write requirements.txt: the newest versions that pyprojec
 	.venv/pins/bin/python -m pip install --quiet -r .venv/pins/direct.txt
 	(grep '^#' requirements.txt; .venv/pins/bin/python -m pip freeze | sed 's/+cpu$$//') > .venv/pins/requirements.txt
 	mv .venv/pins/requirements.txt requirements.txt
+	.venv/pins/bin/python -m pip install --quiet uv
+	(grep '^#' requirements-image.txt; .venv/pins/bin/uv pip compile --quiet --group image --constraint requirements.txt \
+	  --python-version 3.11 --python-platform linux --generate-hashes --no-header --no-annotate) > .venv/pins/image.txt
+	mv .venv/pins/image.txt requirements-image.txt
 	rm -rf .venv/pins
 
 .PHONY: help

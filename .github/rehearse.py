@@ -1,7 +1,10 @@
 """Run the `run:` steps of the CI workflow here, in order, job by job, as the YAML has them, in a fresh clone of HEAD.
 
-GitHub's variables have local stand-ins; uploads and downloads of artifacts are copies of files. Left out, and said so,
-are steps that need GitHub itself: other actions, and steps for pull requests.
+GitHub's variables have local stand-ins, as if main had been pushed; uploads and downloads of artifacts are copies of
+files. Left out, and said so, are steps that need GitHub itself: other actions, and steps for pull requests. podman
+makes the image and pushes it to a registry of the rehearsal's own; where neither can be, that job is left out, too.
+
+With names of jobs as arguments, only they run, with the packages that are installed here.
 """
 
 import graphlib
@@ -11,36 +14,46 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tests import containers
+
 WORKFLOW = Path(__file__).parent / "workflows" / "ci.yml"
-# A push to main; of a matrix, its first entry
-STAND_INS = {
-    "github.event_name == 'pull_request' && format('origin/{0}', github.base_ref) || 'HEAD~1'": "HEAD~1",
-    "github.token": "",
-}
 
 
-def main() -> int:
-    """Run all jobs; returns the exit status of the first step that fails."""
-    workflow = yaml.safe_load(WORKFLOW.read_text())
-    jobs = workflow["jobs"]
-    needs = {name: job.get("needs", []) for name, job in jobs.items()}
+def rehearse(chosen: Sequence[str], place: containers.Place | None) -> int:
+    """Run the jobs that are chosen, or all; returns the exit status of the first step that fails."""
+    jobs = yaml.safe_load(WORKFLOW.read_text())["jobs"]
+    order = graphlib.TopologicalSorter({name: job.get("needs", []) for name, job in jobs.items()}).static_order()
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
         clone, artifacts = Path(folder) / "clone", Path(folder) / "artifacts"
         subprocess.run(["git", "clone", "--quiet", ".", clone], check=True)
-        for name in graphlib.TopologicalSorter(needs).static_order():
+        subprocess.run(["git", "switch", "--quiet", "--force-create", "main"], cwd=clone, check=True)
+        inherited = {key: value for key, value in os.environ.items() if key != "MAKEFLAGS"}
+        if chosen:
+            (clone / ".venv").symlink_to(sys.prefix)
+            inherited["MAKEFLAGS"] = "--assume-old=.venv/installed"
+        for name in order:
+            if chosen and name not in chosen:
+                continue
+            if name == "image" and not place:
+                print(f"[{name}] left out: {containers.impossible()}", flush=True)
+                continue
             job = jobs[name]
             matrix = job.get("strategy", {}).get("matrix", {})
-            values = STAND_INS | {f"matrix.{key}": str(choices[0]) for key, choices in matrix.items()}
+            values = {**_stand_ins(place), **{f"matrix.{key}": str(choices[0]) for key, choices in matrix.items()}}
             summary = Path(folder) / f"{name}.md"
             summary.touch()
             environment = {
-                **{key: value for key, value in os.environ.items() if key != "MAKEFLAGS"},
+                **inherited,
                 **_github(clone, folder, summary),
+                **(_of(place) if place else {}),
                 **_filled(job.get("env", {}), values),
             }
             for step in job["steps"]:
@@ -70,9 +83,10 @@ def _step(
     if action:
         options = _filled(step["with"], values)
         if action.endswith("upload-artifact"):
-            target = artifacts / options["name"]
-            target.mkdir(parents=True)
-            shutil.copy(clone / options["path"], target)
+            source, target = clone / options["path"], artifacts / options["name"]
+            shutil.copytree(source, target) if source.is_dir() else _copy(source, target)
+        elif "name" in options:
+            shutil.copytree(artifacts / options["name"], clone / options["path"], dirs_exist_ok=True)
         else:
             for source in artifacts.glob(options["pattern"]):
                 shutil.copytree(source, clone / options["path"] / source.name)
@@ -83,12 +97,37 @@ def _step(
     ).returncode
 
 
+def _copy(file: Path, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    shutil.copy(file, folder)
+
+
+def _stand_ins(place: containers.Place | None) -> dict[str, str]:
+    """What the expressions of the workflow give on a push to main; of a matrix, its first entry."""
+    address, password = (place.address, place.password) if place else ("", "")
+    return {
+        "github.event_name == 'pull_request' && format('origin/{0}', github.base_ref) || 'HEAD~1'": "HEAD~1",
+        "github.token": password,
+        "vars.IMAGE || format('ghcr.io/{0}', github.repository)": f"{address}/Owner/SameBits",
+        "vars.DOCKERHUB_IMAGE": f"{address}/hub/samebits",
+        "secrets.DOCKERHUB_USERNAME": containers.USER,
+        "secrets.DOCKERHUB_TOKEN": password,
+    }
+
+
+def _of(place: containers.Place) -> dict[str, str]:
+    path = f"{Path(containers.DOCKER).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**place.env, "PATH": path, "BUILD": " ".join(place.build_args)}
+
+
 def _github(clone: Path, folder: str, summary: Path) -> dict[str, str]:
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=clone, capture_output=True, text=True, check=True)
     return {
         "CI": "true",
         "GITHUB_ACTIONS": "true",
+        "GITHUB_ACTOR": containers.USER,
         "GITHUB_EVENT_NAME": "push",
+        "GITHUB_OUTPUT": str(Path(folder) / "output"),
         "GITHUB_REF": "refs/heads/main",
         "GITHUB_REF_NAME": "main",
         "GITHUB_SHA": head.stdout.strip(),
@@ -106,4 +145,8 @@ def _filled(mapping: dict[str, Any], values: dict[str, str]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    jobs = sys.argv[1:]
+    needed = not jobs or "image" in jobs
+    with containers.place() if needed and not containers.impossible() else nullcontext() as somewhere:
+        status = rehearse(jobs, somewhere)
+    sys.exit(status)

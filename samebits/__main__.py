@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from io import BufferedReader
 
@@ -21,6 +22,7 @@ def main() -> int:
     check.add_argument("--vary", action="store_true", help="run it in 20 or more environments, too")
     check.add_argument("--json", action="store_true", help="print the verdict as JSON")
     check.add_argument("--markdown", metavar="FILE", help="write the verdict to a file, too")
+    check.add_argument("--outputs", metavar="FOLDER", help="keep the outputs there, if they are what was promised")
     check.set_defaults(command=_check)
     compare = commands.add_parser("report", help="compare parameters and metrics with a base revision, as Markdown")
     compare.add_argument(
@@ -54,8 +56,24 @@ def main() -> int:
     serve.add_argument("--port", type=int, default=8080, help="the port to listen on (default: %(default)s)")
     serve.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
     serve.set_defaults(command=_serve)
-    arguments = parser.parse_args()
-    return int(arguments.command(arguments))
+    image = commands.add_parser(
+        "image", help="build, test, push the image of HEAD's model; verify an image of a commit"
+    )
+    image.add_argument("action", choices=("build", "test", "push", "verify"))
+    image.add_argument("image", metavar="IMAGE", help="its name; to test or verify, with a tag or digest if need be")
+    image.add_argument("--docker", metavar="COMMAND", default="docker", help="or podman (default: %(default)s)")
+    image.add_argument("--build-arg", metavar="NAME=VALUE", action="append", default=[], help="for the Dockerfile")
+    image.set_defaults(command=_image)
+    # for `docker run IMAGE --info`
+    arguments = parser.parse_args(["predict", "--info"] if sys.argv[1:] == ["--info"] else None)
+    try:
+        return int(arguments.command(arguments))
+    except ImportError as error:
+        from samebits.predictor import COMMIT
+
+        if COMMIT in os.environ and error.name and error.name.startswith("samebits"):
+            raise UserError("this image can only predict and serve; for the rest, use the repository") from None
+        raise
 
 
 def _lock(arguments: argparse.Namespace) -> int:
@@ -71,7 +89,7 @@ def _lock(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from samebits import artifacts, report, reproduce
 
-    verdict = reproduce.check(arguments.commit, arguments.vary, lambda text: print(text, file=sys.stderr, flush=True))
+    verdict = reproduce.check(arguments.commit, arguments.vary, _progress, arguments.outputs)
     if arguments.markdown:
         artifacts.write_text(report.verdict(verdict, "github") + "\n", arguments.markdown)
     if arguments.json:
@@ -125,6 +143,35 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     serve(arguments.model, arguments.name, arguments.host, arguments.port, arguments.workers)
     return 0
+
+
+def _image(arguments: argparse.Namespace) -> int:
+    from samebits import image
+    from samebits.engine import Engine
+
+    engine = Engine(arguments.docker)
+    found: list[str] = []
+    if arguments.action == "build":
+        print(image.build(engine, arguments.image, arguments.build_arg))
+    elif arguments.action == "test":
+        rows, found = image.test(engine, arguments.image)
+        print(f"{rows:,} rows: {'NOT the same' if found else 'the same'} bits as on this machine")
+    elif arguments.action == "push":
+        pushed, found = image.push(engine, arguments.image, arguments.build_arg)
+        print(pushed)
+    else:
+        from samebits import proof, report
+
+        proved = proof.verify(engine, arguments.image, _progress)
+        print(report.proof(proved))
+        return 0 if proved.proved else 1
+    for each in found:
+        print(each, file=sys.stderr)
+    return 1 if found else 0
+
+
+def _progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _opened(path: str) -> BufferedReader:

@@ -11,6 +11,7 @@ from samebits import artifacts, compare, params
 from samebits.errors import UserError
 
 if TYPE_CHECKING:  # it imports DVC
+    from samebits.proof import Proof
     from samebits.reproduce import Verdict
 
 
@@ -80,6 +81,16 @@ def conclusion(checked: "Verdict") -> str:
     network = "without network" if checked.network_cut_off else "the network could not be cut off"
     proof = "Reproduced" if checked.reproduced else "NOT reproduced"
     return f"{proof}: {same} of {len(checked.outputs)} outputs are the same ({machine}; {network})."
+
+
+def proof(checked: "Proof") -> str:
+    """Whether an image is the one that its commit describes."""
+    verdict = checked.verdict
+    lines = [f"The image says that it is of commit {verdict.commit[:10]}: {verdict.subject}", conclusion(verdict)]
+    lines += [f"- {each.stage}: {each.text}" for each in verdict.problems]
+    lines += [f"- {each}" for each in checked.differences]
+    holds = f"the image holds the program of this commit and the model that it makes ({checked.compared} files)"
+    return "\n".join([*lines, f"Proved: {holds}." if checked.proved else f"NOT proved that {holds}."])
 
 
 def comparison(base: str, checks: Sequence["Verdict"]) -> tuple[str, list[str]]:

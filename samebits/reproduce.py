@@ -13,7 +13,8 @@ from typing import Any, Self
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from samebits import difference, environment, lock
+from samebits import artifacts, difference, environment, lock
+from samebits.errors import UserError
 from samebits.export import Export, can_cut_off_network, export
 from samebits.lock import Problem
 from samebits.repository import commit_of, git
@@ -70,11 +71,17 @@ class Verdict:
         return cls(**{**fields, "outputs": outputs, "problems": [Problem(**each) for each in plain["problems"]]})
 
 
-def check(revision: str = "HEAD", vary: bool = False, progress: Callable[[str], None] = lambda _: None) -> Verdict:
+def check(
+    revision: str = "HEAD",
+    vary: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+    keep: str | None = None,
+) -> Verdict:
     """Run the pipeline of a commit of the repository in the working directory from nothing, and compare.
 
-    vary: run it in other environments, too. progress: is told what is being done. Only a temporary folder is written
-    to. Raises UserError where the check cannot run.
+    vary: run it in other environments, too. progress: is told what is being done. keep: a folder for the outputs of
+    the run, if they are what the commit promises; apart from it, only a temporary folder is written to. Raises
+    UserError where the check cannot run.
     """
     commit = commit_of(revision)
     subject = git("log", "-1", "--format=%s", commit).decode().strip()
@@ -91,6 +98,8 @@ def check(revision: str = "HEAD", vary: bool = False, progress: Callable[[str], 
         found += _changed_pins(found, commit, promised)
         if not found and (first := next((output for output in outputs if not output.same), None)):
             found += _same_inputs_other_bytes(first.stage, outputs, committed, tree)
+        if keep and not found and all(output.same for output in outputs):
+            _copy(outputs, tree.root, Path(keep))
     varied = {}
     for variation in environment.variations() if vary else []:
         name = " ".join(f"{key}={value}" for key, value in variation.items())
@@ -139,6 +148,14 @@ def _failed(run: subprocess.CompletedProcess[str]) -> Iterator[Problem]:
             if not line.startswith(("ERROR: failed to", "Running", ">", "Updating", "Generating"))
         ]
         yield Problem(stage, f"the run stopped here: {reason}" + (f" ({said[-1].strip()})" if said else ""))
+
+
+def _copy(outputs: list[Output], root: Path, folder: Path) -> None:
+    try:
+        for output in outputs:
+            artifacts.write_bytes((root / output.path).read_bytes(), folder / output.path)
+    except OSError as error:
+        raise UserError(f"{folder}: {error.strerror}; the outputs of the run cannot be kept there") from None
 
 
 def _replaced_in_cache(promised: dict[str, Any]) -> Iterator[Problem]:

@@ -32,9 +32,13 @@ def recorded_hash(project: Project, path: str) -> str:
 
 
 def check(project: Project) -> tuple[int, dict[str, Any]]:
-    done = project.run("python", "-m", "samebits", "check", "--json", check=False)
+    done = project.run("python", "-m", "samebits", "check", "--json", "--outputs", str(kept(project)), check=False)
     assert "Traceback" not in done.stderr
     return done.returncode, json.loads(done.stdout)
+
+
+def kept(project: Project) -> Path:
+    return project.root.parent / "kept"
 
 
 def assert_found_out(project: Project, stage: str, reason: str) -> None:
@@ -42,6 +46,7 @@ def assert_found_out(project: Project, stage: str, reason: str) -> None:
     status, verdict = check(project)
     assert status == 1
     assert not verdict["reproduced"]
+    assert not kept(project).exists()
     assert verdict["problems"][0]["stage"] == stage
     assert reason in "\n".join(each["text"] for each in verdict["problems"] if each["stage"] == stage)
 
@@ -55,6 +60,8 @@ def test_the_project_itself_is_reproduced_in_a_folder_with_spaces(make_project: 
     assert {each["stage"] for each in verdict["outputs"]} == {"data", "train", "quantize", "evaluate"}
     assert status == 0
     assert project.git("status", "--porcelain", "--ignored") == "!! .dvc/tmp/\n"
+    for output in verdict["outputs"]:
+        assert hashlib.md5((kept(project) / output["path"]).read_bytes()).hexdigest() == output["promised"]
 
 
 @pytest.mark.parametrize(
