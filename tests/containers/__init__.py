@@ -81,7 +81,7 @@ def impossible() -> str | None:
 @contextmanager
 def place() -> Iterator[Place]:
     """Install what is missing, make the stand-ins and start the registry; all but the packages goes with the block."""
-    _install()
+    install(PACKAGES)
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as name, socket.create_server(("127.0.0.1", 0)) as free:
         folder, address = Path(name), f"127.0.0.1:{free.getsockname()[1]}"
         free.close()
@@ -100,8 +100,9 @@ def place() -> Iterator[Place]:
                 registry.terminate()
 
 
-def _install() -> None:
-    missing = [package for program, package in PACKAGES.items() if not Path(program).exists()]
+def install(packages: dict[str, str]) -> None:
+    """Install the packages, by the program that each is for, that are missing."""
+    missing = [package for program, package in packages.items() if not Path(program).exists()]
     if missing:
         env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         install = ["apt-get", "install", "--yes", "--quiet=2", "--no-install-recommends", *missing]
