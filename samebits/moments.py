@@ -47,6 +47,23 @@ class Moments:
         return cls._sum([*parts, slices.products_by_definition(X, y)])
 
     @classmethod
+    def weighted(cls, X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Self:
+        """The moments A'WA of rows with weights (n,) >= 0, bit by bit: 2**k for each row with that bit in its weight.
+
+        Raises ValueError where a value is not finite.
+        """
+        mantissa, exponent = np.frexp(weights)
+        digits, unit = np.ldexp(mantissa, 53).astype(np.int64), exponent - 53
+        total = cls.zero(X.shape[1])
+        for k in range(unit[weights > 0].min(initial=0), exponent.max(initial=0)):
+            digit = k - unit
+            rows = (digit >= 0) & (digit < 53) & (digits >> np.clip(digit, 0, 53) & 1 == 1)
+            if rows.any():
+                ones = cls.of(X[rows], y[rows])
+                total += cls(ones.exponent + k, ones.integers)
+        return total
+
+    @classmethod
     def zero(cls, features: int) -> Self:
         """The moments of no rows."""
         return cls(0, fmpz_mat(features + 2, features + 2))
@@ -62,6 +79,9 @@ class Moments:
             return cls(0, total)
         twos = (bits & -bits).bit_length() - 1
         return cls(low + twos, fmpz_mat(total.nrows(), total.ncols(), [entry >> twos for entry in total.entries()]))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_plain, (self.to_plain(),)
 
     def __add__(self, other: "Moments") -> Self:
         return self._sum([(self.integers, self.exponent), (other.integers, other.exponent)])

@@ -43,7 +43,7 @@ class Grid:
         rest = np.vstack([X[::step].T, y[::step]])
         peak = np.abs(rest).max(axis=1)
         if not np.isfinite(peak).all():
-            raise ValueError("moments need finite values")
+            raise ValueError("moments need finite values, no NaN and no inf")
         scale = np.maximum(np.frexp(peak)[1] + 1, -1000)  # a factor of 2 for what the sample does not show
         slices = np.zeros(len(rest), int)
         rest *= np.ldexp(LIMIT, -scale)[:, None]
@@ -87,7 +87,7 @@ def products_by_definition(X: np.ndarray, y: np.ndarray) -> tuple[fmpz_mat, int]
     """
     rows = np.column_stack([np.ones(len(y)), X, y])
     if not np.isfinite(rows).all():
-        raise ValueError("moments need finite values")
+        raise ValueError("moments need finite values, no NaN and no inf")
     mantissa, exponent = np.frexp(rows)
     low = int(exponent[rows != 0].min(initial=0))
     shift = np.maximum(exponent - low, 0).astype(object)
