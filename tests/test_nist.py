@@ -1,7 +1,8 @@
 """NIST's Statistical Reference Datasets for linear regression, with certified values of up to 15 digits.
 
 Their data are decimal numbers. Where these are float64 numbers too, our parameters are the float64 numbers nearest to
-the true ones. Elsewhere the rounding of the data alone moves the true parameters: by how much is derived, to first order.
+the true ones. Elsewhere the rounding of the data alone moves the true parameters: by how much is derived, to first
+order.
 """
 
 import math
