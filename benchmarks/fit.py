@@ -22,7 +22,7 @@ from samebits import ExactLinearRegression, artifacts, params, report, table
 
 DOCUMENT = Path("docs/performance.md")
 SHAPES = [(20_000, 8), (100_000, 8), (1_000_000, 8), (4_000_000, 8), (10_000_000, 8), (1_000_000, 50), (100_000, 200)]
-SECONDS = 10  # of repetitions for each shape, but 3 to 51 of them
+SECONDS = 4  # of repetitions for each shape, but 5 to 31 of them
 RIDGE = "Ridge(1e-9, cholesky)"  # the same sums of products as ours, but rounded
 
 Fit = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -75,12 +75,13 @@ def seconds(X: np.ndarray, y: np.ndarray) -> dict[str, float]:
 
     def turn() -> None:
         for name, fit in FITS.items():
+            time.sleep(0.1)  # the threads of BLAS spin for a while after a fit and would slow down the next one
             begin = time.perf_counter()
             fit(X, y)
             times[name].append(time.perf_counter() - begin)
 
     turn()
-    repetitions = min(51, max(3, int(SECONDS / sum(each.pop() for each in times.values()))))
+    repetitions = min(31, max(5, int(SECONDS / sum(each.pop() for each in times.values()))))
     for _ in range(repetitions):
         turn()
     return {name: statistics.median(each) for name, each in times.items()}
