@@ -73,6 +73,7 @@ readme: $(INSTALLED)  ## put the results into README.md
 .PHONY: bench
 bench: $(INSTALLED)  ## measure what the docs quote anew
 	python -m benchmarks.quantization
+	python -m benchmarks.fit
 
 .PHONY: pins
 pins: $(INSTALLED)  ## write requirements.txt: the newest versions that pyproject.toml allows

@@ -1,6 +1,7 @@
 import json
 import math
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -141,6 +142,62 @@ def test_negative_zero_is_zero() -> None:
     assert Moments.of(np.array([[-0.0], [1.0]]), np.ones(2)) == Moments.of(np.array([[0.0], [1.0]]), np.ones(2))
 
 
+@pytest.mark.parametrize("rows", [1, 31, 33, 511, 512, 513, 40_000])
+@pytest.mark.parametrize("threads", [1, 2, 3, None])
+def test_the_number_of_threads_does_not_matter(rows: int, threads: int | None) -> None:
+    X = np.random.default_rng(rows).normal(size=(rows, 12))
+    assert Moments.of(X, X[:, 3], threads=threads) == by_blocks(X, X[:, 3], 512)
+
+
+def by_blocks(X: np.ndarray, y: np.ndarray, size: int) -> Moments:
+    total = Moments.zero(X.shape[1])
+    for start in range(0, len(y), size):
+        total += Moments.of(X[start : start + size], y[start : start + size], threads=1)
+    return total
+
+
+KINDS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
+    "counts": lambda random: random.integers(0, 50, 3000).astype(float),
+    "large integers": lambda random: random.integers(-(2**62), 2**62, 3000).astype(float),
+    "constant": lambda random: np.full(3000, 0.1),
+    "almost zero": lambda random: np.where(np.arange(3000) == 1234, 0.1, 0.0),
+    "heavy tails": lambda random: random.standard_cauchy(3000) ** 5,
+    "sorted": lambda random: np.sort(np.exp(20 * random.normal(size=3000))),
+    "any exponent": lambda random: np.ldexp(random.random(3000), random.integers(-1074, 1024, 3000)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_columns_of_any_kind_are_exact_in_any_order_and_blocks(kind: str) -> None:
+    random = np.random.default_rng(0)
+    X, y = np.column_stack([KINDS[kind](random), random.normal(size=3000)]), KINDS[kind](random)
+    moments = Moments.of(X, y)
+    assert matrix(moments) == exact.moments(X, y)
+    order = random.permutation(3000)
+    assert Moments.of(X[order], y[order]) == moments
+    for size in (7, 1000, 2999):
+        assert by_blocks(X, y, size) == moments
+
+
+def test_the_input_is_only_read() -> None:
+    X = np.random.default_rng(0).normal(size=(5000, 6))
+    X.flags.writeable = False
+    assert Moments.of(X[::2, ::3], X[::2, 1]) == Moments.of(X[::2, ::3].copy(order="F"), X[::2, 1].copy())
+
+
+@given(tables(), st.lists(st.sampled_from([0.0, 1.0, 3.0, 0.1, 2.5e-10, 1e300]), min_size=8, max_size=8))
+@settings(max_examples=50, deadline=None)
+def test_weighted_moments_are_those_of_the_definition(rows: Rows, weights: list[float]) -> None:
+    X, y = rows
+    definition = [[exact.ZERO] * (X.shape[1] + 2)] * (X.shape[1] + 2)
+    for i, weight in enumerate(weights[: len(y)]):
+        row = exact.moments(X[i : i + 1], y[i : i + 1])
+        definition = [
+            [a + Fraction(weight) * b for a, b in zip(*each, strict=True)] for each in zip(definition, row, strict=True)
+        ]
+    assert matrix(Moments.weighted(X, y, np.array(weights[: len(y)]))) == definition
+
+
 def test_no_rows_are_the_zero() -> None:
     assert Moments.of(np.empty((0, 3)), np.empty(0)) == Moments.zero(3)
     assert Moments.zero(3).rows == 0
@@ -161,7 +218,7 @@ def test_the_order_in_memory_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("row", [0, 4999])
+@pytest.mark.parametrize("row", [0, 777, 4999])
 def test_values_that_are_not_finite_are_refused(value: float, row: int) -> None:
     good = np.ones(5000)
     bad = good.copy()
