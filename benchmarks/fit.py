@@ -18,7 +18,8 @@ import numpy as np
 from sklearn.linear_model import LinearRegression, Ridge
 from tqdm import tqdm
 
-from samebits import ExactLinearRegression, artifacts, params, report, table
+from benchmarks.tables import bundled
+from samebits import ExactLinearRegression, artifacts, report
 
 DOCUMENT = Path("docs/performance.md")
 SHAPES = [(20_000, 8), (100_000, 8), (1_000_000, 8), (4_000_000, 8), (10_000_000, 8), (1_000_000, 50), (100_000, 200)]
@@ -57,16 +58,9 @@ def random_table(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
     return X, X.sum(axis=1) + random.normal(size=rows)
 
 
-def housing() -> tuple[np.ndarray, np.ndarray]:
-    """The bundled table: counts, decimals and quotients."""
-    options = params.load().data
-    rows = table.read(options.source, options.query, options.target)
-    return rows.X, rows.y
-
-
 def load(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
     """The table of a row of the results: housing for 0 rows."""
-    return random_table(rows, columns) if rows else housing()
+    return random_table(rows, columns) if rows else bundled()
 
 
 def seconds(X: np.ndarray, y: np.ndarray) -> dict[str, float]:

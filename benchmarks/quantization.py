@@ -3,12 +3,15 @@
 import statistics
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
-from samebits import artifacts, least_squares, params, report, score, split, sweep, table
+from benchmarks.tables import bundled
+from samebits import artifacts, least_squares, params, report, score, sweep
 from samebits.moments import Moments
 from samebits.quantization import SCHEMES
 from samebits.rational import nearest_float
+from samebits.split import Shuffle
 
 SEEDS = range(20)
 NUMBERS = Path("benchmarks/quantization.json")
@@ -17,9 +20,10 @@ DOCUMENT = Path("docs/quantization.md")
 Losses = dict[str, list[float]]  # by scheme: for each bit-width
 
 
-def losses(rows: table.Table, test_size: float, seed: int) -> Losses:
+def losses(X: np.ndarray, y: np.ndarray, test_size: float, seed: int) -> Losses:
     """The test R2 that the best codes of each scheme and bit-width cost, for the split of a seed."""
-    train, test = (Moments.of(rows.X[part], rows.y[part]) for part in split.shuffle(len(rows.y), test_size, seed))
+    is_test, _ = Shuffle.of(len(y), test_size, seed).decide(0, X, y)
+    train, test = (Moments.of(X[part], y[part]) for part in (~is_test, is_test))
     model = least_squares.solve(train).model
     found = sweep.choices(model, train)
     r2 = score.r2(test, model)
@@ -29,12 +33,6 @@ def losses(rows: table.Table, test_size: float, seed: int) -> Losses:
         ]
         for scheme in SCHEMES
     }
-
-
-def bundled() -> tuple[table.Table, float]:
-    """The table of params.yaml and the share of its test rows."""
-    options = params.load().data
-    return table.read(options.source, options.query, options.target), options.test_size
 
 
 def summary(by_seed: list[Losses]) -> str:
@@ -48,8 +46,9 @@ def summary(by_seed: list[Losses]) -> str:
 
 def main() -> None:
     """Measure, and write the numbers and the table."""
-    rows, test_size = bundled()
-    by_seed = [losses(rows, test_size, seed) for seed in tqdm(SEEDS, unit="split", disable=None)]
+    X, y = bundled()
+    test_size = params.load().data.test_size
+    by_seed = [losses(X, y, test_size, seed) for seed in tqdm(SEEDS, unit="split", disable=None)]
     artifacts.write_json(by_seed, NUMBERS)
     artifacts.write_text(report.between_markers(DOCUMENT, "seeds", summary(by_seed)), DOCUMENT)
 

@@ -5,13 +5,14 @@ that knows arrays of numbers and scikit-learn's linear models, the latter withou
 file can run code.
 """
 
+import contextlib
 import glob
 import io
 import json
 import os
 import pickle
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any
@@ -74,7 +75,8 @@ class _CanonicalPickler(pickle.Pickler):
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, np.ndarray) and value.dtype.kind in "fi":
-            return np.array(value, dtype=value.dtype.newbyteorder("<"), order="C").__reduce_ex__(PICKLE_PROTOCOL)
+            canonical = np.require(value, value.dtype.newbyteorder("<"), ["C", "W"])
+            return canonical.__reduce_ex__(PICKLE_PROTOCOL)
         return NotImplemented
 
 
@@ -88,9 +90,8 @@ class _DataUnpickler(pickle.Unpickler):
 
 def dump(value: Any, path: str | Path) -> None:
     """Write plain containers, arrays of float64 or int64, or an estimator, as a pickle of canonical bytes."""
-    content = io.BytesIO()
-    _CanonicalPickler(content).dump(value)
-    write_bytes(content.getvalue(), path)
+    with _written(path) as file:
+        _CanonicalPickler(file).dump(value)
 
 
 def load(path: str | Path) -> Any:
@@ -142,6 +143,12 @@ def read_bytes(path: str | Path) -> bytes:
 
 def write_bytes(content: bytes, path: str | Path) -> None:
     """Write a file that appears whole or not at all, whenever the process dies."""
+    with _written(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def _written(path: str | Path) -> Iterator[IO[bytes]]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     for left_by_a_killed_run in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
@@ -149,7 +156,7 @@ def write_bytes(content: bytes, path: str | Path) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".tmp")
     try:
         with open(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             os.fchmod(file.fileno(), 0o644)  # mkstemp makes files private
         os.replace(temporary, path)
     except BaseException:

@@ -35,6 +35,8 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         The exact rank of the centred X, or of X without an intercept; n_features if alpha > 0.
     n_features_in_ : int
     feature_names_in_ : ndarray of str, if X has column names
+    relations_ : list of Relation
+        The exact collinearities between columns, which make the rank less than n_features.
     moments_ : Moments
         The exact second moments of all rows seen, to which `partial_fit` adds.
 
@@ -57,6 +59,19 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         """Fit to these rows and all those of earlier calls: the result is that of one `fit` to all of them."""
         return self._fit(X, y, sample_weight, first=not hasattr(self, "moments_"))
 
+    def fit_moments(self, moments: Moments, feature_names: list[str] | None = None) -> Self:
+        """Fit to all rows of which these are the moments, wherever these were computed."""
+        if not 0 <= self.alpha < math.inf:
+            raise ValueError(f"alpha is {self.alpha!r}; it must be a finite number, 0 or more")
+        self.moments_ = moments
+        self.n_features_in_ = moments.integers.ncols() - 2
+        if feature_names:
+            self.feature_names_in_ = np.array(feature_names, dtype=object)
+        solution = least_squares.solve(moments, self.alpha, self.fit_intercept)
+        self.coef_, self.intercept_ = solution.model.coef, solution.model.intercept
+        self.rank_, self.relations_ = solution.rank, solution.relations
+        return self
+
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Predictions (n,) for X (n, p), in an order of operations that gives the same bits on every machine."""
         check_is_fitted(self)
@@ -64,8 +79,6 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         return LinearModel(self.coef_, self.intercept_).predict(X)
 
     def _fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None, first: bool) -> Self:
-        if not 0 <= self.alpha < math.inf:
-            raise ValueError(f"alpha is {self.alpha!r}; it must be a finite number, 0 or more")
         # the moments themselves tell of values that are not finite
         X, y = validate_data(self, X, y, reset=first, dtype=np.float64, y_numeric=True, ensure_all_finite=False)
         y = y.astype(np.float64, copy=False)
@@ -74,7 +87,4 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         else:
             weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
             moments = Moments.weighted(X, y, weights)
-        self.moments_ = moments if first else self.moments_ + moments
-        solution = least_squares.solve(self.moments_, self.alpha, self.fit_intercept)
-        self.coef_, self.intercept_, self.rank_ = solution.model.coef, solution.model.intercept, solution.rank
-        return self
+        return self.fit_moments(moments if first else self.moments_ + moments)

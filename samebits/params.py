@@ -21,11 +21,25 @@ NotNegative = Annotated[float, Meta(ge=0, le=1e308, description="a finite number
 class Data(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Where the table comes from and which of its rows are test rows."""
 
-    source: Annotated[str, Meta(min_length=1, description="a path or a glob of CSV, Parquet or JSON files")]
+    source: Annotated[str, Meta(min_length=1, description="a path, a glob or a URL of CSV, Parquet or JSON files")]
     query: Annotated[str, Meta(min_length=1, description="a SQL query over the table `source`")]
     target: Annotated[str, Meta(min_length=1, description="the name of a column of the query")]
     test_size: Annotated[float, Meta(gt=0, lt=1, description="a number between 0 and 1, both excluded")]
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1, description="an integer from 0 to 4294967295")]
+    split: Literal["shuffle", "hash"]
+    keep_rows: Annotated[int, Meta(ge=1, le=2**32 - 1, description="an integer, 1 or more")]
+
+
+class Compute(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Where the work is done; the results are the same."""
+
+    backend: Literal["loky", "threading", "dask"]
+    workers: Annotated[
+        Annotated[int, Meta(ge=1, le=1024)] | Literal["all"], Meta(description="an integer from 1 to 1024, or all")
+    ]
+    scheduler: Annotated[
+        Annotated[str, Meta(min_length=1)] | None, Meta(description="the address of a Dask scheduler, or null")
+    ]
 
 
 class Train(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -46,6 +60,7 @@ class Params(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The whole file."""
 
     data: Data
+    compute: Compute
     train: Train
     quantize: Quantize
     gate: dict[str, NotNegative]

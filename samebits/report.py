@@ -45,8 +45,10 @@ def results() -> str:
         for name, score, payload, file in models
     ]
     headers = ["model", "test R2", "test RMSE", "test MAE", "parameters, bytes", "file, bytes"]
-    head = f"{features} features, {rows['train']:,} training rows, {rows['test']:,} test rows.\n\n"
-    return head + table(cells, headers, "github", colalign=("left", *["right"] * 5))
+    head = f"{features} features, {rows['train']:,} training rows, {rows['test']:,} test rows."
+    if (sample := scores["rows"]["mae_torch"]) < rows["test"]:
+        head += f" MAE, and R2 in PyTorch, are of a sample of {sample:,} test rows."
+    return f"{head}\n\n" + table(cells, headers, "github", colalign=("left", *["right"] * 5))
 
 
 def verdict(checked: "Verdict", tablefmt: str) -> str:

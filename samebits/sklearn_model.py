@@ -8,22 +8,21 @@ import numpy as np
 from scipy.linalg import LinAlgWarning
 from sklearn.linear_model import LinearRegression, Ridge
 
-from samebits.least_squares import Solution
+from samebits.estimator import ExactLinearRegression
 
 
-def estimator(solution: Solution, features: list[str], alpha: float) -> LinearRegression | Ridge:
+def estimator(exact: ExactLinearRegression) -> LinearRegression | Ridge:
     """A `LinearRegression`, or a `Ridge` where alpha > 0, as its `fit` would leave it but with the exact parameters.
 
     Of a fitted estimator's attributes only `singular_` is left out: LAPACK gives it other bits on other machines.
     """
-    model = Ridge(alpha=alpha) if alpha else LinearRegression()
-    model.feature_names_in_ = np.array(features, dtype=object)
-    model.n_features_in_ = len(features)
-    model.coef_, model.intercept_ = solution.model.coef, np.float64(solution.model.intercept)
-    if alpha:
+    model = Ridge(alpha=exact.alpha) if exact.alpha else LinearRegression()
+    model.feature_names_in_, model.n_features_in_ = exact.feature_names_in_, exact.n_features_in_
+    model.coef_, model.intercept_ = exact.coef_, np.float64(exact.intercept_)
+    if exact.alpha:
         model.n_iter_, model.solver_ = None, "cholesky"
     else:
-        model.rank_ = solution.rank
+        model.rank_ = exact.rank_
     return model
 
 
@@ -42,8 +41,8 @@ class Comparison:
     rank: int
 
 
-def compare_with_fit(solution: Solution, X: np.ndarray, y: np.ndarray, alpha: float) -> Comparison:
-    """Fit scikit-learn's estimator to X (n, p), y (n,).
+def compare_with_fit(exact: ExactLinearRegression, X: np.ndarray, y: np.ndarray) -> Comparison:
+    """Fit scikit-learn's estimator to X (n, p), y (n,), the rows that `exact` was fitted to.
 
     Where (C + E) w = c + f stands for C w = c, with C = X'X + alpha I and c = X'y of centred X and y, w moves to first
     order by (|E| |w| + |f|) / s, s the smallest nonzero eigenvalue of C (Higham, Accuracy and Stability of Numerical
@@ -53,15 +52,15 @@ def compare_with_fit(solution: Solution, X: np.ndarray, y: np.ndarray, alpha: fl
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LinAlgWarning)  # the bound says what it says, and more
-        theirs = (Ridge(alpha=alpha) if alpha else LinearRegression()).fit(X, y)
-    distance = float(np.linalg.norm(theirs.coef_ - solution.model.coef))
-    rank = int(getattr(theirs, "rank_", solution.rank))
-    if rank != solution.rank or not rank:
+        theirs = (Ridge(alpha=exact.alpha) if exact.alpha else LinearRegression()).fit(X, y)
+    distance = float(np.linalg.norm(theirs.coef_ - exact.coef_))
+    rank = int(getattr(theirs, "rank_", exact.rank_))
+    if rank != exact.rank_ or not rank:
         return Comparison(distance, math.inf, rank)
     mean_X, mean_y = X.mean(axis=0), y.mean()
     singular = np.linalg.svd(X - mean_X, compute_uv=False)
-    smallest = singular[rank - 1] ** 2 + alpha
-    norm_X, norm_y, norm_w = float(singular[0]), np.linalg.norm(y - mean_y), np.linalg.norm(solution.model.coef)
+    smallest = singular[rank - 1] ** 2 + exact.alpha
+    norm_X, norm_y, norm_w = float(singular[0]), np.linalg.norm(y - mean_y), np.linalg.norm(exact.coef_)
     norm_X0, norm_y0 = norm_X + math.sqrt(len(y)) * np.linalg.norm(mean_X), np.linalg.norm(y)
     backward = 8 * math.sqrt(len(y)) * np.finfo(float).eps
     with np.errstate(divide="ignore"):

@@ -1,15 +1,77 @@
-"""Which rows are test rows: the split of scikit-learn's `train_test_split`, without importing scikit-learn."""
+"""Which rows are test rows, and in which order rows are kept: decided block by block.
+
+To each row a split gives a side, and a priority (n,) of uint64: of a part of which not all rows can be kept, those of
+the lowest priorities are, in the order of their priorities.
+"""
 
 import math
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
+Decision = tuple[np.ndarray, np.ndarray]  # is it a test row? its priority: (n,) each
 
-def shuffle(rows: int, test_size: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The indices of the train and of the test rows, as `train_test_split(test_size=test_size, random_state=seed)`.
 
-    numpy guarantees that the stream of RandomState never changes.
+@dataclass(frozen=True)
+class Shuffle:
+    """The split of scikit-learn's `train_test_split`, without importing scikit-learn.
+
+    place: (rows,), of each row, its place in scikit-learn's permutation: test rows come first. 4 bytes a row.
     """
-    order = np.random.RandomState(seed).permutation(rows)
-    test_rows = math.ceil(test_size * rows)
-    return order[test_rows:], order[:test_rows]
+
+    place: np.ndarray
+    test_rows: int
+
+    @classmethod
+    def of(cls, rows: int, test_size: float, seed: int) -> Self:
+        """The split of a table of so many rows, as `train_test_split(test_size=test_size, random_state=seed)`.
+
+        numpy guarantees that the stream of RandomState never changes.
+        """
+        order = np.arange(rows, dtype=np.uint32)
+        np.random.RandomState(seed).shuffle(order)
+        place = np.empty_like(order)
+        place[order] = np.arange(rows, dtype=np.uint32)
+        return cls(place, math.ceil(test_size * rows))
+
+    def of_rows(self, first: int, last: int) -> "Shuffle":
+        """The split of the rows from `first` to before `last` alone, for another process."""
+        return Shuffle(self.place[first:last], self.test_rows)
+
+    def decide(self, first: int, X: np.ndarray, y: np.ndarray) -> Decision:
+        """For the rows X (n, p), y (n,) from number `first` on."""
+        place = self.place[first : first + len(y)].astype(np.uint64)
+        test = place < self.test_rows
+        return test, np.where(test, place, place - np.uint64(self.test_rows))
+
+
+@dataclass(frozen=True)
+class Hash:
+    """A row is a test row if a hash of its own values says so: it stays one wherever it stands and the table grows.
+
+    The hash of a row is 64 bits. From h = seed on, for each value of the row, features first, with its 64 bits b as a
+    float64 (0.0 for -0.0): h = mix(h ^ b), where mix is a step of the generator SplitMix64 (Steele, Lea and Flood,
+    OOPSLA 2014, doi:10.1145/2660193.2660195). The row is a test row if h < test_size * 2**64; its priority is mix(h).
+    """
+
+    test_size: float
+    seed: int
+
+    def of_rows(self, first: int, last: int) -> "Hash":
+        """The split of some rows alone: it is the same."""
+        return self
+
+    def decide(self, first: int, X: np.ndarray, y: np.ndarray) -> Decision:
+        """For the rows X (n, p), y (n,), whatever their number."""
+        h = np.full(len(y), self.seed, np.uint64)
+        for column in (*X.T, y):
+            h = _mix(h ^ (column + 0.0).view(np.uint64))
+        return h < np.uint64(math.ldexp(self.test_size, 64)), _mix(h)
+
+
+def _mix(h: np.ndarray) -> np.ndarray:
+    h = h + np.uint64(0x9E3779B97F4A7C15)
+    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return h ^ (h >> np.uint64(31))

@@ -1,31 +1,37 @@
-"""data: the table, its split and the exact moments of both parts."""
+"""data: the exact moments of both parts of a table of any size, and a sample of their rows."""
 
-from samebits import artifacts, params, split, table
+from samebits import artifacts, diagnosis, params, summary
 from samebits.errors import UserError, run
-from samebits.moments import Moments
+from samebits.table import Table
 
 
 def main() -> None:
-    """Read the source, split its rows, write both parts and their moments."""
-    options = params.load().data
-    rows = table.read(options.source, options.query, options.target)
-    train, test = split.shuffle(len(rows.y), options.test_size, options.seed)
-    coefficients = len(rows.features) + 1
-    if len(train) < coefficients:
+    """Read the source block by block, split its rows, write the moments and a sample of both parts."""
+    options = params.load()
+    data = options.data
+    table = Table.of(data.source, data.query, data.target)
+    parts = summary.of(table, data, options.compute)
+    rows = {part: each.moments.rows for part, each in parts.items()}
+    all_rows, coefficients = sum(rows.values()), len(table.features) + 1
+    if not all_rows:
+        raise diagnosis.no_rows(data.source)
+    if rows["train"] < coefficients:
         raise UserError(
-            f"data.test_size leaves {len(train)} of {len(rows.y)} rows for training; "
+            f"data.test_size leaves {rows['train']} of {all_rows} rows for training; "
             f"{coefficients} coefficients need at least as many"
         )
-    names = {"features": rows.features, "target": rows.target}
-    moments = {}
-    for part, indices in (("train", train), ("test", test)):
-        X, y = rows.X[indices], rows.y[indices]
-        moments[part] = Moments.of(X, y).to_plain()
+    if not rows["test"]:
+        raise UserError(f"data.test_size leaves none of {all_rows} rows for the test")
+
+    names = {"features": table.features, "target": table.target}
+    moments = {part: each.moments.to_plain() for part, each in parts.items()}
+    artifacts.dump({**names, **moments, **parts["train"].ranges()}, "data/moments.joblib")
+    kept = {}
+    for part, each in parts.items():
+        X, y = each.sample.rows()
         artifacts.dump({**names, "X": X, "y": y}, f"data/{part}.joblib")
-    X = rows.X[train] + 0.0  # -0.0 becomes 0.0: which of them is the least is not defined
-    artifacts.dump({**names, **moments, "min": X.min(axis=0), "max": X.max(axis=0)}, "data/moments.joblib")
-    counts = {"train": len(train), "test": len(test)}
-    artifacts.write_json({"rows": counts, "features": len(rows.features)}, "metrics/data.json")
+        kept[part] = len(y)
+    artifacts.write_json({"rows": rows, "kept_rows": kept, "features": len(table.features)}, "metrics/data.json")
 
 
 if __name__ == "__main__":

@@ -14,11 +14,12 @@ def main() -> None:
     codes = payload.from_plain(artifacts.load("models/quant_params.joblib"))
     quantized = codes.model
     moments = Moments.from_plain(artifacts.load("data/moments.joblib")["test"])
-    rows = artifacts.load("data/test.joblib")
+    rows = artifacts.load("data/test.joblib")  # all test rows, or a sample of very many
     X, y = rows["X"], rows["y"]
 
     r2_loss = nearest_float(score.r2(moments, model) - score.r2(moments, quantized))
     metrics = {
+        "rows": {"r2_rmse": moments.rows, "mae_torch": len(y)},
         "float": {**score.scores(moments, model), "mae": score.mae(X, y, model)},
         "torch": {"r2": torch_model.r2(torch_model.network(model), model, X, y)},
         "quantized": {**score.scores(moments, quantized), "mae": score.mae(X, y, quantized), "r2_loss": r2_loss},

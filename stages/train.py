@@ -1,7 +1,9 @@
 """train: the least-squares solution of the training moments, as a scikit-learn model."""
 
-from samebits import artifacts, least_squares, params, score, sklearn_model
+from samebits import artifacts, params, score, sklearn_model
 from samebits.errors import run, warn
+from samebits.estimator import ExactLinearRegression
+from samebits.linear import LinearModel
 from samebits.moments import Moments
 
 
@@ -10,23 +12,25 @@ def main() -> None:
     alpha = params.load().train.alpha
     data = artifacts.load("data/moments.joblib")
     moments = {part: Moments.from_plain(data[part]) for part in ("train", "test")}
-    solution = least_squares.solve(moments["train"], alpha)
-    for relation in solution.relations:
+    model = ExactLinearRegression(alpha=alpha).fit_moments(moments["train"], data["features"])
+    for relation in model.relations_:
         warn(f"collinear columns: {relation.text(data['features'])}; this is the solution of minimum norm")
 
-    rows = artifacts.load("data/train.joblib")
-    fit = sklearn_model.compare_with_fit(solution, rows["X"], rows["y"], alpha)
+    rows = artifacts.load("data/train.joblib")  # all training rows, or a sample of very many
+    sample = ExactLinearRegression(alpha=alpha).fit(rows["X"], rows["y"])
+    fit = sklearn_model.compare_with_fit(sample, rows["X"], rows["y"])
     if fit.distance > fit.bound:
         raise AssertionError(f"scikit-learn's fit differs by {fit.distance}, rounding explains {fit.bound}")
-    if fit.rank != solution.rank:
-        ranks = f"rank {solution.rank} exactly, {fit.rank} to scikit-learn"
+    if fit.rank != sample.rank_:
+        ranks = f"rank {sample.rank_} exactly, {fit.rank} to scikit-learn"
         warn(f"columns are nearly collinear, or of very different units: {ranks}; rescale or drop some in data.query")
 
-    artifacts.dump(sklearn_model.estimator(solution, data["features"], alpha), "models/model.joblib")
-    scores = {part: score.scores(of, solution.model) for part, of in moments.items()}
-    coefficients = dict(zip(data["features"], solution.model.coef.tolist(), strict=True))
+    artifacts.dump(sklearn_model.estimator(model), "models/model.joblib")
+    exact = LinearModel(model.coef_, model.intercept_)
+    scores = {part: score.scores(of, exact) for part, of in moments.items()}
+    coefficients = dict(zip(data["features"], model.coef_.tolist(), strict=True))
     artifacts.write_json(
-        {**scores, "rank": solution.rank, "intercept": solution.model.intercept, "coefficients": coefficients},
+        {**scores, "rank": model.rank_, "intercept": model.intercept_, "coefficients": coefficients},
         "metrics/train.json",
     )
 

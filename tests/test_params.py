@@ -11,20 +11,34 @@ from samebits.errors import UserError
 from tests.conftest import ROOT
 
 GOOD: dict[str, Any] = {
-    "data": {"source": "table.csv", "query": "SELECT * FROM source", "target": "y", "test_size": 0.25, "seed": 7},
+    "data": {
+        "source": "table.csv",
+        "query": "SELECT * FROM source",
+        "target": "y",
+        "test_size": 0.25,
+        "seed": 7,
+        "split": "hash",
+        "keep_rows": 10,
+    },
+    "compute": {"backend": "threading", "workers": 2, "scheduler": None},
     "train": {"alpha": 0.5},
     "quantize": {"bits": 4, "scheme": "unified_affine", "rounding": "nearest"},
     "gate": {"evaluate.quantized.r2": 0.01},
 }
 
 TEXT_KEYS = {
-    "data.source": "a path or a glob of CSV, Parquet or JSON files",
+    "data.source": "a path, a glob or a URL of CSV, Parquet or JSON files",
     "data.query": "a SQL query over the table `source`",
     "data.target": "the name of a column of the query",
 }
 TEST_SIZE = "a number between 0 and 1, both excluded"
 SEED = "an integer from 0 to 4294967295"
 FINITE = "a finite number, 0 or more"
+KEEP_ROWS = "an integer, 1 or more"
+SPLITS = ["shuffle", "hash"]
+BACKENDS = ["loky", "threading", "dask"]
+WORKERS = "an integer from 1 to 1024, or all"
+SCHEDULER = "the address of a Dask scheduler, or null"
 BITS = "an integer from 2 to 16"
 SCHEMES = ["per_channel_pow2", "per_tensor_affine", "unified_affine", "integer_only"]
 ROUNDINGS = ["exact", "babai", "nearest"]
@@ -32,13 +46,19 @@ ALLOWED = {
     **TEXT_KEYS,
     "data.test_size": TEST_SIZE,
     "data.seed": SEED,
+    "data.split": f"one of {', '.join(SPLITS)}",
+    "data.keep_rows": KEEP_ROWS,
+    "compute.backend": f"one of {', '.join(BACKENDS)}",
+    "compute.workers": WORKERS,
+    "compute.scheduler": SCHEDULER,
     "train.alpha": FINITE,
     "quantize.bits": BITS,
     "quantize.scheme": f"one of {', '.join(SCHEMES)}",
     "quantize.rounding": f"one of {', '.join(ROUNDINGS)}",
 }
 SECTIONS = {
-    "data": "a mapping with the keys source, query, target, test_size, seed",
+    "data": "a mapping with the keys source, query, target, test_size, seed, split, keep_rows",
+    "compute": "a mapping with the keys backend, workers, scheduler",
     "train": "a mapping with the keys alpha",
     "quantize": "a mapping with the keys bits, scheme, rounding",
     "gate": "a mapping of metrics to tolerances",
@@ -73,8 +93,9 @@ def mistake(path: Path) -> str:
 def test_every_key_is_read(path: Path) -> None:
     path.write_text(yaml.safe_dump(GOOD))
     options = params.load(path)
-    data = options.data
-    assert [data.source, data.query, data.target, data.test_size, data.seed] == list(GOOD["data"].values())
+    for section in ("data", "compute"):
+        read = getattr(options, section)
+        assert {name: getattr(read, name) for name in GOOD[section]} == GOOD[section]
     assert options.train.alpha == 0.5
     assert [options.quantize.bits, options.quantize.scheme, options.quantize.rounding] == list(
         GOOD["quantize"].values()
@@ -100,6 +121,11 @@ def test_text_of_another_kind_is_refused(path: Path, key: str, value: Any) -> No
         *(("data.test_size", value) for value in (0, 1, 0.0, 1.0, -0.2, 1.5, "0.2", True, None, [0.2])),
         *(("data.test_size", value) for value in (float("nan"), float("inf"), float("-inf"))),
         *(("data.seed", value) for value in (-1, 2**32, 10**30, 1.0, 0.5, "1", False, None, [1])),
+        *(("data.split", value) for value in ("Hash", "", 1, None, True, ["hash"])),
+        *(("data.keep_rows", value) for value in (0, -1, 2**32, 1.5, "1", True, None, [1])),
+        *(("compute.backend", value) for value in ("Dask", "spark", "", 1, None, ["loky"])),
+        *(("compute.workers", value) for value in (0, -1, 1025, 1.5, "2", "All", None, True, [1])),
+        *(("compute.scheduler", value) for value in ("", 1, True, ["tcp://127.0.0.1:8786"])),
         *(("train.alpha", value) for value in (-1, -1e-300, 2e308, -2e308, float("nan"), "0", True, None, [0])),
         *(("quantize.bits", value) for value in (1, 17, 0, -8, 10**30, 8.0, 8.5, "8", True, None, [8])),
         *(("quantize.scheme", value) for value in ("affine", "Unified_affine", "", 1, None, True, ["unified_affine"])),
@@ -145,7 +171,8 @@ def test_a_section_that_is_no_mapping_is_refused(path: Path, section: str, value
 @pytest.mark.parametrize(
     ("section", "allowed"),
     [
-        ("data", "source, query, target, test_size, seed"),
+        ("data", "source, query, target, test_size, seed, split, keep_rows"),
+        ("compute", "backend, workers, scheduler"),
         ("train", "alpha"),
         ("quantize", "bits, scheme, rounding"),
     ],
@@ -157,7 +184,7 @@ def test_an_unknown_key_is_refused(path: Path, section: str, allowed: str) -> No
 
 def test_an_unknown_section_is_refused(path: Path) -> None:
     dump(path, lambda document: document.update({"training": {"alpha": 1}}))
-    assert mistake(path) == "unknown key training = {'alpha': 1}; allowed here: data, train, quantize, gate"
+    assert mistake(path) == "unknown key training = {'alpha': 1}; allowed here: data, compute, train, quantize, gate"
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -157,7 +157,7 @@ def test_a_model_replaced_in_the_cache(project: Project) -> None:
 
 
 def test_a_stage_made_non_deterministic(project: Project) -> None:
-    project.replace("stages/data.py", "counts = {", 'counts = {"noise": id(object()) + __import__("os").getpid(), ')
+    project.replace("stages/data.py", "kept = {", 'kept = {"noise": id(object()) + __import__("os").getpid(), ')
     project.run("dvc", "repro")
     assert_found_out(project, "data", "metrics/data.json: not deterministic")
 

@@ -1,3 +1,4 @@
+import copy
 import json
 import pickle
 import subprocess
@@ -11,9 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression, Ridge
 
-from samebits import least_squares, sklearn_model
-from samebits.least_squares import Solution
-from samebits.linear import LinearModel
+from samebits import ExactLinearRegression, sklearn_model
 from samebits.moments import Moments
 from tests import housing
 
@@ -27,8 +26,12 @@ def table(seed: int, rows: int = 60, features: int = 3) -> tuple[np.ndarray, np.
     return X, X @ np.arange(1.0, features + 1) + random.normal(size=rows)
 
 
-def solution_of(X: np.ndarray, y: np.ndarray, alpha: float = 0.0) -> Solution:
-    return least_squares.solve(Moments.of(X, y), alpha)
+def exact_fit(X: np.ndarray, y: np.ndarray, alpha: float = 0.0) -> ExactLinearRegression:
+    return ExactLinearRegression(alpha=alpha).fit(X, y)
+
+
+def named(X: np.ndarray, y: np.ndarray, alpha: float = 0.0) -> ExactLinearRegression:
+    return ExactLinearRegression(alpha=alpha).fit_moments(Moments.of(X, y), NAMES)
 
 
 def fit(X: np.ndarray, y: np.ndarray, alpha: float) -> Any:
@@ -36,20 +39,20 @@ def fit(X: np.ndarray, y: np.ndarray, alpha: float) -> Any:
 
 
 def within_bound(X: np.ndarray, y: np.ndarray, alpha: float = 0.0) -> bool:
-    comparison = sklearn_model.compare_with_fit(solution_of(X, y, alpha), X, y, alpha)
+    comparison = sklearn_model.compare_with_fit(exact_fit(X, y, alpha), X, y)
     return comparison.distance <= comparison.bound
 
 
-def wrong(solution: Solution, by: float) -> Solution:
-    coef = solution.model.coef.copy()
-    coef[-1] += by
-    return Solution(LinearModel(coef, solution.model.intercept), solution.rank, solution.relations)
+def wrong(exact: ExactLinearRegression, by: float) -> ExactLinearRegression:
+    other = copy.copy(exact)
+    other.coef_ = exact.coef_ + np.array([0.0] * (len(exact.coef_) - 1) + [by])
+    return other
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_the_estimator_predicts_as_scikit_learn_does(alpha: float) -> None:
     X, y = table(0)
-    model = sklearn_model.estimator(solution_of(X, y, alpha), NAMES, alpha)
+    model = sklearn_model.estimator(named(X, y, alpha))
     theirs = fit(X, y, alpha)
     assert type(model) is type(theirs)
     assert model.get_params() == theirs.get_params()
@@ -65,7 +68,7 @@ def test_the_estimator_predicts_as_scikit_learn_does(alpha: float) -> None:
 )
 def test_the_estimator_has_the_attributes_of_a_fitted_one(alpha: float) -> None:
     X, y = table(1)
-    model, theirs = sklearn_model.estimator(solution_of(X, y, alpha), NAMES, alpha), fit(X, y, alpha)
+    model, theirs = sklearn_model.estimator(named(X, y, alpha)), fit(X, y, alpha)
     assert set(vars(model)) == (set(vars(theirs)) | {"feature_names_in_"}) - {"singular_"}
     for name in ("coef_", "intercept_", "n_features_in_"):
         ours, other = vars(model)[name], vars(theirs)[name]
@@ -75,7 +78,7 @@ def test_the_estimator_has_the_attributes_of_a_fitted_one(alpha: float) -> None:
 
 def test_a_pickled_estimator_works_where_there_is_only_scikit_learn(tmp_path: Path) -> None:
     X, y = table(2)
-    models = [sklearn_model.estimator(solution_of(X, y, alpha), NAMES, alpha) for alpha in (0.0, 1.0)]
+    models = [sklearn_model.estimator(named(X, y, alpha)) for alpha in (0.0, 1.0)]
     (tmp_path / "models.joblib").write_bytes(pickle.dumps(models))
     np.save(tmp_path / "X.npy", X)
     code = """
@@ -104,7 +107,7 @@ def test_the_fit_of_random_data_is_within_the_bound(seed: int, rows: int, featur
 @pytest.mark.parametrize("alpha", [0.0, 1e-3])
 def test_the_fit_of_housing_data_is_within_the_bound(alpha: float) -> None:
     X, _, y, _ = housing.split()
-    comparison = sklearn_model.compare_with_fit(solution_of(X, y, alpha), X, y, alpha)
+    comparison = sklearn_model.compare_with_fit(exact_fit(X, y, alpha), X, y)
     assert 0 < comparison.distance <= comparison.bound
     assert comparison.rank == 8
 
@@ -143,10 +146,10 @@ def test_the_fit_of_columns_far_from_zero_is_within_the_bound(offset: float, alp
 def test_the_fit_of_collinear_columns_is_within_the_bound() -> None:
     X, y = table(3)
     X[:, 2] = 2 * X[:, 0]
-    solution = solution_of(X, y)
-    comparison = sklearn_model.compare_with_fit(solution, X, y, 0.0)
+    model = exact_fit(X, y)
+    comparison = sklearn_model.compare_with_fit(model, X, y)
     assert comparison.distance <= comparison.bound
-    assert comparison.rank == solution.rank == 2
+    assert comparison.rank == model.rank_ == 2
     assert within_bound(X, y, 1.0)
 
 
@@ -166,21 +169,21 @@ def test_the_fit_of_constant_columns_is_within_the_bound(value: float) -> None:
 def test_scikit_learn_s_own_rank_is_told() -> None:
     X, y = table(5)
     X[:, 2] = X[:, 0] + 1e-12 * X[:, 1] ** 2
-    solution = solution_of(X, y)
-    assert solution.rank == 3
-    assert sklearn_model.compare_with_fit(solution, X, y, 0.0).rank == LinearRegression().fit(X, y).rank_ == 2
+    model = exact_fit(X, y)
+    assert model.rank_ == 3
+    assert sklearn_model.compare_with_fit(model, X, y).rank == LinearRegression().fit(X, y).rank_ == 2
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)
 @pytest.mark.parametrize("by", [1e-3, -1e-3, 1e-8])
 def test_a_wrong_solution_is_beyond_the_bound(alpha: float, by: float) -> None:
     X, y = table(6)
-    comparison = sklearn_model.compare_with_fit(wrong(solution_of(X, y, alpha), by), X, y, alpha)
+    comparison = sklearn_model.compare_with_fit(wrong(exact_fit(X, y, alpha), by), X, y)
     assert comparison.distance == pytest.approx(abs(by), rel=1e-3)
     assert comparison.distance > comparison.bound
 
 
 def test_a_wrong_solution_of_the_housing_data_is_beyond_the_bound() -> None:
     X, _, y, _ = housing.split()
-    comparison = sklearn_model.compare_with_fit(wrong(solution_of(X, y), 1e-3), X, y, 0.0)
+    comparison = sklearn_model.compare_with_fit(wrong(exact_fit(X, y), 1e-3), X, y)
     assert comparison.distance > comparison.bound

@@ -1,0 +1,70 @@
+"""Where a table holds what is no finite number: found when reading has failed, by reading it again."""
+
+import duckdb
+
+from samebits.errors import UserError
+
+
+def no_rows(source: str) -> UserError:
+    """There are none."""
+    return UserError(f"data.query gives no rows from {source}")
+
+
+def no_number(rows: duckdb.DuckDBPyRelation, numeric: list[bool]) -> UserError | None:
+    """The first value of all columns that is not a finite number, by its row; `numeric` says of each column's type.
+
+    Of a column of text, every value is none, but one that could not be cast to a number tells more.
+    """
+    asked = []
+    for name, is_numeric in zip(rows.columns, numeric, strict=True):
+        cell = identifier(name)
+        bad = f" FILTER (NOT coalesce(isfinite(TRY_CAST({cell}::VARCHAR AS DOUBLE)), false))"
+        for which in (bad,) if is_numeric else (bad, ""):
+            asked.append((name, is_numeric, f"min({_ROW}){which}, arg_min_null({cell}::VARCHAR, {_ROW}){which}"))
+    aggregates = ", ".join(each for *_, each in asked)
+    [answer] = rows.project(f"*, row_number() OVER () AS {_ROW}").aggregate(aggregates).fetchall()
+    found: dict[str, tuple[int, str | None]] = {}
+    for (name, is_numeric, _), row, value in zip(asked, answer[::2], answer[1::2], strict=True):
+        if row:
+            found.setdefault(name, (row, value if is_numeric else f"{value!r} is text" if value else value))
+    if not found:
+        return None
+    row, value, name = min((row, value or "NULL", name) for name, (row, value) in found.items())
+    return UserError(
+        f"data.query, column {name}, row {row}: {value}; every value must be a finite number: "
+        "filter, cast or fill it in data.query"
+    )
+
+
+def text_among_numbers(connection: duckdb.DuckDBPyConnection, source: str) -> str | None:
+    """Where a column of CSV files, mostly numbers, holds text: the usual reason why a query over it fails."""
+    try:
+        cells = connection.sql(f"SELECT * FROM read_csv({string(source)}, all_varchar = true)")
+        found = []
+        for name in cells.columns:
+            [(row, value, numbers, texts)] = connection.sql(
+                f"""SELECT min(row) FILTER (text), min_by(cell, row) FILTER (text), countif(NOT text), countif(text)
+                    FROM (SELECT {identifier(name)} AS cell, row_number() OVER () AS row,
+                                 TRY_CAST(cell AS DOUBLE) IS NULL AS text FROM cells) WHERE cell IS NOT NULL"""
+            ).fetchall()
+            if 0 < texts <= numbers:
+                found.append((row, name, value))
+    except duckdb.Error:
+        return None  # not CSV
+    if not found:
+        return None
+    row, name, value = min(found)
+    return f"data.source {source}, column {name}, row {row}: {value!r} is text"
+
+
+def string(text: str) -> str:
+    """A text in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """A name in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+_ROW = identifier("row of the table")
