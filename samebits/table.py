@@ -208,4 +208,6 @@ def _problem_of_query(connection: duckdb.DuckDBPyConnection, source: str, error:
 
 def _first_line(error: Exception) -> str:
     message = str(error).rpartition("get_next() failed (5): ")[2]  # nanoarrow's words before DuckDB's
+    if "Traceback (most recent call last)" in message:  # of fsspec
+        return message.strip().splitlines()[-1]
     return message.split("\n\n")[0].split("\n\tCandidate functions")[0]
