@@ -71,9 +71,11 @@ readme: $(INSTALLED)  ## put the results into README.md
 	python -m samebits results --write README.md --picture docs/bits.svg
 
 .PHONY: bench
-bench: $(INSTALLED)  ## measure what the docs quote anew
+bench: $(INSTALLED) .venv/bench/installed  ## measure what the docs quote anew; needs wrk, and the models of `make`
 	python -m benchmarks.quantization
 	python -m benchmarks.fit
+	python -m benchmarks.batch
+	python -m benchmarks.load
 
 .PHONY: pins
 pins: $(INSTALLED)  ## write requirements.txt: the newest versions that pyproject.toml allows
@@ -92,6 +94,12 @@ pins: $(INSTALLED)  ## write requirements.txt: the newest versions that pyprojec
 .PHONY: help
 help:
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
+
+.venv/bench/installed: benchmarks/requirements.txt | $(INSTALLED)
+	rm -rf .venv/bench
+	python -m venv .venv/bench
+	.venv/bench/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	touch $@
 
 $(INSTALLED): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "samebits needs Python 3.11 or newer: make PYTHON=python3.11")'

@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from io import BufferedReader
+from io import BufferedReader, FileIO
 
 from samebits.errors import UserError, run
 
@@ -175,8 +175,10 @@ def _progress(text: str) -> None:
 
 
 def _opened(path: str) -> BufferedReader:
+    from samebits.rows import CHUNK
+
     try:
-        return open(0 if path == "-" else path, "rb")
+        return BufferedReader(FileIO(0 if path == "-" else path), CHUNK)  # a smaller buffer would make smaller chunks
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
 

@@ -19,7 +19,15 @@ def predict(predictor: Predictor, source: BufferedIOBase, target: TextIO) -> Non
     for X in rows.blocks(source, predictor.features):
         y = predictor.predict(X)
         right = len(y) if (finite := np.isfinite(y)).all() else int(finite.argmin())
-        target.write("".join(f"{value!r}\n" for value in y[:right].tolist()))
+        target.write(_lines(y[:right], done))
         done += right
         if right < len(y):
             raise UserError(f"row {done + 1}: the prediction is beyond float64; are its units those of the training?")
+
+
+def _lines(y: np.ndarray, done: int) -> str:
+    if done > rows.MANY:
+        from samebits import floats
+
+        return floats.write(y)
+    return "".join(f"{value!r}\n" for value in y.tolist())

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import BIN, Project
 from tests.housing import FEATURES
 
-HEAVY = ("torch", "sklearn", "duckdb", "flint", "dvc", "pandas", "scipy", "joblib", "fastapi")
+HEAVY = ("torch", "sklearn", "duckdb", "flint", "dvc", "pandas", "scipy", "joblib", "fastapi", "pydantic_core")
 
 
 def predicted(row: list[float], weights: dict[str, Any]) -> float:
@@ -56,27 +56,32 @@ def test_every_test_row_from_a_file_and_from_stdin(
 ) -> None:
     assert len(rows) == 4128
     assert run(trained, str(write_csv(tmp_path / "rows.csv", rows))).stdout == expected
+    assert run(trained, str(write_csv(tmp_path / "rows.csv", rows * 8))).stdout == expected * 8
     lines = "\n".join(json.dumps(dict(zip(FEATURES, row, strict=True))) for row in rows)
     assert run(trained, stdin=lines).stdout == expected
 
 
+@pytest.mark.parametrize("times", [1, 5])
 def test_the_rows_before_a_mistake_stay_right(
-    trained: Project, tmp_path: Path, rows: list[list[float]], expected: str
+    trained: Project, tmp_path: Path, rows: list[list[float]], expected: str, times: int
 ) -> None:
-    path = write_csv(tmp_path / "rows.csv", rows[:3000])
+    count = 3000 + 4128 * (times - 1)
+    path = write_csv(tmp_path / "rows.csv", (rows * times)[:count])
     with path.open("a") as file:
         file.write("1,2,3,4,5,6,7,\n1,2,3,4,5,6,7,8\n")
     done = run(trained, str(path))
     assert done.returncode == 2
-    assert done.stderr == "error: row 3001, column Longitude: empty; it must be a finite number\n"
-    assert done.stdout.splitlines() == expected.splitlines()[:3000]
+    assert done.stderr == f"error: row {count + 1}, column Longitude: empty; it must be a finite number\n"
+    assert done.stdout.splitlines() == (expected * times).splitlines()[:count]
 
 
 def test_a_prediction_beyond_float64_is_refused(trained: Project) -> None:
-    done = run(trained, stdin=",".join(FEATURES) + "\n1,2,3,4,5,6,7,8\n1.7e308,0,0,1.7e308,0,0,0,0\n")
-    assert done.returncode == 2
-    assert done.stdout.count("\n") == 1
-    assert done.stderr.startswith("error: row 2: the prediction is beyond float64")
+    for right in (1, 20_000):
+        content = ",".join(FEATURES) + "\n" + "1,2,3,4,5,6,7,8\n" * right + "1.7e308,0,0,1.7e308,0,0,0,0\n"
+        done = run(trained, stdin=content)
+        assert done.returncode == 2
+        assert done.stdout.count("\n") == right
+        assert done.stderr.startswith(f"error: row {right + 1}: the prediction is beyond float64")
 
 
 def test_info(trained: Project) -> None:

@@ -3,16 +3,17 @@ import io
 import json
 import math
 import random
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samebits.errors import UserError
-from samebits.rows import CHUNK, MAX_LINE, blocks
+from samebits.rows import CHUNK, MANY, MAX_LINE, blocks
 
 FEATURES = ["a", "b"]
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -115,21 +116,62 @@ def test_windows_files_with_a_byte_order_mark() -> None:
     assert parse('\ufeff{"a": 1, "b": 2}\r\n') == ([[1, 2]], "")
 
 
+class Slow(io.RawIOBase):
+    """A file whose parts arrive one at a time."""
+
+    def __init__(self, *parts: bytes) -> None:
+        self.parts = iter(parts)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        part = next(self.parts, b"")
+        buffer[: len(part)] = part
+        return len(part)
+
+
 def test_rows_come_as_they_arrive() -> None:
-    class Slow(io.RawIOBase):
-        parts = iter([b"a,b\n1,2\n3,", b"4\n", b"5,6\n"])
-
-        def readable(self) -> bool:
-            return True
-
-        def readinto(self, buffer: Any, /) -> int:
-            part = next(self.parts, b"")
-            buffer[: len(part)] = part
-            return len(part)
-
-    found = [X.tolist() for X in blocks(io.BufferedReader(Slow()), FEATURES)]
+    slow = Slow(b"a,b\n1,2\n3,", b"4\n", b"5,6\n")
+    found = [X.tolist() for X in blocks(io.BufferedReader(slow), FEATURES)]
     assert [row for X in found for row in X] == [[1, 2], [3, 4], [5, 6]]
     assert len(found) > 1
+
+
+def parse_late(header: str, text: str) -> tuple[list[list[float]], str]:
+    """As `parse` for rows that come after many others, whose number is taken from that in the message."""
+    earlier = ("0" + ",0" * header.count(",") + "\n").encode() * MANY
+    slow = Slow(f"{header}\n".encode() + earlier, text.encode())
+    rows: list[list[float]] = []
+    error = ""
+    try:
+        for X in blocks(io.BufferedReader(slow, CHUNK), FEATURES):
+            rows += X.tolist()
+    except UserError as problem:
+        error = re.sub(r"(?<=^row )\d+|(?<=^line )\d+", lambda found: str(int(found[0]) - MANY), str(problem))
+    return rows[MANY:], error
+
+
+cells = st.one_of(
+    finite.map(repr),
+    st.integers().map(str),
+    st.from_regex(r"[ \t]?[+-]?[0-9]{0,20}\.?[0-9]{0,20}([eE][+-]?[0-9]{1,3})?[ \t\r]?", fullmatch=True),
+    st.sampled_from(
+        ["", " ", "-0", "-0 ", "-0.0", "007", "1],[2", "[1]", "true", "null", "NaN", "1e400", "1_0", '"1"', '1"']
+    ),
+    st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=3),
+)
+
+
+@settings(deadline=None)  # the first one imports
+@given(
+    st.sampled_from(["a,b", "b,a", "b,other,a"]),
+    st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=5),
+)
+def test_after_many_rows_a_text_gives_the_same_numbers_and_messages(header: str, rows: list[list[str]]) -> None:
+    width = header.count(",") + 1
+    text = "\n".join(",".join(row[:width]) for row in rows)
+    assert repr(parse_late(header, text)) == repr(parse(f"{header}\n{text}"))  # -0.0 is not 0.0
 
 
 def test_one_feature() -> None:
