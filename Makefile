@@ -13,7 +13,7 @@ reproduce: $(INSTALLED)  ## run the pipeline, where it is not up to date, and pr
 	@python -m samebits results
 
 .PHONY: test
-test: $(INSTALLED)  ## check the style, the types and the behaviour
+test: $(INSTALLED) .venv/dask  ## check the style, the types and the behaviour
 	ruff check
 	ruff format --check
 	mypy
@@ -89,6 +89,9 @@ pins: $(INSTALLED)  ## write requirements.txt: the newest versions that pyprojec
 	(grep '^#' requirements-image.txt; .venv/pins/bin/uv pip compile --quiet --group image --constraint requirements.txt \
 	  --python-version 3.11 --python-platform linux --generate-hashes --no-header --no-annotate) > .venv/pins/image.txt
 	mv .venv/pins/image.txt requirements-image.txt
+	(grep '^#' requirements-dask.txt; .venv/pins/bin/uv pip compile --quiet --group dask --constraint requirements.txt \
+	  --python-version 3.11 --no-header --no-annotate) > .venv/pins/dask.txt
+	mv .venv/pins/dask.txt requirements-dask.txt
 	rm -rf .venv/pins
 
 .PHONY: help
@@ -99,6 +102,10 @@ help:
 	rm -rf .venv/bench
 	python -m venv .venv/bench
 	.venv/bench/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	touch $@
+
+.venv/dask: $(INSTALLED) requirements-dask.txt
+	python -m pip install --quiet --disable-pip-version-check -r requirements-dask.txt
 	touch $@
 
 $(INSTALLED): requirements.txt

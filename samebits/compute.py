@@ -1,6 +1,8 @@
 """Where the work is done: in this process, in others on this machine, or on a cluster, through joblib."""
 
 import contextlib
+import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -9,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+from joblib.externals.loky import get_reusable_executor
 
 from samebits.errors import UserError
 from samebits.params import Compute
 
+BACKEND = "SAMEBITS_BACKEND"  # the environment variable that stands above compute.backend
 Map = Callable[[Callable[..., Iterator[Any]], Iterable[tuple[Any, ...]]], Iterator[Any]]
 
 
@@ -24,27 +28,25 @@ def workers(options: Compute, tasks: int) -> Iterator[Map]:
     or workers. Raises UserError where the cluster does not answer, or a worker dies again and again.
     """
     count = joblib.cpu_count() if options.workers == "all" else options.workers
-    if options.backend == "dask":
-        with _dask(options.scheduler):
-            yield _parallel(backend="dask", n_jobs=-1)
-    elif min(count, tasks) > 1:
-        yield _parallel(backend=options.backend, n_jobs=min(count, tasks))
-    else:
+    backend = os.environ.get(BACKEND, options.backend)
+    if backend != "dask" and min(count, tasks) == 1:
         yield lambda function, tasks: (each for task in tasks for each in function(*task, count))
-
-
-def _parallel(**options: Any) -> Map:
-    def run(function: Callable[..., Iterator[Any]], tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
-        calls = (joblib.delayed(_all)(function, *task, 1) for task in tasks)
+        return
+    with contextlib.ExitStack() as stack:
+        if backend == "dask":
+            stack.enter_context(_cluster(options.scheduler))
+        elif backend == "loky":
+            stack.callback(lambda: get_reusable_executor(reuse=True).shutdown())  # processes would wait for more work
+        stack.enter_context(joblib.parallel_config(backend, n_jobs=-1 if backend == "dask" else min(count, tasks)))
         try:
-            for results in joblib.Parallel(**options, return_as="generator", batch_size=1, pre_dispatch="n_jobs")(
-                calls
-            ):
-                yield from results
+            yield _parallel
         except BrokenExecutor as error:
-            raise UserError(f"compute.backend {options['backend']}: {error}") from None
+            raise UserError(f"compute.backend {backend}: {error}") from None
 
-    return run
+
+def _parallel(function: Callable[..., Iterator[Any]], tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+    work = joblib.Parallel(return_as="generator", batch_size=1, pre_dispatch="n_jobs")
+    return itertools.chain.from_iterable(work(joblib.delayed(_all)(function, *task, 1) for task in tasks))
 
 
 def _all(function: Callable[..., Iterator[Any]], *task: Any) -> list[Any]:
@@ -52,7 +54,7 @@ def _all(function: Callable[..., Iterator[Any]], *task: Any) -> list[Any]:
 
 
 @contextlib.contextmanager
-def _dask(scheduler: str | None) -> Iterator[None]:
+def _cluster(scheduler: str | None) -> Iterator[None]:
     """Connect joblib to a Dask cluster, and give its workers this code."""
     if not scheduler:
         raise UserError("params.yaml: compute.scheduler is missing; it must be the address of a Dask scheduler")

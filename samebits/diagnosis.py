@@ -54,7 +54,7 @@ def text_among_numbers(connection: duckdb.DuckDBPyConnection, source: str) -> st
     if not found:
         return None
     row, name, value = min(found)
-    return f"data.source {source}, column {name}, row {row}: {value!r} is text"
+    return f"column {name}, row {row}: {value!r} is text"
 
 
 def string(text: str) -> str:

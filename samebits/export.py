@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from samebits.compute import BACKEND
 from samebits.errors import UserError
 from samebits.repository import git
 
@@ -41,6 +42,7 @@ class Export:
             **ours,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{ours.get('PATH', os.defpath)}",
             "PYTHONNOUSERSITE": "1",
+            BACKEND: "loky",  # a cluster is elsewhere
             "DVC_NO_ANALYTICS": "1",
             "DVC_GLOBAL_CONFIG_DIR": no_settings,
             "DVC_SYSTEM_CONFIG_DIR": no_settings,

@@ -1,7 +1,9 @@
 """A table, read through SQL with DuckDB, as blocks of float64 columns that are all finite numbers."""
 
 import functools
+import glob
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,7 +37,8 @@ class Fragment:
 class Table:
     """The rows that `query` gives over the table named source, with the names of the features and of the target.
 
-    fragments: one after the other they are the whole table; each can be read by itself.
+    source: a path from the root, or a URL. fragments: one after the other they are the whole table; each can be read by
+    itself, by any process.
     """
 
     source: str
@@ -51,6 +54,7 @@ class Table:
         Raises UserError where the files or the query are wrong, a column is not of numbers, the target is missing, or
         there are no features.
         """
+        source = source if "://" in source else os.path.join(_folder(), source)
         with _opened(source, Fragment()) as connection:
             result = _result(connection, source, query)
             names = result.columns
@@ -101,7 +105,7 @@ class Table:
         with _opened(self.source, Fragment()) as connection:
             try:
                 result = _result(connection, self.source, self.query)
-                return diagnosis.no_number(result, _numeric(result)) or diagnosis.no_rows(self.source)
+                return diagnosis.no_number(result, _numeric(result)) or diagnosis.no_rows(_short(self.source))
             except duckdb.Error as error:
                 return _problem_of_query(connection, self.source, error)
 
@@ -120,7 +124,7 @@ def _opened(source: str, fragment: Fragment, threads: int = 1) -> Iterator[duckd
             connection.execute("SET enable_progress_bar = false")  # there is one of ours
             connection.execute(f"CREATE TEMP VIEW source AS SELECT * FROM {string(source)}{rows}")
         except (duckdb.Error, OSError) as error:
-            raise UserError(f"data.source {source}: {_first_line(error)}") from None
+            raise UserError(f"data.source {_short(source)}: {_first_line(error)}") from None
         yield connection
 
 
@@ -203,11 +207,24 @@ def _values(column: nanoarrow.Array) -> np.ndarray:
 
 
 def _problem_of_query(connection: duckdb.DuckDBPyConnection, source: str, error: Exception) -> UserError:
-    return UserError(diagnosis.text_among_numbers(connection, source) or f"data.query: {_first_line(error)}")
+    found = diagnosis.text_among_numbers(connection, source)
+    return UserError(f"data.source {_short(source)}, {found}" if found else f"data.query: {_first_line(error)}")
 
 
 def _first_line(error: Exception) -> str:
-    message = str(error).rpartition("get_next() failed (5): ")[2]  # nanoarrow's words before DuckDB's
+    message = (
+        str(error).replace(_folder(), "").rpartition("get_next() failed (5): ")[2]
+    )  # nanoarrow's words before DuckDB's
     if "Traceback (most recent call last)" in message:  # of fsspec
         return message.strip().splitlines()[-1]
     return message.split("\n\n")[0].split("\n\tCandidate functions")[0]
+
+
+def _folder() -> str:
+    """The working directory as the start of a glob."""
+    return os.path.join(glob.escape(os.getcwd()), "")
+
+
+def _short(source: str) -> str:
+    """A source as the user names it."""
+    return source.removeprefix(_folder())
