@@ -74,7 +74,7 @@ class Moments:
         low = min(exponent for _, exponent in parts)
         [first, *others] = [integers * fmpz(2) ** (exponent - low) for integers, exponent in parts]
         total = sum(others, first)
-        bits = functools.reduce(operator.or_, map(int, total.entries()))
+        bits = int(functools.reduce(operator.or_, total.entries()))
         if not bits:
             return cls(0, total)
         twos = (bits & -bits).bit_length() - 1

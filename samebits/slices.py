@@ -7,13 +7,13 @@ doi:10.1007/s11075-011-9478-1).
 """
 
 import functools
-import itertools
+import queue
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from flint import fmpz_mat
+from flint import fmpz, fmpz_mat
 from threadpoolctl import ThreadpoolController
 
 BITS = 23  # of a slice with its sign: an integer from -LIMIT to LIMIT
@@ -22,8 +22,9 @@ TERMS = 512  # so many products of two slices sum to at most 2**53
 MAX_SLICES = 7  # of a column
 FLUSH_BLOCKS = 256  # the sums of so many blocks of TERMS rows stay far below 2**63
 SAMPLE_ROWS = 512
-BUFFER = 2**18  # numbers: the slices of a chunk of rows stay in the cache of a core
-SMALL = 2**20  # numbers: so many slices are summed before a second thread has started
+BUFFER = 2**17  # numbers: the slices of a chunk of rows stay in the cache of a core
+LONGER = 4  # chunks of several threads: these wait for Python's lock at each call of numpy
+SMALL = 2**21  # numbers: so many slices are summed before a second thread has started
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,18 @@ class Grid:
         scale = np.maximum(np.frexp(peak)[1] + 1, -1000)  # a factor of 2 for what the sample does not show
         slices = np.zeros(len(rest), int)
         rest *= np.ldexp(LIMIT, -scale)[:, None]
-        for _ in range(MAX_SLICES):
+        while rest.any() and slices.max() < MAX_SLICES:
             slices += rest.any(axis=1)
             rest -= np.rint(rest)
             rest *= 2.0**BITS
         return cls(scale, slices)
 
-    @property
+    @functools.cached_property
     def order(self) -> np.ndarray:
         """The columns, those with the most slices first: in each slice those that have it come first."""
         return np.argsort(-self.slices, kind="stable")
 
-    @property
+    @functools.cached_property
     def columns(self) -> list[np.ndarray]:
         """Slice by slice, the columns that have it."""
         return [self.order[: np.count_nonzero(self.slices > k)] for k in range(self.slices.max(initial=0))]
@@ -66,16 +67,22 @@ class Grid:
 
 def products(X: np.ndarray, y: np.ndarray, grid: Grid, threads: int) -> tuple[fmpz_mat, int, np.ndarray]:
     """A'A with A = [1, X, y] over the rows that fit, as integers and exponent, and the indices of the other rows."""
-    if len(y) * grid.slices.sum() < SMALL:
+    size = 1 + int(grid.slices.sum())
+    buffer = BUFFER
+    if threads > 1 and len(y) * size > SMALL:
+        buffer *= LONGER
+    else:
         threads = 1
-    bounds = np.linspace(0, len(y), threads + 1).astype(int).tolist()
-    with _blas().limit(limits=1, user_api="blas"):  # its threads and ours would only wait for each other
-        if threads == 1:
-            parts = [_sums(X, y, grid, 0, len(y))]
-        else:
-            with ThreadPoolExecutor(threads) as pool:
-                jobs = [pool.submit(_sums, X, y, grid, *each) for each in itertools.pairwise(bounds)]
-                parts = [job.result() for job in jobs]
+    width = TERMS * max(1, min(buffer // size, len(y) // threads + TERMS - 1) // TERMS)
+    chunks: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+    for start in [*range(0, len(y), width), *[None] * threads]:
+        chunks.put(start)
+    with (
+        _blas().limit(limits=1, user_api="blas"),  # its threads and ours would only wait for each other
+        ThreadPoolExecutor(max(1, threads - 1)) as pool,
+    ):
+        others = [pool.submit(_sums, X, y, grid, width, chunks) for _ in range(1, threads)]
+        parts = [_sums(X, y, grid, width, chunks), *[other.result() for other in others]]
     sums = np.sum([each for each, _ in parts], axis=0)
     return *_put_together(sums, grid), np.concatenate([unfit for _, unfit in parts])
 
@@ -96,38 +103,46 @@ def products_by_definition(X: np.ndarray, y: np.ndarray) -> tuple[fmpz_mat, int]
     return integers.transpose() * integers, 2 * (low - 53)
 
 
-def _sums(X: np.ndarray, y: np.ndarray, grid: Grid, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-    """The sums of products of slices over the rows that fit, and the indices of the others.
+def _sums(
+    X: np.ndarray, y: np.ndarray, grid: Grid, width: int, chunks: "queue.SimpleQueue[int | None]"
+) -> tuple[np.ndarray, np.ndarray]:
+    """The sums of products of slices over the rows that fit, and the indices of the others, of chunks of `width` rows.
 
-    The sums are low + 2**32 high: int64, (2, slices, slices).
+    The sums are low + 2**32 high: int64, (2, slices, slices). Threads share the chunks, each known by its first row.
     """
     size = 1 + int(grid.slices.sum())
-    width = TERMS * max(1, min(BUFFER // size, stop - start + TERMS - 1) // TERMS)
     buffer, scaled = np.empty((size, width)), np.empty((len(grid.slices), width))
     low, high = sums = np.zeros((2, size, size), np.int64)
     # numpy lets syrk multiply a matrix by its own transpose, gemm any others. Of few columns OpenBLAS's gemm is much
     # faster: leave out the first row, of ones, on one side; its products stand in the first column too.
     first = 1 if size < 64 else 0
     products = np.empty((width // TERMS, size, size - first))
-    pending, left_out = 0, [np.empty(0, int)]
-    for chunk in range(start, stop, width):
-        rows = slice(chunk, min(chunk + width, stop))
-        padded = -(-(rows.stop - chunk) // TERMS) * TERMS
-        Z = buffer[:, :padded]
-        left_out.append(chunk + _cut(X[rows], y[rows], grid, scaled[:, :padded], Z))
+    pending, left_out, rows = 0, [np.empty(0, int)], 0
+    for start in iter(chunks.get, None):
+        some = slice(start, start + width)
+        n = len(y[some])
+        Z, rest = (each[:, : -(-n // TERMS) * TERMS] for each in (buffer, scaled))
+        unfit = _cut(X[some], y[some], grid, rest, Z)
+        left_out.append(start + unfit)
+        rows += n - len(unfit)
         blocks = Z.reshape(size, -1, TERMS).transpose(1, 0, 2)
         np.matmul(blocks, blocks[:, first:].transpose(0, 2, 1), out=products[: len(blocks)])
         low[:, first:] += products[: len(blocks)].sum(axis=0, dtype=np.int64)
         pending += len(blocks)
-        if pending > FLUSH_BLOCKS or rows.stop == stop:
-            high += low >> 32
-            low &= 2**32 - 1
+        if pending > FLUSH_BLOCKS:
+            _carry(low, high)
             pending = 0
-    unfit = np.concatenate(left_out)
+    _carry(low, high)
     if first:
         sums[:, :, 0] = sums[:, 0]
-        low[0, 0] = stop - start - len(unfit)
-    return sums, unfit
+        low[0, 0] = rows
+    return sums, np.concatenate(left_out)
+
+
+def _carry(low: np.ndarray, high: np.ndarray) -> None:
+    """Move what low + 2**32 high has above 32 bits from low to high, in place."""
+    high += low >> 32
+    low &= 2**32 - 1
 
 
 def _cut(X: np.ndarray, y: np.ndarray, grid: Grid, scaled: np.ndarray, Z: np.ndarray) -> np.ndarray:
@@ -138,7 +153,6 @@ def _cut(X: np.ndarray, y: np.ndarray, grid: Grid, scaled: np.ndarray, Z: np.nda
     n = len(y)
     factor = np.ldexp(LIMIT, -grid.scale)[:, None]
     Z[0, :n], Z[0, n:], scaled[:, n:] = 1, 0, 0
-    top = Z[1 : 1 + np.count_nonzero(grid.slices)]
     with np.errstate(over="ignore", invalid="ignore", under="raise"):
         try:
             np.multiply(X.T, factor[:-1], out=scaled[:-1, :n])
@@ -146,41 +160,54 @@ def _cut(X: np.ndarray, y: np.ndarray, grid: Grid, scaled: np.ndarray, Z: np.nda
         except FloatingPointError:  # a value so small beside its column that it loses bits
             Z[:] = 0
             return np.arange(n)
-        order = grid.order
+        order, columns = grid.order, grid.columns
         rest = scaled if (order[1:] > order[:-1]).all() else scaled[order]
-        used = 1
-        for k, columns in enumerate(grid.columns):
-            part, slices = rest[: len(columns)], Z[used : used + len(columns)]
-            if k:
-                part *= 2.0**BITS
-            np.rint(part, out=slices)
-            part -= slices
-            used += len(columns)
-    if not rest.any() and top.max(initial=0) <= LIMIT and top.min(initial=0) >= -LIMIT:
-        return np.empty(0, int)
-    unfit = rest.any(axis=0) | (np.abs(top) > LIMIT).any(axis=0)
+        top, used = Z[1 : 1 + len(columns[0])] if columns else Z[:0], 1
+        fits = ~rest[len(top) :].any(axis=0)
+        for k, those in enumerate(columns):
+            more = len(columns[k + 1]) if k + 1 < len(columns) else 0
+            slices = Z[used : used + len(those)]
+            used += len(those)
+            np.rint(rest[: len(those)], out=slices)
+            if more < len(those):
+                fits &= (rest[more : len(those)] == slices[more:]).all(axis=0)
+            rest = rest[:more]
+            rest -= slices[:more]
+            rest *= 2.0**BITS
+        if not (top.max(initial=0) <= LIMIT and top.min(initial=0) >= -LIMIT):
+            fits &= (np.abs(top) <= LIMIT).all(axis=0)
+    unfit = np.flatnonzero(~fits)
     Z[:, unfit] = 0
-    return np.flatnonzero(unfit)
+    return unfit
 
 
 def _put_together(sums: np.ndarray, grid: Grid) -> tuple[fmpz_mat, int]:
     """A'A, as integers and exponent, from the sums of products of slices."""
-    levels, columns = max(1, len(grid.columns)), 1 + len(grid.slices)
-    place = np.concatenate([[0], *(k * columns + 1 + those for k, those in enumerate(grid.columns))])
-    pairs = np.zeros((2, levels * columns, levels * columns), np.int64)
-    pairs[:, place[:, None], place] = sums
-    pairs = pairs.reshape(2, levels, columns, levels, columns)
-    upper, total = np.triu_indices(columns), np.zeros(columns * (columns + 1) // 2, dtype=object)
-    for diagonal in range(2 * levels - 1):  # pairs of slices of equal weight
-        k = np.arange(max(0, diagonal - levels + 1), min(diagonal + 1, levels))
-        low, high = pairs[:, k, :, diagonal - k, :].sum(axis=0)[:, *upper].astype(object)
-        total = (total << BITS) + (high << 32) + low
-    scale = np.concatenate([[BITS - 1], grid.scale])  # the unit of the ones is 1
+    size, counts = 1 + len(grid.slices), [len(columns) for columns in grid.columns] or [0]
+    ends = np.cumsum([1, *counts])
+    source = [slice(0, ends[1]), *map(slice, ends[1:-1], ends[2:])]
+    target = [slice(0, ends[1]), *(slice(1, 1 + count) for count in counts[1:])]  # the ones have but one slice
+    upper, levels = np.triu_indices(size), len(counts)
+    digits, carry = [], np.zeros(len(upper[0]), np.int64)
+    for weight in reversed(range(2 * levels - 1)):
+        same = np.zeros((2, size, size), np.int64)  # the sum over pairs of slices of equal weight
+        for k in range(max(0, weight - levels + 1), min(weight + 1, levels)):
+            same[:, target[k], target[weight - k]] += sums[:, source[k], source[weight - k]]
+        low, high = same[:, *upper]
+        low += carry
+        digits.append(low & (2**BITS - 1))
+        carry = (low >> BITS) + (high << (32 - BITS))
+    total = carry.astype(object)
+    for digit in reversed(digits):
+        total = (total << BITS) + digit.astype(object)
+    scale = np.concatenate([[BITS - 1], grid.scale[grid.order]])  # the unit of the ones is 1
     above = scale - scale.min()
     total <<= (above[:, None] + above)[upper].astype(object)
-    integers = np.empty((columns, columns), dtype=object)
-    integers[upper] = integers.T[upper] = total
-    return fmpz_mat(columns, columns, integers.ravel().tolist()), 2 * (int(scale.min()) + 1 - BITS * levels)
+    integers = np.empty((size, size), dtype=object)
+    integers[upper] = integers.T[upper] = [fmpz(entry) for entry in total]  # flint is slow to convert large integers
+    place = np.concatenate([[0], 1 + np.argsort(grid.order)])
+    entries = integers[place[:, None], place].ravel().tolist()
+    return fmpz_mat(size, size, entries), 2 * (int(scale.min()) + 1 - BITS * levels)
 
 
 @functools.cache
