@@ -74,6 +74,7 @@ readme: $(INSTALLED)  ## put the results into README.md
 bench: $(INSTALLED) .venv/bench/installed  ## measure what the docs quote anew; needs wrk, and the models of `make`
 	python -m benchmarks.quantization
 	python -m benchmarks.fit
+	python -m benchmarks.stream
 	python -m benchmarks.batch
 	python -m benchmarks.load
 

@@ -10,6 +10,8 @@ from typing import Self
 
 import numpy as np
 
+from samebits.errors import UserError
+
 Decision = tuple[np.ndarray, np.ndarray]  # is it a test row? its priority: (n,) each
 
 
@@ -27,8 +29,10 @@ class Shuffle:
     def of(cls, rows: int, test_size: float, seed: int) -> Self:
         """The split of a table of so many rows, as `train_test_split(test_size=test_size, random_state=seed)`.
 
-        numpy guarantees that the stream of RandomState never changes.
+        numpy guarantees that the stream of RandomState never changes. Raises UserError for 2**32 rows and more.
         """
+        if rows >= 2**32:
+            raise UserError(f"data.split: shuffle cannot take {rows:,} rows; hash takes any number")
         order = np.arange(rows, dtype=np.uint32)
         np.random.RandomState(seed).shuffle(order)
         place = np.empty_like(order)

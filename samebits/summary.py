@@ -99,6 +99,6 @@ def _blocks(
         test, priority = split.decide(first, X, y)
         first += len(y)
         yield {
-            part: Block.of(X.T[:, rows].T, y[rows], priority[rows], limits[part], threads)
+            part: Block.of(np.take(X.T, rows, axis=1).T, y[rows], priority[rows], limits[part], threads)
             for part, rows in (("train", np.flatnonzero(~test)), ("test", np.flatnonzero(test)))
         }

@@ -130,7 +130,9 @@ def _opened(source: str, fragment: Fragment, threads: int = 1) -> Iterator[duckd
 
 @functools.cache
 def _database(threads: int) -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(config={"threads": threads})
+    database = duckdb.connect(config={"threads": threads})
+    database.execute("SET parquet_metadata_cache = true")  # each fragment of a file needs it
+    return database
 
 
 def _result(connection: duckdb.DuckDBPyConnection, source: str, query: str) -> duckdb.DuckDBPyRelation:

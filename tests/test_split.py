@@ -6,6 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
+from samebits.errors import UserError
 from samebits.split import Hash, Shuffle
 
 
@@ -44,6 +45,11 @@ def test_the_split_of_common_sizes_is_that_of_scikit_learn(rows: int, test_size:
 def test_every_row_is_in_one_part(rows: int, test_size: float, seed: int) -> None:
     train, test = shuffle(rows, test_size, seed)
     assert sorted([*train.tolist(), *test.tolist()]) == list(range(rows))
+
+
+def test_more_rows_than_a_shuffle_can_take_are_refused() -> None:
+    with pytest.raises(UserError, match="shuffle cannot take 4,294,967,296 rows; hash takes any number"):
+        Shuffle.of(2**32, 0.2, 0)
 
 
 def splitmix64(state: int) -> int:
