@@ -1,12 +1,10 @@
 """Measurements that the docs quote, each a program: python -m benchmarks.NAME."""
 
-import sys
 from pathlib import Path
 
 from samebits.errors import UserError
 
 OTHERS = Path(".venv/bench").absolute()  # what samebits is compared with; `make bench` installs it there
-sys.path += map(str, OTHERS.glob("lib/python*/site-packages"))  # last: what the project pins comes first
 
 
 def others_python() -> str:

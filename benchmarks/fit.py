@@ -18,6 +18,7 @@ import numpy as np
 from sklearn.linear_model import LinearRegression, Ridge
 from tqdm import tqdm
 
+from benchmarks import OTHERS
 from benchmarks.tables import bundled
 from samebits import ExactLinearRegression, artifacts, report
 
@@ -47,6 +48,7 @@ FITS: dict[str, Fit] = {
     RIDGE: lambda X, y: Ridge(alpha=1e-9, solver="cholesky").fit(X, y).coef_,
     "numpy.linalg.lstsq": lambda X, y: np.linalg.lstsq(with_ones(X), y)[0][1:],
 }
+sys.path += map(str, OTHERS.glob("lib/python*/site-packages"))  # last: what the project pins comes first
 if importlib.util.find_spec("statsmodels"):
     FITS["statsmodels OLS"] = statsmodels
 

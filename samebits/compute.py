@@ -63,7 +63,7 @@ def _cluster(scheduler: str | None) -> Iterator[None]:
     except ImportError:
         raise UserError("compute.backend dask needs Dask: pip install -r requirements-dask.txt") from None
     try:
-        client = Client(scheduler, timeout="10s")
+        client = Client(scheduler, timeout="5s")
     except (OSError, ValueError) as error:
         raise UserError(f"compute.scheduler {scheduler}: no Dask scheduler answers there ({error})") from None
     with client, tempfile.TemporaryDirectory() as folder:

@@ -78,7 +78,7 @@ def test_a_killed_run_heals(project: Project, seconds: float) -> None:
         running.send_signal(signal.SIGKILL)
     project.run("make", "--assume-old=.venv/installed")
     assert differences(project) == ""
-    assert not list(project.root.rglob("*.tmp"))
+    assert not [path for path in project.root.rglob("*.tmp") if ".dvc" not in path.parts]  # DVC's own may stay
 
 
 @pytest.mark.slow
