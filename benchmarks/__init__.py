@@ -1,8 +1,12 @@
 """Measurements that the docs quote, each a program: python -m benchmarks.NAME."""
 
+import os
 from pathlib import Path
 
+from samebits import artifacts, environment, report
 from samebits.errors import UserError
+
+PERFORMANCE = Path("docs/performance.md")
 
 OTHERS = Path(".venv/bench").absolute()  # what samebits is compared with; `make bench` installs it there
 
@@ -13,3 +17,10 @@ def others_python() -> str:
     if not path.exists():
         raise UserError(f"{path}: not found; `make {path.parents[1].relative_to(Path.cwd())}/installed` makes it")
     return str(path)
+
+
+def publish(name: str, table: str) -> None:
+    """Print a table with the machine that it was measured on, and put it between its markers in docs/performance.md."""
+    text = f"{environment.describe()['cpu']}, {os.cpu_count()} cores.\n\n{table}"
+    print(f"{name}: {text}\n")
+    artifacts.write_text(report.between_markers(PERFORMANCE, name, text), PERFORMANCE)

@@ -3,7 +3,6 @@
 `python -m benchmarks.batch` needs Linux and what is in benchmarks/requirements.txt; `make bench` installs it.
 """
 
-import os
 import re
 import statistics
 import subprocess
@@ -15,11 +14,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks import others_python
+from benchmarks import others_python, publish
 from samebits import artifacts, report
 from samebits.errors import UserError, run
 
-DOCUMENT = Path("docs/performance.md")
 ROWS = 1_000_000
 TURNS = 3
 PREDICT = """
@@ -90,7 +88,7 @@ def main() -> None:
                 rows.append([first, each, f"{seconds:.2f}", speed, f"{megabytes:,.0f}"])
     headers = ["rows", "program", "s", "times samebits", "peak memory, MB"]
     text = report.table(rows, headers, "github", colalign=("left", "left", *["right"] * 3))
-    artifacts.write_text(report.between_markers(DOCUMENT, "batch", f"{os.cpu_count()} cores.\n\n{text}"), DOCUMENT)
+    publish("batch", text)
 
 
 if __name__ == "__main__":

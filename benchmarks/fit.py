@@ -5,7 +5,6 @@
 
 import importlib.util
 import math
-import os
 import re
 import statistics
 import subprocess
@@ -18,11 +17,10 @@ import numpy as np
 from sklearn.linear_model import LinearRegression, Ridge
 from tqdm import tqdm
 
-from benchmarks import OTHERS
+from benchmarks import OTHERS, publish
 from benchmarks.tables import bundled
-from samebits import ExactLinearRegression, artifacts, report
+from samebits import ExactLinearRegression, report
 
-DOCUMENT = Path("docs/performance.md")
 SHAPES = [(20_000, 8), (100_000, 8), (1_000_000, 8), (4_000_000, 8), (10_000_000, 8), (1_000_000, 50), (100_000, 200)]
 SECONDS = 4  # of repetitions for each shape, but 5 to 31 of them
 RIDGE = "Ridge(1e-9, cholesky)"  # the same sums of products as ours, but rounded
@@ -126,7 +124,7 @@ def main() -> None:
         del X, y
     headers = ["rows x columns", "fit", "ms", "times samebits", "peak memory, MB", "correct digits"]
     text = report.table(rows, headers, "github", colalign=("left", "left", *["right"] * 4))
-    artifacts.write_text(report.between_markers(DOCUMENT, "fit", f"{os.cpu_count()} cores.\n\n{text}"), DOCUMENT)
+    publish("fit", text)
 
 
 if __name__ == "__main__":

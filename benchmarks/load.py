@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 import shutil
 import socket
 import statistics
@@ -20,11 +19,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from benchmarks import OTHERS, others_python
+from benchmarks import OTHERS, others_python, publish
 from samebits import artifacts, report
 from samebits.errors import UserError, run
 
-DOCUMENT = Path("docs/performance.md")
 CONNECTIONS = 64
 SECONDS = 10  # of each turn: 10,000 requests and more
 TURNS = 3
@@ -148,8 +146,7 @@ def main() -> None:
             )
     headers = ["server", "requests a second", "p50, ms", "p99, ms", "requests", "errors", "memory before, MB", "after"]
     text = report.table(rows, headers, "github", colalign=("left", *["right"] * 7))
-    text = f"{os.cpu_count()} cores, shared with wrk; {CONNECTIONS} connections.\n\n{text}"
-    artifacts.write_text(report.between_markers(DOCUMENT, "load", text), DOCUMENT)
+    publish("load", text)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,10 @@ from pathlib import Path
 import duckdb
 from tqdm import tqdm
 
-from benchmarks import others_python
-from samebits import artifacts, report
+from benchmarks import others_python, publish
+from samebits import report
 from samebits.errors import run
 
-DOCUMENT = Path("docs/performance.md")
 ROWS_OF_FILES = 3_000_000
 TURNS = 3
 ROWS = [100_000, 1_000_000, 10_000_000, 100_000_000]
@@ -142,8 +141,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         for name, table in (("files", files), ("growth", growth)):
-            text = f"{os.cpu_count()} cores.\n\n{table(Path(folder))}"
-            artifacts.write_text(report.between_markers(DOCUMENT, name, text), DOCUMENT)
+            publish(name, table(Path(folder)))
 
 
 if __name__ == "__main__":
