@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where pytest runs in the background, it is ignored
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # as many tests run at once as there are cores
 
 
