@@ -69,6 +69,7 @@ import sys, time, duckdb, nanoarrow
 
 begin = time.perf_counter()
 with duckdb.connect() as connection:
+    connection.execute("SET enable_progress_bar = false")
     for chunk in nanoarrow.ArrayStream(connection.sql(f"FROM '{sys.argv[1]}'")).iter_chunks():
         pass
 print([time.perf_counter() - begin])
@@ -78,6 +79,7 @@ print([time.perf_counter() - begin])
 def write(rows: int, path: Path) -> None:
     """A table of random rows, the same each time."""
     with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("SET enable_progress_bar = false")
         connection.execute("SELECT setseed(0.5)")
         connection.execute(f"COPY ({TABLE.format(rows=rows)}) TO '{path}'")
 

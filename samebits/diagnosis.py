@@ -39,9 +39,9 @@ def no_number(rows: duckdb.DuckDBPyRelation, numeric: list[bool]) -> UserError |
 def text_among_numbers(connection: duckdb.DuckDBPyConnection, source: str) -> str | None:
     """Where a column of CSV files, mostly numbers, holds text: the usual reason why a query over it fails."""
     try:
-        cells = connection.sql(f"SELECT * FROM read_csv({string(source)}, all_varchar = true)")
+        connection.execute(f"CREATE TEMP VIEW cells AS FROM read_csv({string(source)}, all_varchar = true)")
         found = []
-        for name in cells.columns:
+        for name in connection.table("cells").columns:
             [(row, value, numbers, texts)] = connection.sql(
                 f"""SELECT min(row) FILTER (text), min_by(cell, row) FILTER (text), countif(NOT text), countif(text)
                     FROM (SELECT {identifier(name)} AS cell, row_number() OVER () AS row,

@@ -41,10 +41,11 @@ class _File:
         self._of_thread.position = position
 
     def read(self, size: int) -> bytes:
+        position = getattr(self._of_thread, "position", 0)
         with self._lock:
-            self._file.seek(self._of_thread.position)
+            self._file.seek(position)
             content = self._file.read(size)
-        self._of_thread.position += len(content)
+        self._of_thread.position = position + len(content)
         return content
 
 

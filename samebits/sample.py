@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from samebits.errors import UserError
+
 SLACK = 8  # 1 / SLACK of the size is taken in addition before the rows of the highest priorities are dropped
 NO_LIMIT = np.uint64(2**64 - 1)
 
@@ -16,7 +18,10 @@ class Sample:
         self.limit = NO_LIMIT
         self._size, self._used = size, 0
         capacity = size + size // SLACK + 1  # the system gives memory only to what is used of it
-        self._columns = np.empty((capacity, features)), np.empty(capacity), np.empty(capacity, np.uint64)
+        try:
+            self._columns = np.empty((capacity, features)), np.empty(capacity), np.empty(capacity, np.uint64)
+        except MemoryError:
+            raise UserError(f"data.keep_rows is {size}: this machine has no memory for so many") from None
 
     def add(self, X: np.ndarray, y: np.ndarray, priority: np.ndarray) -> None:
         """Add rows X (n, p), y (n,) with priorities (n,) of uint64."""
@@ -32,10 +37,15 @@ class Sample:
             if self._used == capacity:
                 self._drop()
 
-    def rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """X (k, p) and y (k,) of the sample, in the order of their priorities; views of its memory."""
+    def unordered(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """X (k, p), y (k,) and priority (k,) of the sample; views of its memory."""
         self._drop()
         X, y, priority = (column[: self._used] for column in self._columns)
+        return X, y, priority
+
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """X (k, p) and y (k,) of the sample, in the order of their priorities; views of its memory."""
+        X, y, priority = self.unordered()
         order = np.argsort(priority, kind="stable")
         for column in (*X.T, y, priority):
             column[:] = column[order]

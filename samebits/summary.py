@@ -4,6 +4,7 @@ They are the same however the rows are cut into blocks, in whatever order the bl
 on.
 """
 
+import functools
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from samebits import compute, params
+from samebits.errors import UserError
 from samebits.moments import Moments
 from samebits.sample import Sample
 from samebits.split import Hash, Shuffle
@@ -46,11 +48,6 @@ class Summary:
         self.sample = Sample(keep_rows, features)
         self._low, self._high = np.full(features, np.inf), np.full(features, -np.inf)
 
-    @property
-    def limit(self) -> np.uint64:
-        """Rows of higher priorities need not be kept any more."""
-        return self.sample.limit
-
     def add(self, block: Block) -> None:
         """Add rows."""
         self.moments += block.moments
@@ -59,31 +56,44 @@ class Summary:
 
     def ranges(self) -> dict[str, Any]:
         """The least and the greatest value of each feature, (p,) each."""
-        # -0.0 becomes 0.0: which of them is the least is not defined
-        return {"min": self._low + 0.0, "max": self._high + 0.0}
+        return {"min": self._low, "max": self._high}
+
+    def block(self) -> Block:
+        """The same as a block of all the rows."""
+        return Block(self.moments, self._low, self._high, *self.sample.unordered())
 
 
 def of(table: Table, data: params.Data, where: params.Compute) -> dict[str, Summary]:
     """The summaries of the train and of the test rows of a table."""
-    summaries = {part: Summary(len(table.features), data.keep_rows) for part in ("train", "test")}
+    summaries = _empty(len(table.features), data.keep_rows)
     with compute.workers(where, len(table.fragments)) as work:
+        rows: list[int] = []
+        split: Shuffle | Hash = Hash(data.test_size, data.seed)
         if data.split == "shuffle":
-            counts = list(work(_count, ((table, fragment) for fragment in table.fragments)))
-            split: Shuffle | Hash = Shuffle.of(sum(counts), data.test_size, data.seed)
-        else:
-            counts = [0 for _ in table.fragments]
-            split = Hash(data.test_size, data.seed)
-        ends = itertools.accumulate(counts)
+            rows = list(work(_count, ((table, fragment) for fragment in table.fragments), list))
+            split = Shuffle.of(sum(rows), data.test_size, data.seed)
+        counts: list[Any] = rows or [None for _ in table.fragments]
+        ends = itertools.accumulate(count or 0 for count in counts)
         tasks = (
-            (table, fragment, split.of_rows(end - count, end), {part: each.limit for part, each in summaries.items()})
+            (table, fragment, count, split.of_rows(end - (count or 0), end), _limits(summaries))
             for fragment, count, end in zip(table.fragments, counts, ends, strict=True)
         )
-        with tqdm(total=sum(counts) or None, unit=" rows", unit_scale=True, disable=None) as progress:
-            for blocks in work(_blocks, tasks):
+        merge = functools.partial(_merge, len(table.features), data.keep_rows)
+        with tqdm(total=sum(rows) or None, unit=" rows", unit_scale=True, disable=None) as progress:
+            for blocks in work(_blocks, tasks, merge):
                 for part, block in blocks.items():
                     summaries[part].add(block)
                     progress.update(block.moments.rows)
     return summaries
+
+
+def _empty(features: int, keep_rows: int) -> dict[str, Summary]:
+    return {part: Summary(features, keep_rows) for part in ("train", "test")}
+
+
+def _limits(summaries: Mapping[str, Summary]) -> dict[str, np.uint64]:
+    """Priorities above which rows need not be kept any more."""
+    return {part: each.sample.limit for part, each in summaries.items()}
 
 
 def _count(table: Table, fragment: Fragment, threads: int) -> Iterator[int]:
@@ -91,14 +101,32 @@ def _count(table: Table, fragment: Fragment, threads: int) -> Iterator[int]:
 
 
 def _blocks(
-    table: Table, fragment: Fragment, split: Shuffle | Hash, limits: Mapping[str, np.uint64], threads: int
+    table: Table,
+    fragment: Fragment,
+    count: int | None,
+    split: Shuffle | Hash,
+    limits: Mapping[str, np.uint64],
+    threads: int,
 ) -> Iterator[dict[str, Block]]:
-    """Block by block, both parts of a split fragment."""
+    """Block by block, both parts of a split fragment, of `count` rows if that is known."""
     first = 0
     for X, y in table.blocks(fragment, threads):
-        test, priority = split.decide(first, X, y)
         first += len(y)
+        if count is not None and first > count:
+            break
+        test, priority = split.decide(first - len(y), X, y)
         yield {
             part: Block.of(np.take(X.T, rows, axis=1).T, y[rows], priority[rows], limits[part], threads)
             for part, rows in (("train", np.flatnonzero(~test)), ("test", np.flatnonzero(test)))
         }
+    if count is not None and first != count:
+        raise UserError("data.query gives other rows each time it is asked; without random() or the like it would not")
+
+
+def _merge(features: int, keep_rows: int, blocks: Iterator[dict[str, Block]]) -> list[dict[str, Block]]:
+    """All blocks of a fragment as one, so that a worker keeps and sends no more rows than are wanted."""
+    summaries = _empty(features, keep_rows)
+    for each in blocks:
+        for part, block in each.items():
+            summaries[part].add(block)
+    return [{part: each.block() for part, each in summaries.items()}]

@@ -87,6 +87,7 @@ class Table:
                         block = np.array([column[start : start + BLOCK_ROWS] for column in columns])
                         if not np.isfinite(block).all():
                             raise self._problem()
+                        block += 0.0  # equal rows are equal bits: -0.0 becomes 0.0
                         yield block[:-1].T, block[-1]
             except (duckdb.Error, RuntimeError) as error:  # the latter is nanoarrow's
                 raise _problem_of_query(connection, self.source, error) from None
@@ -122,6 +123,7 @@ def _opened(source: str, fragment: Fragment, threads: int = 1) -> Iterator[duckd
         remote.register(connection, source)
         try:
             connection.execute("SET enable_progress_bar = false")  # there is one of ours
+            connection.execute("SET python_enable_replacements = false")  # our variables are no tables
             connection.execute(f"CREATE TEMP VIEW source AS SELECT * FROM {string(source)}{rows}")
         except (duckdb.Error, OSError) as error:
             raise UserError(f"data.source {_short(source)}: {_first_line(error)}") from None
@@ -148,7 +150,9 @@ def _result(connection: duckdb.DuckDBPyConnection, source: str, query: str) -> d
 def _fragments(connection: duckdb.DuckDBPyConnection, source: str, query: str) -> list[Fragment]:
     """The files, or some groups of rows of each Parquet file, if the query takes row by row, else the table whole."""
     table = connection.sql("FROM source")
-    if {"filename", "file_row_number"} & set(table.columns) or not _takes_row_by_row(table, query):
+    if {"filename", "file_row_number"} & {name.lower() for name in table.columns} or not _takes_row_by_row(
+        table, query
+    ):
         return [Fragment()]  # columns of these names would hide DuckDB's own
     if _operators(connection, "FROM source") != ["PARQUET_SCAN"]:
         return [Fragment(file) for (file,) in connection.sql(f"FROM glob({string(source)}) ORDER BY file").fetchall()]
@@ -171,9 +175,12 @@ def _takes_row_by_row(source: duckdb.DuckDBPyRelation, query: str) -> bool:
     """Whether each row of the result is made of one row of the source: then the query can be asked of its fragments."""
     columns = [f"{identifier(name)} {kind}" for name, kind in zip(source.columns, source.types, strict=True)]
     with duckdb.connect() as connection:  # in a plan, a table has a name, a file has none
-        connection.execute(f"CREATE TABLE source ({', '.join(columns)})")
+        connection.execute(f"CREATE TEMP TABLE source ({', '.join(columns)})")
         connection.execute("PRAGMA disable_optimizer")  # it would see that there are no rows
-        operators = _operators(connection, query)
+        try:
+            operators = _operators(connection, query)
+        except duckdb.Error:  # it knows more of its files than of a table
+            return False
     return operators.count("SEQ_SCAN") == 1 and set(operators) <= {
         "SEQ_SCAN",
         "PROJECTION",

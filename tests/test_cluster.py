@@ -103,6 +103,25 @@ def test_a_worker_killed_in_the_middle_changes_nothing(table: Project, cluster: 
     assert outputs(table) == here
 
 
+def test_a_cluster_takes_the_code_as_it_is_now(table: Project, cluster: str) -> None:
+    table.replace("params.yaml", "split: shuffle", "split: hash")
+    use(table, cluster)
+    before = run(table)
+    table.replace("samebits/split.py", "0x9E3779B97F4A7C15", "0x9E3779B97F4A7C17")
+    assert run(table) != before
+
+
+def test_a_task_that_kills_every_worker_ends_in_one_line(table: Project, cluster: str) -> None:
+    use(table, cluster)
+    table.replace(
+        "samebits/summary.py", "    yield table.count", '    __import__("os")._exit(1)\n    yield table.count'
+    )
+    done = table.run("python", "-m", "stages.data", check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: compute.backend dask: ")
+    assert done.stderr.count("\n") == 1
+
+
 def busy_worker(client: Client) -> str:
     """The address of a worker that is working."""
     while True:

@@ -75,7 +75,7 @@ def plain(found: dict[str, Summary]) -> dict[str, Any]:
 
 def expected(values: np.ndarray, test: np.ndarray, priority: np.ndarray, keep_rows: int) -> dict[str, Any]:
     """The same from all rows at once."""
-    found = {}
+    values, found = values + 0.0, {}
     for part, rows in (("train", ~test), ("test", test)):
         X, y = values[:-1, rows].T.copy(), values[-1, rows]
         kept = np.argsort(priority[rows])[:keep_rows]
@@ -156,7 +156,15 @@ def test_files_are_read_in_the_order_of_their_names(workers: int) -> None:
         ("SELECT a + b AS a, c, y FROM source WHERE c > 2", 3),
         ("WITH s AS (SELECT a, y FROM source WHERE a < 1) SELECT a * 2 AS a, y FROM s", 3),
         ("FROM source WHERE false", 3),
+        ("SELECT a, y FROM temp.source", 3),
+        ('SELECT a, y FROM "source" AS s', 3),
+        ("SELECT #1 AS a, y FROM source", 3),
         ("SELECT * FROM source ORDER BY a, b", 1),
+        ("WITH s AS (FROM source) SELECT s.a, t.y FROM s JOIN s AS t USING (b)", 1),
+        ("SELECT unnest([a, b]) AS a, y FROM source", 1),
+        ("SELECT a, y FROM source WHERE a IN (SELECT max(a) FROM source)", 1),
+        ("SELECT DISTINCT ON (c) a, y FROM source ORDER BY c, a", 1),
+        ("SELECT a, y FROM source TABLESAMPLE reservoir(10 ROWS) REPEATABLE (1)", 1),
         ("SELECT * FROM source LIMIT 700", 1),
         ("SELECT * FROM 'part-*.parquet'", 1),
         ("SELECT * FROM 'part-0.parquet'", 1),
@@ -176,20 +184,53 @@ def test_only_queries_that_take_row_by_row_are_asked_of_fragments(query: str, fr
     data = options("part-*.parquet", query=query)
     assert len(Table.of(data.source, query, "y").fragments) == fragments
     with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute("CREATE VIEW source AS FROM 'part-*.parquet'")
+        connection.execute("CREATE TEMP VIEW source AS FROM 'part-*.parquet'")
         found = connection.execute(query).fetchnumpy()
     X = np.column_stack([column for name, column in found.items() if name != "y"]).astype(float)
     whole = summarised(data)
     assert whole["train"].moments + whole["test"].moments == Moments.of(X, found["y"].astype(float))
 
 
-def test_a_column_may_be_called_as_duckdb_calls_its_own() -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_parquet_file_of_no_rows_has_no_moments(workers: int) -> None:
+    with duckdb.connect() as connection:
+        connection.execute("COPY (SELECT 1.5 AS a, 2.5 AS y WHERE false) TO 'table.parquet'")
+    found = summarised(options("table.parquet"), Compute("loky", workers, None))
+    assert [each.moments.rows for each in found.values()] == [0, 0]
+
+
+@pytest.mark.parametrize("keep_rows", [300, 40_000])
+def test_rows_that_differ_in_the_sign_of_zero_are_equal(monkeypatch: pytest.MonkeyPatch, keep_rows: int) -> None:
+    random = np.random.default_rng(3)
+    values = random.choice([0.0, -0.0, 1.0], size=(4, 40_000))
+    whole = plain(summarised(options(write("table.parquet", values), keep_rows=keep_rows)))
+    monkeypatch.setattr(table, "BLOCK_ROWS", 1000)
+    moved = write("moved.parquet", values[:, random.permutation(40_000)])
+    assert plain(summarised(options(moved, keep_rows=keep_rows))) == whole
+
+
+def test_a_query_that_gives_other_rows_each_time_is_refused() -> None:
+    source = write("table.parquet", columns())
+    with pytest.raises(UserError, match=r"data\.query gives other rows each time"):
+        summarised(options(source, "shuffle", query="SELECT * FROM source WHERE random() < 0.5"))
+
+
+def test_a_worker_sends_no_more_rows_than_are_kept() -> None:
+    source = Table.of(write("table.csv", columns()), ALL, "y")
+    limits = {part: np.uint64(2**64 - 1) for part in ("train", "test")}
+    blocks = summary._blocks(source, source.fragments[0], None, Hash(0.2, 5), limits, 1)
+    [merged] = summary._merge(FEATURES, 500, blocks)
+    assert {part: len(block.y) for part, block in merged.items()} == {"train": 500, "test": 500}
+
+
+@pytest.mark.parametrize("name", ["filename", "FileName", "file_row_number", "File_Row_Number"])
+def test_a_column_may_be_called_as_duckdb_calls_its_own(name: str) -> None:
     with duckdb.connect() as connection:
         connection.execute(
-            """COPY (SELECT range AS file_row_number, 'x' AS filename, random() AS y FROM range(5000))
-               TO 'table.parquet' (ROW_GROUP_SIZE 2048)"""
+            f"""COPY (SELECT 7 AS "{name}", range AS a, random() AS y FROM range(5000))
+                TO 'table.parquet' (ROW_GROUP_SIZE 2048)"""
         )
-    found = summarised(options("table.parquet", query="SELECT file_row_number AS a, y FROM source"))
+    found = summarised(options("table.parquet", query="SELECT a, y FROM source"))
     assert sum(each.moments.rows for each in found.values()) == 5000
 
 
