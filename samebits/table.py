@@ -19,6 +19,7 @@ from samebits.errors import UserError
 
 BLOCK_ROWS = 2**15  # a few of their columns stay in the cache of a core
 FRAGMENT_ROWS = 2**17  # of a Parquet file: a fraction of a second for a worker
+TYPES_OF_TEXT = ["BOOLEAN", "DOUBLE", "TIME", "DATE", "TIMESTAMP", "VARCHAR"]
 NUMBERS = {"boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint"}
 NUMBERS |= {"float", "double"}
 WIDE_NUMBERS = {"hugeint", "uhugeint", "bignum", "decimal"}
@@ -124,10 +125,20 @@ def _opened(source: str, fragment: Fragment, threads: int = 1) -> Iterator[duckd
         try:
             connection.execute("SET enable_progress_bar = false")  # there is one of ours
             connection.execute("SET python_enable_replacements = false")  # our variables are no tables
-            connection.execute(f"CREATE TEMP VIEW source AS SELECT * FROM {string(source)}{rows}")
+            connection.execute(f"CREATE TEMP VIEW source AS SELECT * FROM {_reader(source)}{rows}")
         except (duckdb.Error, OSError) as error:
             raise UserError(f"data.source {_short(source)}: {_first_line(error)}") from None
         yield connection
+
+
+def _reader(source: str) -> str:
+    """The SQL of the files. DuckDB looks at the first rows only, and would cast later 0.5 to the integers of these."""
+    name = source.lower().removesuffix(".gz").removesuffix(".zst")
+    if name.endswith((".csv", ".tsv")):
+        return f"read_csv({string(source)}, auto_type_candidates = {TYPES_OF_TEXT})"
+    if name.endswith((".json", ".jsonl", ".ndjson")):
+        return f"read_json({string(source)}, sample_size = -1)"
+    return string(source)
 
 
 @functools.cache
@@ -156,6 +167,12 @@ def _fragments(connection: duckdb.DuckDBPyConnection, source: str, query: str) -
         return [Fragment()]  # columns of these names would hide DuckDB's own
     if _operators(connection, "FROM source") != ["PARQUET_SCAN"]:
         return [Fragment(file) for (file,) in connection.sql(f"FROM glob({string(source)}) ORDER BY file").fetchall()]
+    mixed = f"""SELECT name FROM parquet_schema({string(source)}) GROUP BY name
+                HAVING count(DISTINCT (type, coalesce(scale, 0))) > 1 ORDER BY name"""
+    if found := connection.sql(mixed).fetchall():
+        raise UserError(
+            f"data.source {_short(source)}: the type of column {found[0][0]} is not the same in all files; rewrite them"
+        )
     groups = connection.sql(
         f"""SELECT file_name, any_value(row_group_num_rows) FROM parquet_metadata({string(source)})
             GROUP BY file_name, row_group_id ORDER BY file_name, row_group_id"""

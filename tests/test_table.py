@@ -146,7 +146,13 @@ def test_the_first_bad_row_of_all_columns_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("expression", "problem"),
-    [("DATE '2020-01-31'", "2020-01-31"), ("'5'", "'5' is text"), ("[a]", "[1]"), ("NULL", "NULL"), ("1 / 0.0", "inf")],
+    [
+        ("DATE '2020-01-31'", "2020-01-31"),
+        ("'5'", "'5' is text"),
+        ("[a]", "[1.0]"),
+        ("NULL", "NULL"),
+        ("1 / 0.0", "inf"),
+    ],
 )
 def test_a_column_without_any_number_is_named(expression: str, problem: str) -> None:
     message = mistake(FOUR_ROWS, f"SELECT {expression} AS odd, y FROM source WHERE a < 4")
@@ -157,6 +163,29 @@ def test_a_column_without_any_number_is_named(expression: str, problem: str) -> 
 def test_a_date_column_is_named() -> None:
     message = mistake("day,y\n2020-01-31,1\n2020-02-01,2\n")
     assert message.startswith("data.query, column day, row 1: '2020-01-31")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "tsv", "jsonl"])
+def test_numbers_after_many_integers_keep_their_fractions(suffix: str) -> None:
+    values = [1.0] * 50_000 + [0.5] * 10
+    texts = [str(value).removesuffix(".0") for value in values]
+    separator = "\t" if suffix == "tsv" else ","
+    if suffix == "jsonl":
+        lines = [f'{{"x": {text}, "y": 2}}' for text in texts]
+    else:
+        lines = [f"x{separator}y", *(f"{text}{separator}2" for text in texts)]
+    text = "\n".join(lines)
+    name = f"table.{suffix}"
+    Path(name).write_bytes(gzip.compress(text.encode()) if suffix.endswith("gz") else text.encode())
+    assert read(name, ALL, "y").X[:, 0].tolist() == values
+
+
+def test_parquet_files_of_other_types_are_refused() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("COPY (SELECT 1 AS x, 2.5::DOUBLE AS y) TO 'part-1.parquet'")
+        connection.execute("COPY (SELECT 0.25::DOUBLE AS x, 2.5::DOUBLE AS y) TO 'part-2.parquet'")
+    with pytest.raises(UserError, match="the type of column x is not the same in all files"):
+        read("part-*.parquet", ALL, "y")
 
 
 def test_a_missing_target_is_named_with_the_columns_there_are() -> None:
