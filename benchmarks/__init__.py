@@ -1,6 +1,7 @@
 """Measurements that the docs quote, each a program: python -m benchmarks.NAME."""
 
 import os
+import re
 from pathlib import Path
 
 from samebits import artifacts, environment, report
@@ -24,3 +25,9 @@ def publish(name: str, table: str) -> None:
     text = f"{environment.describe()['cpu']}, {os.cpu_count()} cores.\n\n{table}"
     print(f"{name}: {text}\n")
     artifacts.write_text(report.between_markers(PERFORMANCE, name, text), PERFORMANCE)
+
+
+def resident(key: str, process: int | str = "self") -> float:
+    """VmRSS, the memory of a process, or VmHWM, its peak, in MB, from Linux; 0 for a process that has ended."""
+    found = re.search(rf"{key}:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
+    return int(found[1]) / 1e3 if found else 0.0

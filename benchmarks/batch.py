@@ -3,7 +3,6 @@
 `python -m benchmarks.batch` needs Linux and what is in benchmarks/requirements.txt; `make bench` installs it.
 """
 
-import re
 import statistics
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks import others_python, publish
+from benchmarks import others_python, publish, resident
 from samebits import artifacts, report
 from samebits.errors import UserError, run
 
@@ -48,18 +47,17 @@ def write_csv(X: np.ndarray, features: list[str], path: Path) -> None:
 
 def measure(command: list[str], source: Path, target: Path) -> tuple[float, float]:
     """Seconds and peak memory, in MB, of a process that predicts all rows."""
-    kilobytes = 0
+    megabytes = 0.0
     with source.open("rb") as stdin, target.open("wb") as stdout:
         begin = time.perf_counter()
         with subprocess.Popen(command, stdin=stdin, stdout=stdout) as process:
             while process.poll() is None:  # what `wait4` says begins with the memory of this process
-                peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
-                kilobytes = int(peak[1]) if peak else kilobytes
+                megabytes = resident("VmHWM", process.pid) or megabytes
                 time.sleep(0.005)
         seconds = time.perf_counter() - begin
     if process.returncode or target.read_bytes().count(b"\n") != ROWS:
         raise UserError(f"{' '.join(command[:3])}: failed, or did not predict every row")
-    return seconds, kilobytes / 1e3
+    return seconds, megabytes
 
 
 def main() -> None:

@@ -5,7 +5,6 @@
 
 import importlib.util
 import math
-import re
 import statistics
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import numpy as np
 from sklearn.linear_model import LinearRegression, Ridge
 from tqdm import tqdm
 
-from benchmarks import OTHERS, publish
+from benchmarks import OTHERS, publish, resident
 from benchmarks.tables import bundled
 from samebits import ExactLinearRegression, report
 
@@ -100,12 +99,7 @@ def measure_memory(name: str, rows: int, columns: int) -> None:
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     begin = resident("VmRSS")
     FITS[name](X, y)
-    print((resident("VmHWM") - begin) / 1e3)
-
-
-def resident(key: str) -> int:
-    """A size of this process in kB, from Linux."""
-    return int(re.findall(rf"{key}:\s+(\d+) kB", Path("/proc/self/status").read_text())[0])
+    print(resident("VmHWM") - begin)
 
 
 def main() -> None:

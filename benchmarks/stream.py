@@ -33,16 +33,12 @@ FROM (SELECT random() AS a, 100 * random() AS b, random() - 0.5 AS c, sqrt(rando
 """
 
 SAMEBITS = """
-import re, resource, sys, time
-from pathlib import Path
-from flint import fmpq
+import resource, sys, time
+from benchmarks import resident
 from samebits import params, score, summary
 from samebits.estimator import ExactLinearRegression
 from samebits.linear import LinearModel
 from samebits.table import Table
-
-def resident(key):
-    return int(re.findall(rf"{key}:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[0]) / 1e3
 
 imports, begin = resident("VmRSS"), time.perf_counter()
 data = params.Data(sys.argv[1], "FROM source", "y", 0.2, 42, "hash", 1_000_000)

@@ -1,4 +1,4 @@
-"""Where the work is done: in this process, in others on this machine, or on a cluster, through joblib."""
+"""Where the work is done: in this process, in others on this machine through joblib, or on a Dask cluster."""
 
 import collections
 import contextlib
@@ -19,12 +19,22 @@ from samebits.params import Compute
 
 BACKEND = "SAMEBITS_BACKEND"  # the environment variable that stands above compute.backend
 BACKENDS = get_args(Compute.__annotations__["backend"])
-Blocks = Callable[..., Iterator[Any]]
-Map = Callable[[Blocks, Iterable[tuple[Any, ...]], Callable[[Iterator[Any]], list[Any]]], Iterator[Any]]
+WAIT = 5  # seconds
+# What a cluster knows of this package is the code of an earlier run.
+FORGET = """
+import sys
+for name in [name for name in sys.modules if name.partition(".")[0] == "samebits"]:
+    del sys.modules[name]
+"""
+
+Function = Callable[..., Iterator[Any]]
+Tasks = Iterable[tuple[Any, ...]]
+Merge = Callable[[Iterator[Any]], list[Any]]
+Work = Callable[[Function, Tasks, Merge], Iterator[Any]]
 
 
 @contextlib.contextmanager
-def workers(options: Compute, tasks: int) -> Iterator[Map]:
+def workers(options: Compute, tasks: int) -> Iterator[Work]:
     """A function `work(function, tasks, merge)`: what `function(*task, threads)` yields for each task, in their order.
 
     If there are no more tasks or workers than one, it runs in this process. Else a worker returns what `merge` makes of
@@ -50,20 +60,18 @@ def workers(options: Compute, tasks: int) -> Iterator[Map]:
                     get_reusable_executor(reuse=True).shutdown()  # its processes would wait for more work
 
 
-def _parallel(
-    function: Blocks, tasks: Iterable[tuple[Any, ...]], merge: Callable[[Iterator[Any]], list[Any]]
-) -> Iterator[Any]:
+def _parallel(function: Function, tasks: Tasks, merge: Merge) -> Iterator[Any]:
     work = joblib.Parallel(return_as="generator", batch_size=1, pre_dispatch="n_jobs")
     results = work(joblib.delayed(_merged)(merge, function, *task) for task in tasks)
     return itertools.chain.from_iterable(results)
 
 
-def _merged(merge: Callable[[Iterator[Any]], list[Any]], function: Blocks, *task: Any) -> list[Any]:
+def _merged(merge: Merge, function: Function, *task: Any) -> list[Any]:
     return merge(function(*task, 1))
 
 
 @contextlib.contextmanager
-def _cluster(scheduler: str | None) -> Iterator[Map]:
+def _cluster(scheduler: str | None) -> Iterator[Work]:
     """Connect to a Dask cluster, and give its workers this code.
 
     Not through joblib, which waits for ever for a task that Dask has given up.
@@ -81,9 +89,7 @@ def _cluster(scheduler: str | None) -> Iterator[Map]:
     except (OSError, ValueError) as error:
         raise UserError(f"compute.scheduler {scheduler}: no Dask scheduler answers there ({error})") from None
 
-    def work(
-        function: Blocks, tasks: Iterable[tuple[Any, ...]], merge: Callable[[Iterator[Any]], list[Any]]
-    ) -> Iterator[Any]:
+    def work(function: Function, tasks: Tasks, merge: Merge) -> Iterator[Any]:
         running: collections.deque[Any] = collections.deque()
         for task in tasks:
             running.append(client.submit(_merged, merge, function, *task, pure=False))
@@ -104,12 +110,3 @@ def _cluster(scheduler: str | None) -> Iterator[Map]:
             yield work
         except (KilledWorker, FutureCancelledError, OSError, TimeoutError) as error:
             raise UserError(f"compute.backend dask: {error}") from None
-
-
-WAIT = 5  # seconds
-# What a cluster knows of this package is the code of an earlier run.
-FORGET = """
-import sys
-for name in [name for name in sys.modules if name.partition(".")[0] == "samebits"]:
-    del sys.modules[name]
-"""

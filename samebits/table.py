@@ -22,6 +22,7 @@ FRAGMENT_ROWS = 2**17  # of a Parquet file: a fraction of a second for a worker
 TYPES_OF_TEXT = ["BOOLEAN", "DOUBLE", "TIME", "DATE", "TIMESTAMP", "VARCHAR"]
 NUMBERS = {"boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint"}
 NUMBERS |= {"float", "double"}
+ROW_BY_ROW = {"SEQ_SCAN", "PROJECTION", "FILTER", "CTE", "CTE_SCAN"}  # operators
 WIDE_NUMBERS = {"hugeint", "uhugeint", "bignum", "decimal"}
 
 
@@ -161,10 +162,9 @@ def _result(connection: duckdb.DuckDBPyConnection, source: str, query: str) -> d
 def _fragments(connection: duckdb.DuckDBPyConnection, source: str, query: str) -> list[Fragment]:
     """The files, or some groups of rows of each Parquet file, if the query takes row by row, else the table whole."""
     table = connection.sql("FROM source")
-    if {"filename", "file_row_number"} & {name.lower() for name in table.columns} or not _takes_row_by_row(
-        table, query
-    ):
-        return [Fragment()]  # columns of these names would hide DuckDB's own
+    hidden = {"filename", "file_row_number"} & {name.lower() for name in table.columns}  # DuckDB's own, by others
+    if hidden or not _takes_row_by_row(table, query):
+        return [Fragment()]
     if _operators(connection, "FROM source") != ["PARQUET_SCAN"]:
         return [Fragment(file) for (file,) in connection.sql(f"FROM glob({string(source)}) ORDER BY file").fetchall()]
     mixed = f"""SELECT name FROM parquet_schema({string(source)}) GROUP BY name
@@ -198,13 +198,7 @@ def _takes_row_by_row(source: duckdb.DuckDBPyRelation, query: str) -> bool:
             operators = _operators(connection, query)
         except duckdb.Error:  # it knows more of its files than of a table
             return False
-    return operators.count("SEQ_SCAN") == 1 and set(operators) <= {
-        "SEQ_SCAN",
-        "PROJECTION",
-        "FILTER",
-        "CTE",
-        "CTE_SCAN",
-    }
+    return operators.count("SEQ_SCAN") == 1 and set(operators) <= ROW_BY_ROW
 
 
 def _operators(connection: duckdb.DuckDBPyConnection, query: str) -> list[str]:
@@ -238,9 +232,8 @@ def _problem_of_query(connection: duckdb.DuckDBPyConnection, source: str, error:
 
 
 def _first_line(error: Exception) -> str:
-    message = (
-        str(error).replace(_folder(), "").rpartition("get_next() failed (5): ")[2]
-    )  # nanoarrow's words before DuckDB's
+    # nanoarrow puts words of its own before DuckDB's
+    message = str(error).replace(_folder(), "").rpartition("get_next() failed (5): ")[2]
     if "Traceback (most recent call last)" in message:  # of fsspec
         return message.strip().splitlines()[-1]
     return message.split("\n\n")[0].split("\n\tCandidate functions")[0]

@@ -35,6 +35,13 @@ class Project:
         )
         return done
 
+    def mistake(self, *command: str) -> str:
+        """The one line on stderr with which a command exits with status 2."""
+        done = self.run(*command, check=False)
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.count("\n") == 1
+        return done.stderr
+
     def git(self, *arguments: str) -> str:
         return self.run("git", "-c", "user.name=test", "-c", "user.email=test@example.com", *arguments).stdout
 
