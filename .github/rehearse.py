@@ -38,7 +38,7 @@ def rehearse(chosen: Sequence[str], place: containers.Place | None) -> int:
         inherited = {key: value for key, value in os.environ.items() if key != "MAKEFLAGS"}
         if chosen:
             (clone / ".venv").symlink_to(sys.prefix)
-            inherited["MAKEFLAGS"] = "--assume-old=.venv/installed"
+            inherited["MAKEFLAGS"] = " ".join(f"--assume-old=.venv/{each}" for each in ("installed", "dev", "image"))
         for name in order:
             if chosen and name not in chosen:
                 continue

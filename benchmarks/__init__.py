@@ -4,8 +4,9 @@ import os
 import re
 from pathlib import Path
 
-from samebits import artifacts, environment, report
+from samebits import artifacts, markdown
 from samebits.errors import UserError
+from samebits.proof import environment
 
 PERFORMANCE = Path("docs/performance.md")
 
@@ -24,7 +25,7 @@ def publish(name: str, table: str) -> None:
     """Print a table with the machine that it was measured on, and put it between its markers in docs/performance.md."""
     text = f"{environment.describe()['cpu']}, {os.cpu_count()} cores.\n\n{table}"
     print(f"{name}: {text}\n")
-    artifacts.write_text(report.between_markers(PERFORMANCE, name, text), PERFORMANCE)
+    artifacts.write_text(markdown.between_markers(PERFORMANCE, name, text), PERFORMANCE)
 
 
 def resident(key: str, process: int | str = "self") -> float:

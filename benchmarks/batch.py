@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks import others_python, publish, resident
-from samebits import artifacts, report
+from samebits import artifacts, markdown, pickles
 from samebits.errors import UserError, run
 
 ROWS = 1_000_000
@@ -33,7 +33,7 @@ WRITES = {  # each as text that gives the same float64 again
 def tables() -> dict[str, np.ndarray]:
     """Rows drawn from the bundled table, as they are and with noise, which gives every number all its 53 bits."""
     random = np.random.default_rng(0)
-    X = artifacts.load("data/train.joblib")["X"]
+    X = pickles.load("data/train.joblib")["X"]
     X = X[random.integers(len(X), size=ROWS)]
     return {"housing": X, "housing, with noise": X * (1 + 0.01 * random.normal(size=X.shape))}
 
@@ -85,7 +85,7 @@ def main() -> None:
                 first = f"{name}, {source.stat().st_size / 1e6:,.0f} MB" if each == "samebits" else ""
                 rows.append([first, each, f"{seconds:.2f}", speed, f"{megabytes:,.0f}"])
     headers = ["rows", "program", "s", "times samebits", "peak memory, MB"]
-    text = report.table(rows, headers, "github", colalign=("left", "left", *["right"] * 3))
+    text = markdown.table(rows, headers, colalign=("left", "left", *["right"] * 3))
     publish("batch", text)
 
 

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from benchmarks import OTHERS, publish, resident
 from benchmarks.tables import bundled
-from samebits import ExactLinearRegression, report
+from samebits import ExactLinearRegression, markdown
 
 SHAPES = [(20_000, 8), (100_000, 8), (1_000_000, 8), (4_000_000, 8), (10_000_000, 8), (1_000_000, 50), (100_000, 200)]
 SECONDS = 4  # of repetitions for each shape, but 5 to 31 of them
@@ -117,7 +117,7 @@ def main() -> None:
             rows.append(["" if name != "samebits" else size, name, *row])
         del X, y
     headers = ["rows x columns", "fit", "ms", "times samebits", "peak memory, MB", "correct digits"]
-    text = report.table(rows, headers, "github", colalign=("left", "left", *["right"] * 4))
+    text = markdown.table(rows, headers, colalign=("left", "left", *["right"] * 4))
     publish("fit", text)
 
 

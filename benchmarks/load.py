@@ -20,7 +20,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from benchmarks import OTHERS, others_python, publish
-from samebits import artifacts, report
+from samebits import artifacts, markdown
 from samebits.errors import UserError, run
 
 CONNECTIONS = 64
@@ -145,7 +145,7 @@ def main() -> None:
                 ]
             )
     headers = ["server", "requests a second", "p50, ms", "p99, ms", "requests", "errors", "memory before, MB", "after"]
-    text = report.table(rows, headers, "github", colalign=("left", *["right"] * 7))
+    text = markdown.table(rows, headers, colalign=("left", *["right"] * 7))
     publish("load", text)
 
 

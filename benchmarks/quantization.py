@@ -7,11 +7,13 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.tables import bundled
-from samebits import artifacts, least_squares, params, report, score, sweep
-from samebits.moments import Moments
-from samebits.quantization import SCHEMES
-from samebits.rational import nearest_float
-from samebits.split import Shuffle
+from samebits import artifacts, markdown, params
+from samebits.exact import least_squares, score
+from samebits.exact.moments import Moments
+from samebits.exact.rational import nearest_float
+from samebits.model.schemes import SCHEMES
+from samebits.quantization import sweep
+from samebits.tables.split import Shuffle
 
 SEEDS = range(20)
 NUMBERS = Path("benchmarks/quantization.json")
@@ -41,7 +43,7 @@ def summary(by_seed: list[Losses]) -> str:
     for index, bits in enumerate(sweep.BITS):
         columns = [[each[scheme][index] for each in by_seed] for scheme in SCHEMES]
         rows.append([str(bits), *(f"{statistics.median(each):.2g} / {max(each):.2g}" for each in columns)])
-    return report.table(rows, ["bits", *SCHEMES], "github")
+    return markdown.table(rows, ["bits", *SCHEMES])
 
 
 def main() -> None:
@@ -50,7 +52,7 @@ def main() -> None:
     test_size = params.load().data.test_size
     by_seed = [losses(X, y, test_size, seed) for seed in tqdm(SEEDS, unit="split", disable=None)]
     artifacts.write_json(by_seed, NUMBERS)
-    artifacts.write_text(report.between_markers(DOCUMENT, "seeds", summary(by_seed)), DOCUMENT)
+    artifacts.write_text(markdown.between_markers(DOCUMENT, "seeds", summary(by_seed)), DOCUMENT)
 
 
 if __name__ == "__main__":

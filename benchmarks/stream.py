@@ -16,7 +16,7 @@ import duckdb
 from tqdm import tqdm
 
 from benchmarks import others_python, publish
-from samebits import report
+from samebits import markdown
 from samebits.errors import run
 
 ROWS_OF_FILES = 3_000_000
@@ -35,10 +35,12 @@ FROM (SELECT random() AS a, 100 * random() AS b, random() - 0.5 AS c, sqrt(rando
 SAMEBITS = """
 import resource, sys, time
 from benchmarks import resident
-from samebits import params, score, summary
-from samebits.estimator import ExactLinearRegression
-from samebits.linear import LinearModel
-from samebits.table import Table
+from samebits import params
+from samebits.exact import score
+from samebits.tables import summary
+from samebits.exact.estimator import ExactLinearRegression
+from samebits.model.linear import LinearModel
+from samebits.tables.table import Table
 
 imports, begin = resident("VmRSS"), time.perf_counter()
 data = params.Data(sys.argv[1], "FROM source", "y", 0.2, 42, "hash", 1_000_000)
@@ -109,7 +111,7 @@ def files(folder: Path) -> str:
             rows.append([size, name, f"{median:.2f}", f"{ROWS_OF_FILES / median / 1e6:.2f}"])
             size = ""
         path.unlink()
-    return report.table(rows, ["file", "program", "s", "million rows a second"], "github", ALIGNED)
+    return markdown.table(rows, ["file", "program", "s", "million rows a second"], colalign=ALIGNED)
 
 
 ALIGNED = ("left", "left", "right", "right")
@@ -129,7 +131,7 @@ def growth(folder: Path) -> str:
             )
         path.unlink()
     headers = ["rows", "workers", "s", "million rows a second", "memory, MB", "of a worker, MB"]
-    return report.table(rows, headers, "github", ["right"] * 6)
+    return markdown.table(rows, headers, colalign=["right"] * 6)
 
 
 def main() -> None:

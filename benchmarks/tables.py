@@ -3,7 +3,7 @@
 import numpy as np
 
 from samebits import params
-from samebits.table import Table
+from samebits.tables.table import Table
 
 
 def bundled() -> tuple[np.ndarray, np.ndarray]:

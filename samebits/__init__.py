@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from samebits.estimator import ExactLinearRegression
+    from samebits.exact.estimator import ExactLinearRegression
 
 __all__ = ["ExactLinearRegression"]
 
@@ -11,7 +11,7 @@ __all__ = ["ExactLinearRegression"]
 def __getattr__(name: str) -> Any:
     """Import scikit-learn only for those who ask: predictions start fast and need none."""
     if name == "ExactLinearRegression":
-        from samebits.estimator import ExactLinearRegression
+        from samebits.exact.estimator import ExactLinearRegression
 
         return ExactLinearRegression
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

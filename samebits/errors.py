@@ -1,6 +1,7 @@
 """A mistake of the user is one line and exit status 2; anything else is a bug and keeps its traceback."""
 
 import atexit
+import gc
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     On UserError, exit with status 2 and one line on stderr; on Ctrl-C, or where the reader of stdout has gone, as the
     shell expects, with 130 or 141 and none.
     """
+    gc.enable()
     try:
         status = main() or 0
         sys.stdout.flush()
@@ -37,3 +39,8 @@ def run(main: Callable[[], int | None]) -> NoReturn:
 def warn(message: str) -> None:
     """Tell the user, in one line on stderr, what is allowed but probably not meant."""
     print(f"warning: {message}", file=sys.stderr)
+
+
+def progress(message: str) -> None:
+    """Tell the user, in one line on stderr, what is being done."""
+    print(message, file=sys.stderr, flush=True)

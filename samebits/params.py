@@ -1,7 +1,7 @@
 """params.yaml as typed, validated objects: all that a user may change."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 
@@ -13,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 from samebits.errors import UserError
 
 FILE = "params.yaml"
+BACKEND = "SAMEBITS_BACKEND"  # the environment variable that stands above compute.backend
 
 
 NotNegative = Annotated[float, Meta(ge=0, le=1e308, description="a finite number, 0 or more")]
@@ -87,6 +88,14 @@ def read(content: bytes, path: str | Path) -> Any:
         return YAML(typ="safe").load(content.decode())
     except (YAMLError, ValueError) as error:
         raise UserError(f"{path}: not YAML: {error}") from None
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The leaves of nested mappings by their dotted names."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
 
 
 def _keys_that_are_no_text(tree: Any, prefix: str = "") -> Iterator[str]:

@@ -2,4 +2,4 @@
 
 import gc
 
-gc.disable()  # a stage is short; without the collector's passes, importing scikit-learn or torch takes a quarter less
+gc.disable()  # while a stage imports: scikit-learn or torch take a quarter less. `errors.run` switches it on again

@@ -1,8 +1,9 @@
 """data: the exact moments of both parts of a table of any size, and a sample of their rows."""
 
-from samebits import artifacts, diagnosis, params, summary
+from samebits import artifacts, params, pickles
 from samebits.errors import UserError, run
-from samebits.table import Table
+from samebits.tables import diagnosis, summary
+from samebits.tables.table import Table
 
 
 def main() -> None:
@@ -25,11 +26,11 @@ def main() -> None:
 
     names = {"features": table.features, "target": table.target}
     moments = {part: each.moments.to_plain() for part, each in parts.items()}
-    artifacts.dump({**names, **moments, **parts["train"].ranges()}, "data/moments.joblib")
+    pickles.dump({**names, **moments, **parts["train"].ranges()}, "data/moments.joblib")
     kept = {}
     for part, each in parts.items():
         X, y = each.sample.rows()
-        artifacts.dump({**names, "X": X, "y": y}, f"data/{part}.joblib")
+        pickles.dump({**names, "X": X, "y": y}, f"data/{part}.joblib")
         kept[part] = len(y)
     artifacts.write_json({"rows": rows, "kept_rows": kept, "features": len(table.features)}, "metrics/data.json")
 

@@ -2,19 +2,22 @@
 
 from pathlib import Path
 
-from samebits import artifacts, card, onnx_model, params, payload, sweep
+from samebits import artifacts, params, pickles
 from samebits.errors import run
-from samebits.linear import LinearModel
-from samebits.moments import Moments
-from samebits.rational import nearest_float
+from samebits.exact.moments import Moments
+from samebits.exact.rational import nearest_float
+from samebits.frameworks import onnx
+from samebits.model import payload
+from samebits.model.linear import LinearModel
+from samebits.quantization import card, sweep
 
 
 def main() -> None:
     """Write the parameters as they are and quantized, and what the quantization costs and saves."""
     options = params.load().quantize
-    estimator = artifacts.load("models/model.joblib")
+    estimator = pickles.load("models/model.joblib")
     model = LinearModel(estimator.coef_, float(estimator.intercept_))
-    moments = artifacts.load("data/moments.joblib")
+    moments = pickles.load("data/moments.joblib")
     train, test = (Moments.from_plain(moments[part]) for part in ("train", "test"))
 
     choices = sweep.choices(model, train)
@@ -22,9 +25,9 @@ def main() -> None:
     choice = choices[options.scheme, options.rounding, options.bits]
     quantized = choice.quantized
 
-    artifacts.dump({"coef": model.coef, "intercept": model.intercept}, "models/unquant_params.joblib")
-    artifacts.dump(payload.to_plain(quantized), "models/quant_params.joblib")
-    artifacts.write_bytes(onnx_model.export(quantized), "models/quant_params.onnx")
+    pickles.dump({"coef": model.coef, "intercept": model.intercept}, "models/unquant_params.joblib")
+    payload.save(quantized)
+    artifacts.write_bytes(onnx.export(quantized), "models/quant_params.onnx")
     artifacts.write_json(card.describe(quantized, options.rounding, widths, moments), "models/card.json")
     payload_bits = payload.payload_bits(quantized)
     artifacts.write_json(
@@ -39,7 +42,7 @@ def main() -> None:
             "bits_per_weight": payload_bits / len(model.coef),
             "file_bytes": {
                 "unquantized": Path("models/unquant_params.joblib").stat().st_size,
-                "quantized": Path("models/quant_params.joblib").stat().st_size,
+                "quantized": Path(payload.FILE).stat().st_size,
             },
             "train_loss": nearest_float(choice.train_loss),
         },

@@ -1,31 +1,33 @@
 """train: the least-squares solution of the training moments, as a scikit-learn model."""
 
-from samebits import artifacts, params, score, sklearn_model
+from samebits import artifacts, params, pickles
 from samebits.errors import run, warn
-from samebits.estimator import ExactLinearRegression
-from samebits.linear import LinearModel
-from samebits.moments import Moments
+from samebits.exact import score
+from samebits.exact.estimator import ExactLinearRegression
+from samebits.exact.moments import Moments
+from samebits.frameworks import sklearn
+from samebits.model.linear import LinearModel
 
 
 def main() -> None:
     """Solve, compare with scikit-learn's own fit, write the model and its metrics."""
     alpha = params.load().train.alpha
-    data = artifacts.load("data/moments.joblib")
+    data = pickles.load("data/moments.joblib")
     moments = {part: Moments.from_plain(data[part]) for part in ("train", "test")}
     model = ExactLinearRegression(alpha=alpha).fit_moments(moments["train"], data["features"])
     for relation in model.relations_:
         warn(f"collinear columns: {relation.text(data['features'])}; this is the solution of minimum norm")
 
-    rows = artifacts.load("data/train.joblib")  # all training rows, or a sample of very many
+    rows = pickles.load("data/train.joblib")  # all training rows, or a sample of very many
     sample = ExactLinearRegression(alpha=alpha).fit(rows["X"], rows["y"])
-    fit = sklearn_model.compare_with_fit(sample, rows["X"], rows["y"])
+    fit = sklearn.compare_with_fit(sample, rows["X"], rows["y"])
     if fit.distance > fit.bound:
         raise AssertionError(f"scikit-learn's fit differs by {fit.distance}, rounding explains {fit.bound}")
     if fit.rank != sample.rank_:
         ranks = f"rank {sample.rank_} exactly, {fit.rank} to scikit-learn"
         warn(f"columns are nearly collinear, or of very different units: {ranks}; rescale or drop some in data.query")
 
-    artifacts.dump(sklearn_model.estimator(model), "models/model.joblib")
+    pickles.dump(sklearn.estimator(model), "models/model.joblib")
     exact = LinearModel(model.coef_, model.intercept_)
     scores = {part: score.scores(of, exact) for part, of in moments.items()}
     coefficients = dict(zip(data["features"], model.coef_.tolist(), strict=True))

@@ -7,7 +7,7 @@ import gzip
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from samebits.linear import LinearModel
+from samebits.model.linear import LinearModel
 from tests.conftest import ROOT
 
 SOURCE = ROOT / "data" / "raw" / "cal_housing.csv.gz"

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression, Ridge
 
-from samebits import artifacts
+from samebits import artifacts, params, pickles
 from samebits.errors import UserError
 from tests.conftest import ROOT
 
@@ -54,9 +54,9 @@ def path(tmp_path: Path) -> Path:
 @settings(max_examples=50, deadline=None)
 def test_plain_values_come_back(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "plain.joblib"
-    artifacts.dump(value, path)
-    assert artifacts.load(path) == value
-    assert artifacts.loads(path.read_bytes(), path) == value
+    pickles.dump(value, path)
+    assert pickles.load(path) == value
+    assert pickles.loads(path.read_bytes(), path) == value
 
 
 @pytest.mark.parametrize(
@@ -72,22 +72,22 @@ def test_plain_values_come_back(tmp_path_factory: pytest.TempPathFactory, value:
     ids=["matrix", "special", "strided", "fortran", "empty", "scalar"],
 )
 def test_arrays_come_back(path: Path, array: np.ndarray) -> None:
-    artifacts.dump({"X": array, "n": 3}, path)
-    loaded = artifacts.load(path)
+    pickles.dump({"X": array, "n": 3}, path)
+    loaded = pickles.load(path)
     assert loaded["n"] == 3
     assert loaded["X"].dtype == array.dtype
     np.testing.assert_array_equal(loaded["X"], array)
 
 
 def test_texts_come_back_as_a_list(path: Path) -> None:
-    artifacts.dump(np.array(["MedInc", "größe"], dtype=object), path)
-    assert artifacts.load(path) == ["MedInc", "größe"]
+    pickles.dump(np.array(["MedInc", "größe"], dtype=object), path)
+    assert pickles.load(path) == ["MedInc", "größe"]
     assert joblib.load(path).tolist() == ["MedInc", "größe"]
 
 
 def test_joblib_and_pickle_read_what_was_written(path: Path) -> None:
     X = np.arange(6.0).reshape(3, 2)
-    artifacts.dump({"features": ["a", "b"], "X": X}, path)
+    pickles.dump({"features": ["a", "b"], "X": X}, path)
     assert path.read_bytes()[:2] == b"\x80\x05"
     for loaded in (joblib.load(path), pickle.loads(path.read_bytes())):
         assert loaded["features"] == ["a", "b"]
@@ -98,11 +98,11 @@ def test_joblib_and_pickle_read_what_was_written(path: Path) -> None:
 def test_an_estimator_is_loaded_without_scikit_learn(path: Path, model: Any) -> None:
     X = np.arange(12.0).reshape(6, 2) ** 2
     model.fit(X, X[:, 0] + 1)
-    artifacts.dump(model, path)
+    pickles.dump(model, path)
     code = """
 import sys
 from samebits import artifacts
-model = artifacts.load(sys.argv[1])
+model = pickles.load(sys.argv[1])
 assert "sklearn" not in sys.modules
 print(repr(model.coef_.tolist()), repr(float(model.intercept_)), model.n_features_in_, type(model).__name__)
 """
@@ -130,7 +130,7 @@ def test_a_pickle_that_calls_a_function_is_refused(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     Path("evil.joblib").write_bytes(pickle.dumps([1, {"a": call}]))
     with pytest.raises(UserError, match=r"^evil.joblib: not a file that this pipeline wrote \(.* is not allowed\)"):
-        artifacts.load("evil.joblib")
+        pickles.load("evil.joblib")
     assert os.listdir() == ["evil.joblib"]
 
 
@@ -138,23 +138,23 @@ def test_a_pickle_that_calls_a_function_is_refused(tmp_path: Path, monkeypatch: 
 def test_a_pickle_of_anything_but_data_is_refused(path: Path, value: Any) -> None:
     path.write_bytes(pickle.dumps(value))
     with pytest.raises(UserError, match="is not allowed"):
-        artifacts.load(path)
+        pickles.load(path)
 
 
 def test_a_pickle_cannot_make_pointers(path: Path) -> None:
     path.write_bytes(pickle.dumps(Call(np.ndarray, (1,), "O", bytearray(b"A" * 8)), protocol=5))
-    done = python("import sys; from samebits import artifacts; artifacts.load(sys.argv[1])", path)
+    done = python("import sys; from samebits import pickles; pickles.load(sys.argv[1])", path)
     assert done.returncode == 1
     assert "UserError" in done.stderr
 
 
 def test_a_truncated_file_is_refused(path: Path) -> None:
-    artifacts.dump({"X": np.arange(6.0), "features": ["a"]}, path)
+    pickles.dump({"X": np.arange(6.0), "features": ["a"]}, path)
     content = path.read_bytes()
     for length in range(len(content)):
         path.write_bytes(content[:length])
         with pytest.raises(UserError, match="not a file that this pipeline wrote"):
-            artifacts.load(path)
+            pickles.load(path)
 
 
 @pytest.mark.parametrize(
@@ -171,10 +171,10 @@ def test_a_truncated_file_is_refused(path: Path) -> None:
 def test_a_file_of_another_kind_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(UserError, match="not a file that this pipeline wrote"):
-        artifacts.load(path)
+        pickles.load(path)
 
 
-@pytest.mark.parametrize("read", [artifacts.load, artifacts.read_json, artifacts.read_bytes])
+@pytest.mark.parametrize("read", [pickles.load, artifacts.read_json, artifacts.read_bytes])
 def test_a_missing_file_is_a_mistake_of_the_user(path: Path, read: Callable[[Path], object]) -> None:
     with pytest.raises(UserError, match=r"value\.joblib: No such file or directory; `dvc repro` makes"):
         read(path)
@@ -187,7 +187,7 @@ import numpy as np
 from samebits import artifacts
 names = np.array(["a", "b", "c"], dtype=object)
 value = {name: name * 2 for name in "zyxabc"} | {"X": np.arange(6.0).reshape(3, 2), "n": 10**30, "names": names}
-artifacts.dump(value, sys.argv[1])
+pickles.dump(value, sys.argv[1])
 artifacts.write_json({name: name * 2 for name in "zyxabc"}, sys.argv[2])
 """
     for seed in ("1", "2"):
@@ -199,16 +199,16 @@ artifacts.write_json({name: name * 2 for name in "zyxabc"}, sys.argv[2])
 
 def test_what_was_loaded_gives_the_same_bytes_again(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    artifacts.dump({"X": np.arange(6.0).reshape(3, 2), "y": np.ones(3)}, one)
-    artifacts.dump(artifacts.load(one), two)
+    pickles.dump({"X": np.arange(6.0).reshape(3, 2), "y": np.ones(3)}, one)
+    pickles.dump(pickles.load(one), two)
     assert one.read_bytes() == two.read_bytes()
 
 
 @pytest.mark.parametrize("value", ["features", (1.5, 2.5)])
 def test_equal_values_give_the_same_bytes(tmp_path: Path, value: Any) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    artifacts.dump([value, value], one)
-    artifacts.dump([value, pickle.loads(pickle.dumps(value))], two)
+    pickles.dump([value, value], one)
+    pickles.dump([value, pickle.loads(pickle.dumps(value))], two)
     assert one.read_bytes() == two.read_bytes()
 
 
@@ -245,14 +245,14 @@ def test_a_file_that_is_not_json_is_a_mistake_of_the_user(tmp_path: Path, conten
 
 
 def test_a_value_that_cannot_be_written_leaves_the_old_file(path: Path) -> None:
-    artifacts.dump("old", path)
+    pickles.dump("old", path)
     with pytest.raises((AttributeError, pickle.PicklingError, TypeError)):
-        artifacts.dump({"a": lambda: 1}, path)
+        pickles.dump({"a": lambda: 1}, path)
     with pytest.raises(TypeError):
         artifacts.write_json({"a": io.BytesIO()}, path)
     with pytest.raises(UnicodeEncodeError):
         artifacts.write_text("\udcff", path)
-    assert artifacts.load(path) == "old"
+    assert pickles.load(path) == "old"
     assert os.listdir(path.parent) == [path.name]
 
 
@@ -314,4 +314,4 @@ def test_folders_are_made_and_files_are_readable_by_all(tmp_path: Path) -> None:
 
 def test_nested_mappings_are_flattened_to_dotted_names() -> None:
     tree = {"a": {"b": 1, "c": {"d": [2, {"e": 3}]}}, "f": None, "g": {}}
-    assert artifacts.flatten(tree) == {"a.b": 1, "a.c.d": [2, {"e": 3}], "f": None}
+    assert params.flatten(tree) == {"a.b": 1, "a.c.d": [2, {"e": 3}], "f": None}

@@ -1,0 +1,41 @@
+"""samebits predict."""
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from io import BufferedReader, FileIO
+
+from samebits.errors import UserError
+from samebits.model import payload
+from samebits.model.predictor import Predictor
+from samebits.serving.predict import predict
+from samebits.serving.rows import CHUNK
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The rows and the model."""
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", default="-", help="CSV with a header, or JSON lines (default: stdin)"
+    )
+    parser.add_argument(
+        "--model", metavar="FILE", default=payload.FILE, help="with its card.json beside it (default: %(default)s)"
+    )
+    parser.add_argument("--info", action="store_true", help="say what the model is and where it comes from, instead")
+
+
+def run(arguments: Namespace) -> int:
+    """Print a prediction for each row."""
+    predictor = Predictor.load(arguments.model)
+    if arguments.info:
+        print(json.dumps(predictor.info(), indent=2, ensure_ascii=False))
+    else:
+        with _opened(arguments.file) as file:
+            predict(predictor, file, sys.stdout)
+    return 0
+
+
+def _opened(path: str) -> BufferedReader:
+    try:
+        return BufferedReader(FileIO(0 if path == "-" else path), CHUNK)  # a smaller buffer would make smaller chunks
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None

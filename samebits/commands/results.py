@@ -1,0 +1,24 @@
+"""samebits results."""
+
+from argparse import ArgumentParser, Namespace
+
+from samebits import artifacts, markdown
+from samebits.results import bits, table
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Where the table and the picture go."""
+    parser.add_argument("--write", metavar="FILE", help="write the table between its markers in a Markdown file")
+    parser.add_argument("--picture", metavar="FILE", help="draw quality against size as SVG")
+
+
+def run(arguments: Namespace) -> int:
+    """Print the metrics of the last run as a table, or write them."""
+    if arguments.write:
+        text = markdown.between_markers(arguments.write, "results", table.results())
+        artifacts.write_text(text, arguments.write)
+    if arguments.picture:
+        artifacts.write_text(bits.picture(), arguments.picture)
+    if not arguments.write and not arguments.picture:
+        print(table.results())
+    return 0

@@ -1,0 +1,1 @@
+"""From exact moments to the one solution."""

@@ -1,0 +1,90 @@
+"""Least squares as a scikit-learn estimator, exact: the parameters are the float64 numbers nearest to the true ones."""
+
+import math
+from typing import Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from samebits.exact import least_squares
+from samebits.exact.moments import Moments
+from samebits.model.linear import LinearModel
+
+
+class ExactLinearRegression(RegressorMixin, BaseEstimator):
+    """Minimise |y - b - X w|^2 + alpha |w|^2 in exact arithmetic and round w and b once.
+
+    The same rows give the same bits on every machine, in whatever order and batches they come. Of many solutions, for
+    collinear columns and alpha = 0, this is the one of minimum norm.
+
+    Parameters
+    ----------
+    alpha : float, default=0
+        The penalty, as in `Ridge`; the intercept is not penalised.
+    fit_intercept : bool, default=True
+        Whether to fit the intercept b; else it is 0.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        w.
+    intercept_ : float
+        b.
+    rank_ : int
+        The exact rank of the centred X, or of X without an intercept; n_features if alpha > 0.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str, if X has column names
+    relations_ : list of Relation
+        The exact collinearities between columns, which make the rank less than n_features.
+    moments_ : Moments
+        The exact second moments of all rows seen, to which `partial_fit` adds.
+
+    """
+
+    moments_: Moments
+
+    def __init__(self, *, alpha: float = 0.0, fit_intercept: bool = True) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+
+    def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
+        """Fit to X (n, p), y (n,), with weights (n,) >= 0: an integer weight is as good as so many copies of the row.
+
+        Weights take one pass over rows for each of their bits.
+        """
+        return self._fit(X, y, sample_weight, first=True)
+
+    def partial_fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
+        """Fit to these rows and all those of earlier calls: the result is that of one `fit` to all of them."""
+        return self._fit(X, y, sample_weight, first=not hasattr(self, "moments_"))
+
+    def fit_moments(self, moments: Moments, feature_names: list[str] | None = None) -> Self:
+        """Fit to all rows of which these are the moments, wherever these were computed."""
+        if not 0 <= self.alpha < math.inf:
+            raise ValueError(f"alpha is {self.alpha!r}; it must be a finite number, 0 or more")
+        self.moments_ = moments
+        self.n_features_in_ = moments.integers.ncols() - 2
+        if feature_names:
+            self.feature_names_in_ = np.array(feature_names, dtype=object)
+        solution = least_squares.solve(moments, self.alpha, self.fit_intercept)
+        self.coef_, self.intercept_ = solution.model.coef, solution.model.intercept
+        self.rank_, self.relations_ = solution.rank, solution.relations
+        return self
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Predictions (n,) for X (n, p), in an order of operations that gives the same bits on every machine."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=np.float64)
+        return LinearModel(self.coef_, self.intercept_).predict(X)
+
+    def _fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None, first: bool) -> Self:
+        # the moments themselves tell of values that are not finite
+        X, y = validate_data(self, X, y, reset=first, dtype=np.float64, y_numeric=True, ensure_all_finite=False)
+        y = y.astype(np.float64, copy=False)
+        if sample_weight is None:
+            moments = Moments.of(X, y)
+        else:
+            weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+            moments = Moments.weighted(X, y, weights)
+        return self.fit_moments(moments if first else self.moments_ + moments)

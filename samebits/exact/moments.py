@@ -1,0 +1,126 @@
+"""Exact second moments of a table: all that least squares, R2, RMSE and the loss of a quantization depend on.
+
+float64 numbers are integers times powers of two, so M = A'A with A = [1, X, y] is a matrix of integers times one power
+of two.
+"""
+
+import functools
+import operator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import joblib
+import numpy as np
+from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
+
+from samebits.exact import slices
+
+FEW_ROWS = 32  # by the definition they take less time than a grid
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The exact second moments A'A of rows A = [1, X, y], as `integers * 2**exponent`.
+
+    integers: (p + 2, p + 2), symmetric, not all even, so that equal moments are equal objects. Moments add: those of
+    two sets of rows together are the sum of theirs, whatever the order.
+    """
+
+    exponent: int
+    integers: fmpz_mat
+
+    @classmethod
+    def of(cls, X: np.ndarray, y: np.ndarray, threads: int | None = None) -> Self:
+        """The moments of float64 rows, X (n, p) and y (n,). Raises ValueError where a value is not finite.
+
+        threads: on how many cores to compute, on all if None. The moments do not depend on it.
+        """
+        parts = []
+        while len(y) > FEW_ROWS:
+            grid = slices.Grid.of(X, y)
+            integers, exponent, left_out = slices.products(X, y, grid, threads or _cores())
+            parts.append((integers, exponent))
+            hopeless = 2 * len(left_out) > len(y)
+            X, y = X[left_out], y[left_out]  # few rows, which have a grid of their own
+            if hopeless:
+                break
+        return cls._sum([*parts, slices.products_by_definition(X, y)])
+
+    @classmethod
+    def weighted(cls, X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Self:
+        """The moments A'WA of rows with weights (n,) >= 0, bit by bit: 2**k for each row with that bit in its weight.
+
+        Raises ValueError where a value is not finite.
+        """
+        mantissa, exponent = np.frexp(weights)
+        digits, unit = np.ldexp(mantissa, 53).astype(np.int64), exponent - 53
+        total = cls.zero(X.shape[1])
+        for k in range(unit[weights > 0].min(initial=0), exponent.max(initial=0)):
+            digit = k - unit
+            rows = (digit >= 0) & (digit < 53) & (digits >> np.clip(digit, 0, 53) & 1 == 1)
+            if rows.any():
+                ones = cls.of(X[rows], y[rows])
+                total += cls(ones.exponent + k, ones.integers)
+        return total
+
+    @classmethod
+    def zero(cls, features: int) -> Self:
+        """The moments of no rows."""
+        return cls(0, fmpz_mat(features + 2, features + 2))
+
+    @classmethod
+    def _sum(cls, parts: list[tuple[fmpz_mat, int]]) -> Self:
+        """The sum of matrices of integers times powers of two, in canonical form."""
+        low = min(exponent for _, exponent in parts)
+        [first, *others] = [integers * fmpz(2) ** (exponent - low) for integers, exponent in parts]
+        total = sum(others, first)
+        bits = int(functools.reduce(operator.or_, total.entries()))
+        if not bits:
+            return cls(0, total)
+        twos = (bits & -bits).bit_length() - 1
+        return cls(low + twos, fmpz_mat(total.nrows(), total.ncols(), [entry >> twos for entry in total.entries()]))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_plain, (self.to_plain(),)
+
+    def __add__(self, other: "Moments") -> Self:
+        return self._sum([(self.integers, self.exponent), (other.integers, other.exponent)])
+
+    @property
+    def rows(self) -> int:
+        """n, the number of rows."""
+        return int((self.integers[0, 0] * fmpq(2) ** self.exponent).p)
+
+    def means(self) -> fmpq_mat:
+        """The exact means of [X, y], (1, p + 1)."""
+        N = self.integers
+        return fmpq_mat([[fmpq(N[0, j], N[0, 0]) for j in range(1, N.ncols())]])
+
+    def centred(self) -> fmpq_mat:
+        """The exact second moments of [X, y] about their means, (p + 1, p + 1)."""
+        N, unit = self.integers, fmpq(2) ** self.exponent
+        indices = range(1, N.ncols())
+        return fmpq_mat([[unit * (N[i, j] - fmpq(N[0, i] * N[0, j], N[0, 0])) for j in indices] for i in indices])
+
+    def total_sum_of_squares(self) -> fmpq:
+        """The exact second moment of y about its mean."""
+        N = self.integers
+        last = N.ncols() - 1
+        return fmpq(2) ** self.exponent * (N[last, last] - fmpq(N[0, last] ** 2, N[0, 0]))
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain containers, for a file."""
+        return {
+            "exponent": self.exponent,
+            "integers": [[int(entry) for entry in row] for row in self.integers.tolist()],
+        }
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Self:
+        """The moments that `to_plain` gave."""
+        return cls(plain["exponent"], fmpz_mat(plain["integers"]))
+
+
+@functools.cache
+def _cores() -> int:
+    return int(joblib.cpu_count())  # those that affinity and cgroups leave

@@ -1,0 +1,32 @@
+"""Reading a repository of git."""
+
+import subprocess
+from pathlib import Path
+
+from samebits.errors import UserError
+
+COMMIT = "SAMEBITS_COMMIT"  # the variable of the environment that names the commit where there is no repository
+
+
+def commit_of(revision: str) -> str:
+    """The full hash of the commit that a revision names. Raises UserError where there is none."""
+    try:
+        return git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
+    except UserError:
+        raise UserError(f"git: no commit {revision} in this repository; name a branch, a tag or a commit") from None
+
+
+def files_at(revision: str, folder: str, suffix: str) -> dict[str, bytes]:
+    """The files right in a folder of a commit whose names end with `suffix`, by path."""
+    names = git("ls-tree", "-z", "--name-only", revision, f"{folder}/").decode().split("\0")
+    return {name: git("show", f"{revision}:{name}") for name in names if name.endswith(suffix)}
+
+
+def git(*arguments: str, cwd: Path | None = None) -> bytes:
+    """The output of a git command in a folder, or in the working directory. Raises UserError where it fails."""
+    try:
+        return subprocess.run(["git", *arguments], cwd=cwd, capture_output=True, check=True).stdout
+    except FileNotFoundError:
+        raise UserError("git: not found; install it") from None
+    except subprocess.CalledProcessError as error:
+        raise UserError(f"git {' '.join(arguments)}: {error.stderr.decode(errors='replace') or 'failed'}") from None

@@ -1,0 +1,1 @@
+"""The image of the model: built, tested, pushed, verified."""

@@ -1,0 +1,144 @@
+"""The image of the quantized model: built from a commit, tested against this machine, pushed."""
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import zip_longest
+from pathlib import Path
+
+from samebits import artifacts, pickles
+from samebits.errors import UserError
+from samebits.git import git
+from samebits.image.engine import Engine
+from samebits.model import payload
+from samebits.model.predictor import CARD, Predictor
+from samebits.proof import lock
+from samebits.serving.predict import predict
+
+CARD_FILE = str(Path(payload.FILE).with_name(CARD))
+MODEL_FILES = (payload.FILE, CARD_FILE)
+PROGRAM = "samebits"  # whose folders .dockerignore lets in
+TEST_ROWS = "data/test.joblib"
+REVISION = "org.opencontainers.image.revision"
+LOCK_MD5 = "samebits.dvc-lock.md5"
+TEST_R2 = "samebits.model.test-r2"
+
+
+@dataclass(frozen=True)
+class Commit:
+    """The commit that the working directory has: its hash, its time in seconds since 1970, its branch, if any."""
+
+    hash: str
+    epoch: str
+    branch: str
+
+    @classmethod
+    def of_tree(cls) -> "Commit":
+        """Raises UserError where a file of the commit was changed: an image with its label would lie."""
+        changed = git("status", "--porcelain", "--untracked-files=no").decode().splitlines()
+        changed += git("status", "--porcelain", "--untracked-files=all", "--", PROGRAM).decode().splitlines()
+        if changed:
+            raise UserError(
+                f"{changed[0][3:]}: changed since the commit that the image would name; commit it, or undo it"
+            )
+        commit, epoch = git("log", "-1", "--format=%H %ct").decode().split()
+        return cls(commit, epoch, git("branch", "--show-current").decode().strip())
+
+
+def build(engine: Engine, image: str, build_args: Sequence[str] = ()) -> str:
+    """Build the image of the commit that is checked out; returns its name, with the commit as its tag.
+
+    build_args: NAME=VALUE, for the Dockerfile. Raises UserError where a file was changed, or the model is not the one
+    that dvc.lock promises.
+    """
+    commit = Commit.of_tree()
+    tag = f"{image}:{commit.hash}"
+    engine.build([tag, f"{image}:latest"], commit.epoch, _options(commit, build_args))
+    return tag
+
+
+def test(engine: Engine, image: str) -> tuple[int, list[str]]:
+    """Compare a hardened container with this machine on all test rows; returns their number and what differs.
+
+    The server in it must become healthy.
+    """
+    predictor = Predictor.load()
+    rows = _csv(TEST_ROWS)
+    expected = io.StringIO()
+    predict(predictor, io.BytesIO(rows), expected)
+    here = expected.getvalue().splitlines()
+    there = engine.run(image, "predict", given=rows).decode().splitlines()
+    found = [
+        f"row {number}: {of_image} in the image, {of_host} here"
+        for number, (of_image, of_host) in enumerate(zip_longest(there, here), start=1)
+        if of_image != of_host
+    ]
+    info = artifacts.parse_json(engine.run(image, "--info"), f"{image} --info")
+    found += [
+        f"{key}: {info.get(key)!r} in the image, {value!r} here"
+        for key, value in predictor.info().items()
+        if info.get(key) != value
+    ]
+    if not engine.becomes_healthy(image):
+        found.append("the server does not become healthy")
+    return len(here), found
+
+
+def push(engine: Engine, image: str, build_args: Sequence[str] = ()) -> tuple[str, list[str]]:
+    """Push the image of the commit, pull it by its digest and test it; returns its name with the digest, what differs.
+
+    Only then, and only on main, it becomes `latest`.
+    """
+    commit = Commit.of_tree()
+    digest = engine.push(f"{image}:{commit.hash}", commit.epoch, _options(commit, build_args))
+    reference = f"{image}@{digest}"
+    engine.pull(reference)
+    _, found = test(engine, reference)
+    if not found and commit.branch == "main":
+        engine.tag_pushed(reference, f"{image}:latest")
+    return reference, found
+
+
+def _options(commit: Commit, build_args: Sequence[str]) -> list[str]:
+    labels = _labels(commit)
+    build_args = [f"COMMIT={commit.hash}", *build_args]
+    return [f"--build-arg={each}" for each in build_args] + [f"--label={key}={labels[key]}" for key in sorted(labels)]
+
+
+def _labels(commit: Commit) -> dict[str, str]:
+    promised = lock.outputs(lock.recorded())
+    for path in MODEL_FILES:
+        _, expected = promised.get(path, ("", None))
+        if (found := artifacts.md5(artifacts.read_bytes(path))) != expected:
+            raise UserError(f"{path}: has the md5 {found}, {artifacts.LOCK} promises {expected}; `make` makes it anew")
+    card = artifacts.read_json(CARD_FILE)
+    created = datetime.fromtimestamp(int(commit.epoch), UTC)
+    labels = {
+        REVISION: commit.hash,
+        "org.opencontainers.image.created": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "org.opencontainers.image.title": "samebits",
+        "org.opencontainers.image.licenses": "Apache-2.0",
+        LOCK_MD5: artifacts.md5(artifacts.read_bytes(artifacts.LOCK)),
+        TEST_R2: repr(card["metrics"]["test"]["r2"]),
+    }
+    if source := _source():
+        labels["org.opencontainers.image.source"] = source
+    return labels
+
+
+def _source() -> str | None:
+    """Where the repository is on the web, without a password; the same from all its clones, none for a folder."""
+    try:
+        url = git("config", "--get", "remote.origin.url").decode().strip()
+    except UserError:
+        return None
+    found = re.fullmatch(r"(?:\w+://)?(?:[^@/]*@)?([\w.-]+\.\w+)(?::\d+/|[:/])(.+?)/?", url)
+    return f"https://{found[1]}/{found[2].removesuffix('.git')}" if found else None
+
+
+def _csv(path: str) -> bytes:
+    rows = pickles.load(path)
+    lines = [",".join(rows["features"]), *(",".join(map(repr, row)) for row in rows["X"].tolist())]
+    return "".join(f"{line}\n" for line in lines).encode()

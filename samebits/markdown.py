@@ -1,0 +1,29 @@
+"""Markdown for people: tables, and generated parts of documents."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tabulate import tabulate
+
+from samebits import artifacts
+from samebits.errors import UserError
+
+
+def table(
+    rows: Sequence[Sequence[str]],
+    headers: Sequence[str],
+    tablefmt: str = "github",
+    colalign: Sequence[str] | None = None,
+) -> str:
+    """A table of texts, in Markdown or another format of tabulate."""
+    return tabulate(rows, headers=headers, tablefmt=tablefmt, disable_numparse=True, colalign=colalign)
+
+
+def between_markers(path: str | Path, name: str, text: str) -> str:
+    """A Markdown file with `text` between its markers of that name. Raises UserError where they are missing."""
+    begin, end = f"<!-- {name}: generated -->", f"<!-- end of {name} -->"
+    before, found_begin, rest = artifacts.read_bytes(path).decode().partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_begin or not found_end:
+        raise UserError(f"{path}: the lines {begin} and {end} are missing; what is generated goes between them")
+    return f"{before}{begin}\n{text}\n{end}{after}"

@@ -1,0 +1,1 @@
+"""What a linear model is, and how it is stored."""

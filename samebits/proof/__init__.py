@@ -1,0 +1,1 @@
+"""The proof: whether a commit describes its outputs."""

@@ -1,0 +1,95 @@
+"""What may make a run's bits differ: the machine and its libraries; and the environments in which they must not."""
+
+import importlib.metadata
+import os
+import platform
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+# OpenBLAS's kernels, with the CPU feature without which each stops at its first instruction
+KERNELS = {
+    "x86_64": {
+        "Prescott": "SSE3",
+        "Nehalem": "SSE42",
+        "Sandybridge": "AVX",
+        "Haswell": "AVX2",
+        "Zen": "AVX2",
+        "SkylakeX": "AVX512_SKX",
+    },
+    "aarch64": {"ARMV8": "NEON", "CORTEXA57": "NEON", "NEOVERSEN1": "ASIMDDP", "NEOVERSEV1": "SVE"},
+}
+MACHINES = {"AMD64": "x86_64", "arm64": "aarch64"}
+AT_LEAST = 20
+
+
+def variations() -> list[dict[str, str]]:
+    """Environment variables of 20 or more environments that this machine can run and that must give the same bytes."""
+    cpu_features, cpu_dispatch = _features_of_cpu()
+    machine = MACHINES.get(platform.machine(), platform.machine())
+    kernels = [kernel for kernel, feature in KERNELS.get(machine, {}).items() if cpu_features.get(feature)]
+    optional = [feature for feature in cpu_dispatch if cpu_features.get(feature)]
+    found = [{"OPENBLAS_CORETYPE": kernel, "OMP_NUM_THREADS": str(threads)} for kernel in kernels for threads in (1, 2)]
+    found += [{"NPY_DISABLE_CPU_FEATURES": " ".join(optional[from_:])} for from_ in (0, len(optional) // 2) if optional]
+    found += [
+        {name: value}
+        for name, values in {
+            "ATEN_CPU_CAPABILITY": ("default", "avx2"),
+            "PYTHONHASHSEED": ("0", "4294967295"),
+            "TZ": ("UTC", "Asia/Kathmandu"),
+            "LC_ALL": ("C", "tr_TR.UTF-8"),
+        }.items()
+        for value in values
+    ]
+    more_threads = [{"OMP_NUM_THREADS": str(threads)} for threads in range(1, AT_LEAST + 1)]
+    return found + more_threads[: max(1, AT_LEAST - len(found))]
+
+
+def describe() -> dict[str, str]:
+    """The machine, the CPU and the version of Python; numpy's, the BLAS kernel and its threads where numpy is there."""
+    found = {"machine": platform.machine(), "cpu": _cpu(), "python": platform.python_version()}
+    if find_spec("numpy") and find_spec("threadpoolctl"):
+        import numpy as np
+        from threadpoolctl import threadpool_info
+
+        blas = [each for each in threadpool_info() if each["user_api"] == "blas"]
+        kernels = [f"{each['internal_api']} {each.get('architecture', '')}".strip() for each in blas]
+        threads = max((each["num_threads"] for each in blas), default=os.cpu_count() or 1)
+        found |= {"blas": ", ".join(kernels) or "unknown", "threads": str(threads), "numpy": np.__version__}
+    return found
+
+
+def _features_of_cpu() -> tuple[dict[str, bool], list[str]]:
+    """What the CPU can do, and of that what numpy may do without; nothing where numpy is not there."""
+    if not find_spec("numpy"):
+        return {}, []
+    from numpy._core import _multiarray_umath as of_numpy  # type: ignore[attr-defined]
+
+    return of_numpy.__cpu_features__, of_numpy.__cpu_dispatch__
+
+
+def _cpu() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or "unknown"
+    name = re.search(r"^(?:model name|CPU part)\s*:\s*(.+)$", text, re.MULTILINE)
+    return name[1] if name else platform.processor() or "unknown"
+
+
+def pins(requirements: str) -> dict[str, str]:
+    """The versions that the text of a requirements file pins, by name."""
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;#]+)", requirements, re.MULTILINE))
+
+
+def differing_pins(requirements: Path) -> list[str]:
+    """Where the installed packages are not those that a requirements file pins; nothing where there is none."""
+    found = []
+    for name, version in pins(requirements.read_text() if requirements.exists() else "").items():
+        try:
+            installed = importlib.metadata.version(name).partition("+")[0]
+        except importlib.metadata.PackageNotFoundError:
+            installed = "missing"
+        if installed != version:
+            found.append(f"{name} is pinned to {version} and {installed} here")
+    return found

@@ -1,0 +1,209 @@
+"""Which codes to choose for the parameters of a trained model: nearest, babai or exact.
+
+The loss of a quantization is the training R2 that it costs, (w' - w)' C (w' - w) / |y - mean(y)|^2 with C the exact
+centred second moments of the training rows, where the bias is re-fitted; where the bias is a code, too, it is one more
+parameter and C is not centred. Searches for codes work in floats; exact arithmetic decides between what they find.
+"""
+
+import functools
+from dataclasses import dataclass, replace
+from typing import Literal, Self, get_args
+
+import numpy as np
+from flint import fmpq
+
+from samebits.errors import UserError
+from samebits.exact import score
+from samebits.exact.moments import Moments
+from samebits.exact.rational import exactly, nearest_float
+from samebits.model.linear import LinearModel
+from samebits.model.schemes import (
+    EXPONENT_WINDOW,
+    LEAST_EXPONENT,
+    QParams,
+    Quantized,
+    Scheme,
+    choose_qparams,
+    dequantize,
+    quant_max,
+    quantize,
+)
+from samebits.quantization.search import SLACK, Grids, Points, Quadratic, improve, search, search_all
+
+Rounding = Literal["nearest", "babai", "exact"]
+ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
+
+MOST_EXACT = 16  # weights for which all codes are searched
+KEEP = 16  # branches of the beam search for each scale
+MOST_DECIDED = 8
+SCALES_PER_OCTAVE = 16
+SIGNIFICANT = 1e-4  # of training R2: a weight that is worth more gets a power of two of its own if need be
+
+
+@dataclass(frozen=True)
+class Task:
+    """A model to be quantized in a scheme, with the moments of its training rows.
+
+    values: (m,) the weights and, where the scheme quantizes it, the bias. loss: as a function of them.
+    significant: (m,) which of them are worth more than SIGNIFICANT. r2: the model's own, on the training rows.
+    """
+
+    moments: Moments
+    scheme: Scheme
+    values: np.ndarray
+    loss: Quadratic
+    significant: np.ndarray
+    r2: fmpq
+
+    @classmethod
+    def of(cls, model: LinearModel, moments: Moments, scheme: Scheme) -> Self:
+        """Raises UserError where a parameter is not finite."""
+        values = model.parameters if scheme.quantized_bias else model.coef
+        if not np.isfinite(model.parameters).all():
+            raise UserError("models/model.joblib: a parameter is not finite; run `dvc repro`")
+        loss = Quadratic.of(values, _loss(moments, scheme))
+        significant = values * values * np.diag(loss.Q) > SIGNIFICANT
+        return cls(moments, scheme, values, loss, significant, score.r2(moments, model))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A quantization and what is known of it.
+
+    train_loss: the exact loss of training R2. optimal: whether no codes on the searched grids lose less.
+    jitter: what part of its diagonal was added to C to make it invertible.
+    """
+
+    quantized: Quantized
+    train_loss: fmpq
+    optimal: bool
+    jitter: float
+
+
+def choose(task: Task, bits: int, rounding: Rounding, fewer_bits: Choice | None = None) -> Choice:
+    """Choose scales and codes of `bits` bits.
+
+    nearest: each parameter on its own, on the scales of a min-max observer (`choose_qparams`).
+    babai: successive rounding (GPTQ), on the best of the scales below.
+    exact: the best codes on the best of these scales. Proved optimal (up to 1e-9 of the loss, before the re-fitted
+        bias is rounded to float32) if the search was complete, which it tries to be for up to 16 weights: among affine
+        scales m * 2**e with 16 <= m < 32, from a quarter of the min-max scale to twice that, with every zero point;
+        among windows of exponents from the least to the greatest that the greatest parameter can make use of. Not
+        proved for other scales. For more weights, a beam search and exchanges of one or two codes.
+
+    Each also keeps what the ones before it find, and `fewer_bits`, the choice for a bit less, whose values are on the
+    grid of `bits`, too: so the loss never rises, neither from one rounding to the next nor with bits. Raises UserError
+    where a parameter lies beyond float32.
+    """
+    observed = choose_qparams(task.values, bits, task.scheme, task.significant)
+    found = [_refitted(quantize(task.values, observed, bits), observed, bits, task)]
+    optimal = False
+    if rounding != "nearest":
+        grids = _grids(task, observed, bits)
+        error = np.abs(task.values) if task.scheme.scales == "pow2" else np.ones(len(task.values))
+        successive = search(task.loss, grids, error, keep=1)
+        found += _decoded(successive, grids, bits, task)
+    if rounding == "exact":
+        points = search(task.loss, grids, error, keep=KEEP)
+        bound = min(points.cost[0], successive.cost[0])
+        if len(task.loss.v) - task.scheme.quantized_bias <= MOST_EXACT:
+            points = search_all(task.loss, grids, error, bound)
+            optimal = points.complete
+        else:
+            points = improve(task.loss, grids, points)
+        found += _decoded(points, grids, bits, task)
+    if fewer_bits:
+        found.append(_with_more_bits(fewer_bits.quantized, bits))
+    losses = [task.r2 - score.r2(task.moments, each.model) for each in found]
+    least = min(range(len(found)), key=losses.__getitem__)
+    return Choice(found[least], losses[least], optimal, task.loss.jitter)
+
+
+def fit_bias(weights: np.ndarray, moments: Moments) -> float:
+    """The float32 bias under which the weights (p,) predict the mean of y.
+
+    This is the bias correction of Nagel, van Baalen, Blankevoort and Welling (Data-free quantization through weight
+    equalization and bias correction, ICCV 2019, arXiv:1906.04721), exact here. Raises UserError beyond float32.
+    """
+    *means, mean_y = moments.means().entries()
+    bias = mean_y - sum((mean * exactly(weight) for mean, weight in zip(means, weights, strict=True)), fmpq(0))
+    with np.errstate(over="ignore"):
+        rounded = np.float32(nearest_float(bias))
+    if not np.isfinite(rounded):
+        raise UserError(f"train: the bias {nearest_float(bias)} lies beyond float32; rescale the columns in data.query")
+    return float(rounded)
+
+
+def _refitted(codes: np.ndarray, qparams: QParams, bits: int, task: Task) -> Quantized:
+    bias = None if task.scheme.quantized_bias else fit_bias(dequantize(codes, qparams), task.moments)
+    return Quantized(task.scheme, bits, codes, qparams, bias)
+
+
+def _decoded(points: Points, grids: Grids, bits: int, task: Task) -> list[Quantized]:
+    """The cheapest points, as many as rounding errors may have confused, for exact arithmetic to decide between."""
+    close = np.flatnonzero(points.cost <= points.cost[:1] * SLACK)[:MOST_DECIDED]
+    encoded = [_encode(grids.levels[points.index[i]], grids.scale[points.grid[i]], bits, task.scheme) for i in close]
+    return [_refitted(codes, qparams, bits, task) for codes, qparams in encoded]
+
+
+def _with_more_bits(quantized: Quantized, bits: int) -> Quantized:
+    """The same values as codes of more bits."""
+    if quantized.scheme.scales == "float32":
+        return replace(quantized, bits=bits)
+    more = (quant_max(bits) - quant_max(quantized.bits)) // 2
+    codes = np.where(quantized.qparams.scale == 0, 0, quantized.codes + more)
+    return replace(quantized, bits=bits, codes=codes, qparams=QParams.pow2(quantized.qparams.scale, bits))
+
+
+def _loss(moments: Moments, scheme: Scheme) -> np.ndarray:
+    """Q of the loss (x - v)' Q (x - v), each entry the float64 nearest to the exact one."""
+    centred = moments.centred().tolist()
+    total = moments.total_sum_of_squares() or fmpq(1)
+    p = len(centred) - 1
+    if scheme.quantized_bias:
+        unit = fmpq(2) ** moments.exponent
+        order = [*range(1, p + 1), 0]
+        centred = [[moments.integers[i, j] * unit for j in order] for i in order]
+        p += 1
+    return np.array([[nearest_float(centred[i][j] / total) for j in range(p)] for i in range(p)])
+
+
+def _grids(task: Task, observed: QParams, bits: int) -> Grids:
+    """The scales and levels that are searched; see `choose`."""
+    greatest = quant_max(bits)
+    if task.scheme.scales == "float32":
+        octaves = np.ldexp(1.0, np.frexp(observed.scale[0])[1] - 1 + np.arange(-2, 2))
+        scale = np.outer(octaves, 1 + np.arange(SCALES_PER_OCTAVE) / SCALES_PER_OCTAVE).ravel()
+        near = (scale >= observed.scale[0] / 4) & (scale <= observed.scale[0] * 2)
+        return Grids(scale[near], np.arange(-greatest, greatest + 1.0), span=greatest)
+    exponents = np.frexp(task.values)[1]  # |value| < 2**exponent
+    highest = int(exponents[task.values != 0].max(initial=LEAST_EXPONENT))
+    window = max(EXPONENT_WINDOW, highest - int(exponents[task.significant].min(initial=highest)) + 1)
+    if window > EXPONENT_WINDOW:
+        window += bits
+        lowest = np.array([highest - window + 1])
+    else:
+        lowest = np.arange(highest - bits, highest + 1) - EXPONENT_WINDOW + 1
+    lowest = np.unique(np.maximum(lowest, LEAST_EXPONENT))
+    return Grids(np.ldexp(1.0, lowest), _pow2_levels(bits, window))
+
+
+@functools.cache
+def _pow2_levels(bits: int, window: int) -> np.ndarray:
+    """0 and all odd k * 2**i with |k| <= quant_max and 0 <= i < window, sorted."""
+    odd = np.arange(1.0, quant_max(bits) + 1, 2)
+    positive = np.sort(np.ldexp(odd, np.arange(window)[:, None]), axis=None, kind="stable")
+    return np.concatenate([-positive[::-1], [0.0], positive])
+
+
+def _encode(level: np.ndarray, scale: float, bits: int, scheme: Scheme) -> tuple[np.ndarray, QParams]:
+    """The codes and scales of levels (m,) of a grid."""
+    if scheme.scales == "float32":
+        zero_point = -min(level.min(), 0.0)
+        return (level + zero_point).astype(np.int64), QParams(np.array([scale]), np.array([zero_point]))
+    mantissa, exponent = np.frexp(level)
+    significand = np.ldexp(mantissa, bits).astype(np.int64)  # has at most `bits` bits
+    even = np.maximum(significand & -significand, 1)  # the power of two in it
+    codes = np.where(level == 0, 0, (significand // even + quant_max(bits)) // 2)
+    unit = np.where(level == 0, 0, even * np.ldexp(scale, exponent - bits))
+    return codes, QParams.pow2(2 * unit, bits)

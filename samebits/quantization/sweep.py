@@ -1,0 +1,69 @@
+"""Quality against size: one trained model in every scheme, rounding and bit-width."""
+
+from typing import Any
+
+import numpy as np
+from flint import fmpq
+
+from samebits.exact import score
+from samebits.exact.moments import Moments
+from samebits.exact.rational import nearest_float
+from samebits.model import payload
+from samebits.model.linear import LinearModel
+from samebits.model.schemes import SCHEMES
+from samebits.quantization.rounding import ROUNDINGS, Choice, Rounding, Task, choose
+
+BITS = range(2, 17)
+FLOATS = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
+
+Choices = dict[tuple[str, Rounding, int], Choice]
+
+
+def choices(model: LinearModel, train: Moments) -> Choices:
+    """The quantization in every scheme, rounding and bit-width."""
+    found: Choices = {}
+    for scheme in SCHEMES.values():
+        task = Task.of(model, train, scheme)
+        for rounding in ROUNDINGS:
+            fewer_bits = None
+            for bits in BITS:
+                fewer_bits = found[scheme.name, rounding, bits] = choose(task, bits, rounding, fewer_bits)
+    return found
+
+
+def curve(found: Choices, model: LinearModel, train: Moments, test: Moments) -> list[dict[str, Any]]:
+    """A row for each choice: stored bits, loss of training R2, test R2.
+
+    Beside them the assignment's own, which rounds to nearest at each bit-width anew, and float copies of the model.
+    """
+
+    def row(
+        name: str, rounding: str, bits: int, stored: int, copy: LinearModel, loss: fmpq, optimal: bool = False
+    ) -> dict[str, Any]:
+        return {
+            "scheme": name,
+            "rounding": rounding,
+            "bits": bits,
+            "payload_bits": stored,
+            "train_loss": nearest_float(loss),
+            "test_r2": nearest_float(score.r2(test, copy)),
+            "optimal": optimal,
+        }
+
+    def row_of(choice: Choice, rounding: str) -> dict[str, Any]:
+        quantized = choice.quantized
+        name, bits, stored = quantized.scheme.name, quantized.bits, payload.payload_bits(quantized)
+        return row(name, rounding, bits, stored, quantized.model, choice.train_loss, choice.optimal)
+
+    rows = [row_of(choice, rounding) for (_, rounding, _), choice in found.items()]
+    task = Task.of(model, train, SCHEMES["unified_affine"])
+    rows += [row_of(choose(task, bits, "nearest"), "as published") for bits in BITS]
+    for name, dtype in FLOATS.items():
+        with np.errstate(over="ignore"):
+            parameters = model.parameters.astype(dtype).astype(np.float64)
+        if np.isfinite(parameters).all():
+            bits = 8 * np.dtype(dtype).itemsize
+            copy = LinearModel(parameters[:-1], float(parameters[-1]))
+            loss = task.r2 - score.r2(train, copy)
+            rows.append(row(name, "nearest", bits, bits * len(parameters), copy, loss))
+    return rows

@@ -1,0 +1,63 @@
+"""Running the server, in one process or several, on uvicorn."""
+
+import os
+import socket
+import tempfile
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from samebits.errors import UserError
+from samebits.model.predictor import Predictor
+from samebits.serving.counters import FOLDER
+
+SHARED_MEMORY = "/dev/shm"  # noqa: S108  all else may be read-only
+GRACE_SECONDS = 10  # after SIGTERM, to answer the requests in flight
+
+
+def serve(path: str | Path, name: str, host: str, port: int, workers: int) -> None:
+    """Serve the model in the file `path` under `name` until SIGTERM or Ctrl-C.
+
+    Raises UserError where the model cannot be read or the port not be had.
+    """
+    predictor = Predictor.load(path)
+    with ExitStack() as stack:
+        listening = stack.enter_context(_listen(host, port))
+        if workers > 1:
+            memory = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
+            os.environ[FOLDER] = stack.enter_context(tempfile.TemporaryDirectory(dir=memory))
+        config = uvicorn.Config(
+            partial(_application, path, name),
+            factory=True,
+            workers=workers,
+            http="httptools",
+            loop="uvloop",
+            ws="none",
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+        address = "{}:{}".format(*listening.getsockname())
+        print(f"{name}, {predictor.card['bits']} bits a weight, on http://{address}/", flush=True)
+        if workers > 1:
+            Multiprocess(config, sockets=[listening]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[listening])
+
+
+def _application(path: str | Path, name: str) -> object:
+    from samebits.serving.app import Server  # with it FastAPI: a second after the port is there, not before
+
+    return Server(Predictor.load(path), name)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise UserError(f"cannot listen on {host}, port {port}: {error.strerror}; choose with --host, --port") from None

@@ -1,0 +1,1 @@
+"""A table of any size, through SQL."""

@@ -1,0 +1,38 @@
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from samebits.exact.moments import Moments
+from samebits.frameworks import onnx as onnx_model
+from samebits.frameworks.torch import error_bound
+from samebits.model.linear import LinearModel
+from samebits.model.schemes import SCHEMES
+from samebits.quantization.rounding import Task, choose
+from tests import housing
+
+X_TRAIN, X_TEST, Y_TRAIN, _ = housing.split()
+MOMENTS = Moments.of(X_TRAIN, Y_TRAIN)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("bits", [2, 3, 4, 5, 8, 9, 16])
+def test_onnx_runtime_predicts_what_the_codes_stand_for(scheme: str, bits: int) -> None:
+    quantized = choose(Task.of(housing.MODEL, MOMENTS, SCHEMES[scheme]), bits, "babai").quantized
+    exported = onnx_model.export(quantized)
+    session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
+    predicted = session.run(None, {"X": X_TEST})[0][:, 0]
+    model = quantized.model
+    # DequantizeLinear rounds each parameter to float32, which power-of-two scales survive
+    rounding = 0 if quantized.scheme.scales == "pow2" else 2.0**-24
+    size = LinearModel(np.abs(model.coef), abs(model.intercept)).predict(np.abs(X_TEST))
+    assert (np.abs(predicted - model.predict(X_TEST)) <= error_bound(model, X_TEST) + rounding * size).all()
+
+
+@pytest.mark.parametrize(("bits", "stored"), [(4, "UINT4"), (5, "UINT8"), (8, "UINT8"), (9, "UINT16")])
+def test_codes_are_stored_in_the_least_type_that_holds_them(bits: int, stored: str) -> None:
+    quantized = choose(Task.of(housing.MODEL, MOMENTS, SCHEMES["per_channel_pow2"]), bits, "nearest").quantized
+    graph = onnx.load_from_string(onnx_model.export(quantized)).graph
+    [codes] = [each for each in graph.initializer if each.name == "codes"]
+    assert codes.data_type == getattr(onnx.TensorProto, stored)
+    assert onnx.numpy_helper.to_array(codes).astype(int).tolist() == quantized.codes.tolist()

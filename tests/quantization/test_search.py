@@ -1,0 +1,88 @@
+import itertools
+
+import numpy as np
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from samebits.quantization.search import Grids, Quadratic, improve, search, search_all
+
+
+def random_problem(seed: int, m: int) -> tuple[np.random.Generator, np.ndarray, np.ndarray]:
+    """A minimiser and a positive definite matrix, sometimes an ill-conditioned one."""
+    generator = np.random.default_rng(seed)
+    A = generator.standard_normal((m + 2, m)) * 10 ** generator.uniform(-1, 1, m)
+    A[:, 0] += generator.choice([0, 10]) * A[:, -1]
+    return generator, generator.standard_normal(m) * 2, A.T @ A
+
+
+def cost_of(x: np.ndarray, v: np.ndarray, Q: np.ndarray) -> float:
+    return float((x - v) @ Q @ (x - v))
+
+
+def brute_force(v: np.ndarray, Q: np.ndarray, grids: Grids) -> float:
+    """The least cost of all points of the grids."""
+    points = np.array(list(itertools.product(grids.levels, repeat=len(v))))
+    low, high = np.minimum(points.min(axis=1), 0), np.maximum(points.max(axis=1), 0)
+    points = points[high - low <= grids.span]
+    offsets = (points[None] * grids.scale[:, None, None]) - v
+    return float(np.einsum("gki,ij,gkj->gk", offsets, Q, offsets).min())
+
+
+GRIDS = [
+    Grids(np.array([0.3, 0.5, 0.8]), np.arange(-3.0, 4.0), span=3),  # affine, 2 bits
+    Grids(np.array([0.25, 0.4]), np.arange(-4.0, 5.0), span=7),
+    Grids(np.array([0.125, 0.25]), np.array([-12.0, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6, 12])),
+]
+
+
+@given(st.integers(0, 2**32), st.integers(1, 4), st.sampled_from(GRIDS))
+@example(25695924, 3, GRIDS[0])  # a condition number of 3e7
+@settings(max_examples=300, deadline=None)
+def test_a_complete_search_finds_the_optimum(seed: int, m: int, grids: Grids) -> None:
+    generator, v, Q = random_problem(seed, m)
+    loss, error = Quadratic.of(v, Q), generator.uniform(0.5, 2, m)
+    few, many = (search(loss, grids, error, keep=keep) for keep in (1, 8))
+    found = search_all(loss, grids, error, many.cost[0])
+    best = brute_force(v, Q, grids)
+    assert found.complete
+    x = grids.levels[found.index[0]] * grids.scale[found.grid[0]]
+    assert np.isclose(cost_of(x, v, Q), best, rtol=1e-9, atol=1e-12)
+    size = np.sqrt(np.diag(Q))
+    rounding = 1e-9 + 4 * np.finfo(float).eps * np.linalg.cond(Q / size / size[:, None])  # of costs by the inverse of Q
+    assert np.isclose(found.cost[0], best, rtol=rounding, atol=1e-12)
+    assert min(few.cost[0], many.cost[0]) >= best * (1 - rounding)
+
+
+@given(st.integers(0, 2**32), st.integers(2, 6), st.sampled_from(GRIDS))
+@settings(max_examples=100, deadline=None)
+def test_no_exchange_of_one_or_two_levels_improves_what_improve_returns(seed: int, m: int, grids: Grids) -> None:
+    _, v, Q = random_problem(seed, m)
+    loss = Quadratic.of(v, Q)
+    points = improve(loss, grids, search(loss, grids, np.ones(m), keep=1))
+    index, scale = points.index[0], grids.scale[points.grid[0]]
+    cost = cost_of(grids.levels[index] * scale, v, Q)
+    assert np.isclose(cost, points.cost[0], rtol=1e-6)
+    for first, second in itertools.combinations_with_replacement(range(m), 2):
+        for step, other in itertools.product((-1, 0, 1), repeat=2):
+            moved = index.copy()
+            moved[first] += step
+            moved[second] += other if second != first else 0
+            levels = grids.levels[np.clip(moved, 0, len(grids.levels) - 1)]
+            if (moved >= 0).all() and (moved < len(grids.levels)).all():
+                spread = max(levels.max(), 0) - min(levels.min(), 0)
+                assert spread > grids.span or cost_of(levels * scale, v, Q) >= cost * (1 - 1e-8)
+
+
+def test_a_singular_matrix_gets_no_more_jitter_than_it_needs() -> None:
+    A = np.array([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0], [1.0, 2.0, 0.0]])
+    assert Quadratic.of(np.zeros(3), np.eye(3)).jitter == 0
+    assert 0 < Quadratic.of(np.zeros(3), A.T @ A).jitter <= 1e-9
+
+
+def test_a_search_of_too_many_branches_says_so() -> None:
+    m = 12
+    loss = Quadratic.of(np.full(m, 0.49), np.eye(m))
+    grids = Grids(np.array([1.0]), np.arange(-2.0, 3.0))
+    found = search(loss, grids, np.ones(m), keep=10**6, bound=100.0)
+    assert not found.complete
+    assert np.isclose(found.cost[0], m * 0.49**2)

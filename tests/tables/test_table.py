@@ -1,0 +1,255 @@
+import gzip
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+import pytest
+
+from samebits.errors import UserError
+from samebits.tables.table import Table
+from tests import housing
+
+ALL = "SELECT * FROM source"
+ADVICE = "; every value must be a finite number: filter, cast or fill it in data.query"
+FOUR_ROWS = "a,b,y\n1,0.5,10\n2,-1e3,20\n3,.25,30\n4,5e-324,40\n"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+class Rows(NamedTuple):
+    features: list[str]
+    target: str
+    X: np.ndarray
+    y: np.ndarray
+
+
+def read(source: str, query: str, target: str) -> Rows:
+    """All rows of a table, fragment by fragment."""
+    table = Table.of(source, query, target)
+    blocks = [block for fragment in table.fragments for block in table.blocks(fragment)]
+    columns = [[np.empty((0, len(table.features))), *(X for X, _ in blocks)], [np.empty(0), *(y for _, y in blocks)]]
+    return Rows(table.features, table.target, np.vstack(columns[0]), np.concatenate(columns[1]))
+
+
+def read_text(text: str, query: str = ALL, target: str = "y", name: str = "table.csv") -> Rows:
+    Path(name).write_text(text)
+    return read(name, query, target)
+
+
+def mistake(text: str, query: str = ALL, target: str = "y", name: str = "table.csv") -> str:
+    with pytest.raises(UserError) as caught:
+        read_text(text, query, target, name)
+    return str(caught.value)
+
+
+def assert_four_rows(table: Rows) -> None:
+    assert (table.features, table.target) == (["a", "b"], "y")
+    assert table.X.tolist() == [[1, 0.5], [2, -1000], [3, 0.25], [4, 5e-324]]
+    assert table.y.tolist() == [10, 20, 30, 40]
+    assert table.X.dtype == table.y.dtype == np.float64
+
+
+def test_csv_is_read() -> None:
+    assert_four_rows(read_text(FOUR_ROWS))
+
+
+def test_gzipped_csv_is_read() -> None:
+    with gzip.open("table.csv.gz", "wt") as file:
+        file.write(FOUR_ROWS)
+    assert_four_rows(read("table.csv.gz", ALL, "y"))
+
+
+def test_parquet_is_read() -> None:
+    Path("table.csv").write_text(FOUR_ROWS)
+    with duckdb.connect() as connection:
+        connection.execute("COPY (SELECT a, b, y::DECIMAL(9, 2) AS y FROM 'table.csv') TO 'table.parquet'")
+    assert_four_rows(read("table.parquet", ALL, "y"))
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "ndjson", "json"])
+def test_json_lines_are_read(suffix: str) -> None:
+    rows = [dict(zip("aby", line.split(","), strict=True)) for line in FOUR_ROWS.splitlines()[1:]]
+    text = "".join(f'{{"a": {row["a"]}, "b": {float(row["b"])}, "y": {row["y"]}}}\n' for row in rows)
+    assert_four_rows(read_text(text, name=f"table.{suffix}"))
+
+
+def test_files_of_a_glob_are_read_in_the_order_of_their_names() -> None:
+    header, *rows = FOUR_ROWS.splitlines()
+    for name, part in (("part-2.csv", rows[2:]), ("part-1.csv", rows[:2])):
+        Path(name).write_text("\n".join([header, *part]))
+    assert_four_rows(read("part-*.csv", ALL, "y"))
+
+
+@pytest.mark.parametrize("name", ["it's.csv", "two words.csv", "brackets[1].csv", 'double"quote.csv', "größe.csv"])
+def test_a_file_may_have_any_name(name: str) -> None:
+    assert_four_rows(read_text(FOUR_ROWS, name=name))
+
+
+def test_the_query_decides_columns_and_rows() -> None:
+    query = 'SELECT y / 4 AS "a quarter", a > 2 AS large, b AS "B" FROM source WHERE a <> 2 ORDER BY a DESC;'
+    table = read_text(FOUR_ROWS, query, target="a quarter")
+    assert (table.features, table.target) == (["large", "B"], "a quarter")
+    assert table.X.tolist() == [[1, 5e-324], [1, 0.25], [0, 0.5]]
+    assert table.y.tolist() == [10, 7.5, 2.5]
+
+
+def test_integers_become_floats() -> None:
+    table = read_text("x,y\n9007199254740992,-3\n170141183460469231731687303715884105727,4\n")
+    assert table.X.tolist() == [[2.0**53], [2.0**127]]
+    assert table.y.tolist() == [-3, 4]
+
+
+def test_rows_keep_the_order_of_the_file() -> None:
+    rows = 300_000
+    table = read_text("x,y\n" + "".join(f"{i},{i * 7 % 1000}\n" for i in range(rows)))
+    assert np.array_equal(table.X[:, 0], np.arange(rows))
+    assert np.array_equal(table.y, np.arange(rows) * 7 % 1000)
+
+
+def test_the_housing_table_is_that_of_the_csv_file() -> None:
+    table = read(str(housing.SOURCE), housing.QUERY, housing.TARGET)
+    X, y = housing.table()
+    assert (table.features, table.target) == (housing.FEATURES, housing.TARGET)
+    assert table.X.tobytes() == X.tobytes()
+    assert table.y.tobytes() == y.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "row", "problem"),
+    [
+        (["1,2", "3,"], "y", 2, "NULL"),
+        ([",2", "3,4", ",6"], "x", 1, "NULL"),
+        (["1,2", "1,nan", "1,nan"], "y", 2, "nan"),
+        (["1,2", "2,3", "inf,3"], "x", 3, "inf"),
+        (["1,2", "-inf,3"], "x", 2, "-inf"),
+        (["1,2", "1e400,3"], "x", 2, "inf"),
+        (["1,2", "2,three", "x,3"], "y", 2, "'three' is text"),
+        (["1,2", "2,3", "2020-01-31,3"], "x", 3, "'2020-01-31' is text"),
+        (["1,2", "2,3", "nan,4", ",nan"], "x", 3, "nan"),
+    ],
+)
+def test_the_first_value_that_is_no_finite_number_is_named(
+    cells: list[str], column: str, row: int, problem: str
+) -> None:
+    text = "\n".join(["x,y", *cells])
+    assert mistake(text) == f"data.query, column {column}, row {row}: {problem}{ADVICE}"
+
+
+def test_the_first_bad_row_of_all_columns_is_named() -> None:
+    assert "column b, row 2" in mistake("a,b,y\n1,1,1\n1,,1\n1,1,\n,1,1\n")
+
+
+@pytest.mark.parametrize(
+    ("expression", "problem"),
+    [
+        ("DATE '2020-01-31'", "2020-01-31"),
+        ("'5'", "'5' is text"),
+        ("[a]", "[1.0]"),
+        ("NULL", "NULL"),
+        ("1 / 0.0", "inf"),
+    ],
+)
+def test_a_column_without_any_number_is_named(expression: str, problem: str) -> None:
+    message = mistake(FOUR_ROWS, f"SELECT {expression} AS odd, y FROM source WHERE a < 4")
+    assert message.startswith("data.query, column odd, row 1: ")
+    assert problem in message
+
+
+def test_a_date_column_is_named() -> None:
+    message = mistake("day,y\n2020-01-31,1\n2020-02-01,2\n")
+    assert message.startswith("data.query, column day, row 1: '2020-01-31")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "tsv", "jsonl"])
+def test_numbers_after_many_integers_keep_their_fractions(suffix: str) -> None:
+    values = [1.0] * 50_000 + [0.5] * 10
+    texts = [str(value).removesuffix(".0") for value in values]
+    separator = "\t" if suffix == "tsv" else ","
+    if suffix == "jsonl":
+        lines = [f'{{"x": {text}, "y": 2}}' for text in texts]
+    else:
+        lines = [f"x{separator}y", *(f"{text}{separator}2" for text in texts)]
+    text = "\n".join(lines)
+    name = f"table.{suffix}"
+    Path(name).write_bytes(gzip.compress(text.encode()) if suffix.endswith("gz") else text.encode())
+    assert read(name, ALL, "y").X[:, 0].tolist() == values
+
+
+def test_parquet_files_of_other_types_are_refused() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("COPY (SELECT 1 AS x, 2.5::DOUBLE AS y) TO 'part-1.parquet'")
+        connection.execute("COPY (SELECT 0.25::DOUBLE AS x, 2.5::DOUBLE AS y) TO 'part-2.parquet'")
+    with pytest.raises(UserError, match="the type of column x is not the same in all files"):
+        read("part-*.parquet", ALL, "y")
+
+
+def test_a_missing_target_is_named_with_the_columns_there_are() -> None:
+    assert mistake(FOUR_ROWS, target="Y") == "data.target is 'Y'; the columns of data.query are a, b, y"
+
+
+def test_a_table_may_have_no_rows() -> None:
+    assert len(read_text(FOUR_ROWS, ALL + " WHERE a > 4").y) == 0
+    assert mistake("a,y\n") == "data.query gives no rows from table.csv"
+
+
+def test_a_query_without_features_is_refused() -> None:
+    message = mistake(FOUR_ROWS, "SELECT y FROM source")
+    assert message == "data.query gives only the target y; it must give at least one feature"
+
+
+def test_duplicate_columns_are_named() -> None:
+    message = mistake(FOUR_ROWS, "SELECT a, y, b AS a FROM source")
+    assert message == "data.query gives the column a twice; name each column once with AS"
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("SELEC a FROM source", 'Parser Error: syntax error at or near "SELEC"'),
+        ("SELECT nope, y FROM source", 'Referenced column "nope" not found'),
+        ("SELECT a, y FROM sauce", "Table with name sauce does not exist"),
+        ("SELECT error('boom'), y FROM source", "boom"),
+        ("SELECT y::DATE AS y, a FROM source", "Could not convert"),
+    ],
+)
+def test_bad_sql_is_a_mistake_of_the_user(query: str, message: str) -> None:
+    told = mistake(FOUR_ROWS, query)
+    assert told.startswith("data.query: ")
+    assert message in told
+
+
+@pytest.mark.parametrize("query", [" ", ";", "-- a comment"])
+def test_a_query_without_a_statement_is_a_mistake_of_the_user(query: str) -> None:
+    assert "data.query" in mistake(FOUR_ROWS, query)
+
+
+@pytest.mark.parametrize("name", ["nope.csv", "no'pe.csv", "nope/*.parquet", "nope"])
+def test_a_missing_file_is_a_mistake_of_the_user(name: str) -> None:
+    with pytest.raises(UserError, match=f"^data.source {re.escape(name)}: "):
+        read(name, ALL, "y")
+
+
+@pytest.mark.parametrize("name", ["bad.parquet", "bad.csv.gz", "bad.json"])
+def test_a_damaged_file_is_a_mistake_of_the_user(name: str) -> None:
+    assert mistake("not what its name says", name=name).startswith(f"data.source {name}: ")
+
+
+@pytest.mark.parametrize("name", ["table.csv", "it's.csv"])
+@pytest.mark.parametrize("query", ["SELECT x + 1 AS x, y FROM source", "SELECT x / y AS x, y FROM source"])
+@pytest.mark.parametrize("row", [1, 3, 30_001])
+def test_text_in_a_column_that_the_query_computes_with_is_named(name: str, query: str, row: int) -> None:
+    lines = ["1,2"] * 30_010
+    lines[row - 1] = "n/a,2"
+    text = "\n".join(["x,y", *lines])
+    assert mistake(text, query, name=name) == f"data.source {name}, column x, row {row}: 'n/a' is text"
+
+
+def test_the_first_text_among_numbers_is_named() -> None:
+    text = "a,b,word,y\n1,2,one,1\n3,4,two,2\n5,?,three,3\n-,6,four,4\n7,-,five,5\n"
+    message = mistake(text, "SELECT a * b AS ab, y FROM source")
+    assert message == "data.source table.csv, column b, row 3: '?' is text"
