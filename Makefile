@@ -23,6 +23,8 @@ test: $(DEV)  ## check the style, the types and the behaviour
 	zizmor --offline --quiet .
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 	hadolint Dockerfile
 	pytest
 
@@ -68,6 +70,9 @@ rehearse: $(DEV)  ## run the steps of the CI workflow here; JOBS="..." only thos
 
 .PHONY: setup
 setup: $(INSTALLED)  ## make .venv and install the pins of requirements.txt; TORCH=cuda for PyTorch with CUDA
+
+.PHONY: dev
+dev: $(DEV)  ## set up what tests, checks and the server need, too
 
 .PHONY: readme
 readme: $(DEV)  ## put the results into README.md

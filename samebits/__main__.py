@@ -4,7 +4,6 @@ import os
 import sys
 from argparse import ArgumentParser
 from importlib import import_module
-from types import ModuleType
 from typing import NamedTuple, NoReturn
 
 from samebits.errors import UserError, run
@@ -39,29 +38,27 @@ def _main() -> int:
     words = sys.argv[1:]
     if words == ["--info"]:
         words = ["predict", "--info"]  # for `docker run IMAGE --info`
+    asked = words[0] if words else ""
     parser = ArgumentParser(prog="samebits", description="The same bits on every machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, command in COMMANDS.items():
-        subparser = commands.add_parser(name, help=command.help, description=command.help)
-        if words[:1] == [name]:
-            module = _imported(name)
-            module.add_arguments(subparser)
-    arguments = parser.parse_args(words)
-    return int(module.run(arguments))
-
-
-def _imported(name: str) -> ModuleType:
     try:
-        return import_module(f"samebits.commands.{name}")
+        for name, command in COMMANDS.items():
+            subparser = commands.add_parser(name, help=command.help, description=command.help)
+            if name == asked:
+                module = import_module(f"samebits.commands.{name}")
+                module.add_arguments(subparser)
+        arguments = parser.parse_args(words)
+        return int(module.run(arguments))
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if COMMIT in os.environ:
             raise UserError("this image can only predict and serve; for the rest, use the repository") from None
         if missing == "samebits":
             raise
+        extra = f"[{COMMANDS[asked].extra}]"
         raise UserError(
-            f"samebits {name} needs {missing}, which is not installed: pip install 'samebits[{COMMANDS[name].extra}]', "
-            "or, in a clone of the project, make setup and source .venv/bin/activate"
+            f"samebits {asked} needs {missing}, which is not installed: pip install 'samebits{extra}' "
+            f"(in a clone: make setup, source .venv/bin/activate, pip install '.{extra}')"
         ) from None
 
 

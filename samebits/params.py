@@ -15,7 +15,7 @@ from samebits.errors import UserError
 FILE = "params.yaml"
 BACKEND = "SAMEBITS_BACKEND"  # the environment variable that stands above compute.backend
 
-
+Rounding = Literal["nearest", "babai", "exact"]  # each also keeps what those before it find
 NotNegative = Annotated[float, Meta(ge=0, le=1e308, description="a finite number, 0 or more")]
 
 
@@ -54,7 +54,7 @@ class Quantize(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     bits: Annotated[int, Meta(ge=2, le=16, description="an integer from 2 to 16")]
     scheme: Literal["per_channel_pow2", "per_tensor_affine", "unified_affine", "integer_only"]
-    rounding: Literal["exact", "babai", "nearest"]
+    rounding: Rounding
 
 
 class Params(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

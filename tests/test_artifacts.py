@@ -101,7 +101,7 @@ def test_an_estimator_is_loaded_without_scikit_learn(path: Path, model: Any) -> 
     pickles.dump(model, path)
     code = """
 import sys
-from samebits import artifacts
+from samebits import pickles
 model = pickles.load(sys.argv[1])
 assert "sklearn" not in sys.modules
 print(repr(model.coef_.tolist()), repr(float(model.intercept_)), model.n_features_in_, type(model).__name__)
@@ -184,7 +184,7 @@ def test_the_same_value_gives_the_same_bytes_in_every_process(tmp_path: Path) ->
     code = """
 import sys
 import numpy as np
-from samebits import artifacts
+from samebits import artifacts, pickles
 names = np.array(["a", "b", "c"], dtype=object)
 value = {name: name * 2 for name in "zyxabc"} | {"X": np.arange(6.0).reshape(3, 2), "n": 10**30, "names": names}
 pickles.dump(value, sys.argv[1])

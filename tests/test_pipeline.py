@@ -111,6 +111,8 @@ def imported_modules(path: Path) -> set[Path]:
     while waiting:
         path = waiting.pop()
         found.add(path)
+        if path == ROOT / "samebits" / "__init__.py":  # it imports for those who ask only
+            continue
         for node in ast.walk(ast.parse(path.read_text())):
             names = []
             if isinstance(node, ast.ImportFrom) and node.module:
@@ -136,12 +138,9 @@ def test_a_stage_depends_on_all_code_that_it_imports_and_on_no_other_room(stage:
 
 
 def test_the_collector_works_while_a_stage_does() -> None:
-    code = (
-        "import gc, stages; from samebits.errors import run; print(gc.isenabled()); run(lambda: print(gc.isenabled()))"
-    )
-    assert (
-        subprocess.run([BIN / "python", "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "False\nTrue\n"
-    )
+    code = "import gc, stages; from samebits.errors import run; run(lambda: print(gc.isenabled()))"
+    done = subprocess.run([BIN / "python", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
 
 
 @pytest.mark.parametrize(

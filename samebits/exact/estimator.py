@@ -40,6 +40,19 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
     moments_ : Moments
         The exact second moments of all rows seen, to which `partial_fit` adds.
 
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from samebits import ExactLinearRegression
+    >>> X = np.array([[1.0, 0.1], [2.0, 0.4], [3.0, 0.2], [4.0, 0.7]])
+    >>> y = X @ [2.0, 10.0] + 0.5
+    >>> model = ExactLinearRegression().fit(X, y)
+    >>> model.coef_.round(12), round(model.intercept_, 12)
+    (array([ 2., 10.]), 0.5)
+    >>> batches = ExactLinearRegression().partial_fit(X[2:], y[2:]).partial_fit(X[:2], y[:2])
+    >>> batches.coef_.tobytes() == model.coef_.tobytes()
+    True
+
     """
 
     moments_: Moments

@@ -32,7 +32,7 @@ class Predictor:
     ['MedInc', 'HouseAge']
     >>> X = np.array([[8.3252, 41, 6.984, 1.0238, 322, 2.5556, 37.88, -122.23]])
     >>> predictor.predict(X).round(4)  # in units of 100,000 dollars
-    array([4.1497])
+    array([4.1537])
     """
 
     path: Path

@@ -115,7 +115,13 @@ def _pow2_scales(values: np.ndarray, bits: int, significant: np.ndarray) -> np.n
 
 
 def quantize(values: np.ndarray, qparams: QParams, bits: int) -> np.ndarray:
-    """The codes, int64 (m,), nearest to finite values (m,), saturated to 0 .. quant_max."""
+    """The codes, int64 (m,), nearest to finite values (m,), saturated to 0 .. quant_max.
+
+    >>> qparams = QParams(scale=np.array([0.5]), zero_point=np.array([3.0]))
+    >>> codes = quantize(np.array([-1.5, 0.0, 0.7]), qparams, bits=3)
+    >>> codes, dequantize(codes, qparams)
+    (array([0, 3, 4]), array([-1.5,  0. ,  0.5]))
+    """
     scaled = np.divide(values, qparams.scale, out=np.full(len(values), -np.inf), where=qparams.scale != 0)
     return np.clip(np.rint(scaled + qparams.zero_point), 0, quant_max(bits)).astype(np.int64)
 

@@ -7,7 +7,7 @@ parameter and C is not centred. Searches for codes work in floats; exact arithme
 
 import functools
 from dataclasses import dataclass, replace
-from typing import Literal, Self, get_args
+from typing import Self, get_args
 
 import numpy as np
 from flint import fmpq
@@ -28,9 +28,9 @@ from samebits.model.schemes import (
     quant_max,
     quantize,
 )
+from samebits.params import Rounding
 from samebits.quantization.search import SLACK, Grids, Points, Quadratic, improve, search, search_all
 
-Rounding = Literal["nearest", "babai", "exact"]
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
 
 MOST_EXACT = 16  # weights for which all codes are searched
@@ -94,6 +94,15 @@ def choose(task: Task, bits: int, rounding: Rounding, fewer_bits: Choice | None 
     Each also keeps what the ones before it find, and `fewer_bits`, the choice for a bit less, whose values are on the
     grid of `bits`, too: so the loss never rises, neither from one rounding to the next nor with bits. Raises UserError
     where a parameter lies beyond float32.
+
+    >>> from samebits import ExactLinearRegression
+    >>> from samebits.model.schemes import SCHEMES
+    >>> X = np.array([[1.0, 0.1], [2.0, 0.4], [3.0, 0.2], [4.0, 0.7]])
+    >>> exact = ExactLinearRegression().fit(X, X @ [2.0, 10.0] + 0.5)
+    >>> task = Task.of(LinearModel(exact.coef_, exact.intercept_), exact.moments_, SCHEMES["per_channel_pow2"])
+    >>> choice = choose(task, bits=3, rounding="exact")
+    >>> choice.quantized.codes, choice.quantized.model.coef, choice.optimal
+    (array([4, 6]), array([ 2., 10.]), True)
     """
     observed = choose_qparams(task.values, bits, task.scheme, task.significant)
     found = [_refitted(quantize(task.values, observed, bits), observed, bits, task)]

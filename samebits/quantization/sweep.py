@@ -11,7 +11,8 @@ from samebits.exact.rational import nearest_float
 from samebits.model import payload
 from samebits.model.linear import LinearModel
 from samebits.model.schemes import SCHEMES
-from samebits.quantization.rounding import ROUNDINGS, Choice, Rounding, Task, choose
+from samebits.params import Rounding
+from samebits.quantization.rounding import ROUNDINGS, Choice, Task, choose
 
 BITS = range(2, 17)
 FLOATS = {"float16": np.float16, "float32": np.float32, "float64": np.float64}

@@ -19,7 +19,7 @@ class Page:
 
 def render(name: str, predictor: Predictor) -> Page:
     """The page for a model served under `name`."""
-    html = files("samebits").joinpath("page.html").read_text("utf-8")
+    html = files("samebits.serving").joinpath("page.html").read_text("utf-8")
     script, style = (html.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0] for tag in ("script", "style"))
     data = {**predictor.info(), "widths": predictor.card["widths"], "name": name}
     policy = f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; connect-src 'self'"

@@ -14,7 +14,7 @@ from samebits.exact.rational import nearest_float
 from samebits.model import payload
 from samebits.model.linear import LinearModel
 from samebits.model.schemes import SCHEMES
-from samebits.quantization import rounding
+from samebits.params import Rounding
 from samebits.quantization.rounding import ROUNDINGS, Choice, Task, choose
 from samebits.quantization.sweep import BITS
 from tests import housing
@@ -88,7 +88,7 @@ def random_table(seed: int, rows: int, features: int) -> tuple[np.ndarray, np.nd
     return X, y
 
 
-def all_choices(X: np.ndarray, y: np.ndarray, scheme: str, method: rounding.Rounding) -> list[Choice]:
+def all_choices(X: np.ndarray, y: np.ndarray, scheme: str, method: Rounding) -> list[Choice]:
     moments = Moments.of(X, y)
     task = Task.of(least_squares.solve(moments).model, moments, SCHEMES[scheme])
     found: list[Choice] = []
@@ -118,7 +118,7 @@ def test_exact_pow2_codes_equal_brute_force(seed: int, features: int, bits: int)
 
 @given(st.integers(0, 2**32), st.integers(1, 4), st.sampled_from(list(SCHEMES)), st.sampled_from(ROUNDINGS))
 @settings(max_examples=60, deadline=None)
-def test_any_model_survives(seed: int, features: int, scheme: str, method: rounding.Rounding) -> None:
+def test_any_model_survives(seed: int, features: int, scheme: str, method: Rounding) -> None:
     X, y = random_table(seed, 20, features)
     found = all_choices(X, y, scheme, method)
     losses = [each.train_loss for each in found]
@@ -135,7 +135,7 @@ def test_any_model_survives(seed: int, features: int, scheme: str, method: round
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("method", ROUNDINGS)
 @pytest.mark.parametrize("case", ["constant y", "constant column", "collinear", "equal", "wide", "fewer rows"])
-def test_edge_cases(scheme: str, method: rounding.Rounding, case: str) -> None:
+def test_edge_cases(scheme: str, method: Rounding, case: str) -> None:
     generator = np.random.default_rng(1)
     X = generator.integers(-8, 8, (40, 3)).astype(np.float64)
     y = X @ [1.0, 2.0, 4.0] + generator.integers(-1, 2, 40)

@@ -68,12 +68,13 @@ def running(project: Project, *arguments: str) -> Iterator[Running]:
             line = process.stdout.readline()
             port = int(re.search(r":(\d+)/$", line)[1])  # type: ignore[index]
             server = Running(process, port)
-            while True:
+            while process.poll() is None:
                 try:
                     if server.get("/v2/health/ready")[0] == 200:
                         break
                 except OSError:
                     time.sleep(0.05)
+            assert process.poll() is None, process.stderr.read()
             yield server
         finally:
             process.terminate()

@@ -107,14 +107,14 @@ def test_a_cluster_takes_the_code_as_it_is_now(table: Project, cluster: str) -> 
     table.replace("params.yaml", "split: shuffle", "split: hash")
     use(table, cluster)
     before = run(table)
-    table.replace("samebits/split.py", "0x9E3779B97F4A7C15", "0x9E3779B97F4A7C17")
+    table.replace("samebits/tables/split.py", "0x9E3779B97F4A7C15", "0x9E3779B97F4A7C17")
     assert run(table) != before
 
 
 def test_a_task_that_kills_every_worker_ends_in_one_line(table: Project, cluster: str) -> None:
     use(table, cluster)
     table.replace(
-        "samebits/summary.py", "    yield table.count", '    __import__("os")._exit(1)\n    yield table.count'
+        "samebits/tables/summary.py", "    yield table.count", '    __import__("os")._exit(1)\n    yield table.count'
     )
     assert table.mistake("python", "-m", "stages.data").startswith("error: compute.backend dask: ")
 

@@ -1,0 +1,37 @@
+"""The command line as a whole; what a subcommand does is tested in its room."""
+
+import pytest
+
+from samebits.__main__ import COMMANDS
+from tests.conftest import ROOT, Project
+
+EXTRAS = {"lock": "check", "check": "check", "report": "check", "predict": "serve", "serve": "serve", "image": "image"}
+
+
+def test_each_subcommand_is_a_file() -> None:
+    files = {path.stem for path in (ROOT / "samebits" / "commands").glob("*.py")} - {"__init__"}
+    assert set(COMMANDS) == files
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_without_its_packages_a_subcommand_says_which_extra_has_them(project: Project, name: str) -> None:
+    done = project.run("python", "-S", "-m", "samebits", name, check=False)  # -S: no package that was installed
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"error: samebits {name} needs ")
+    extra = EXTRAS.get(name, "pipeline")
+    assert done.stderr.endswith(
+        f"which is not installed: pip install 'samebits[{extra}]' "
+        f"(in a clone: make setup, source .venv/bin/activate, pip install '.[{extra}]')\n"
+    )
+
+
+def test_help_needs_nothing(project: Project) -> None:
+    text = project.run("python", "-S", "-m", "samebits", "--help").stdout
+    assert all(f"    {name} " in text for name in COMMANDS)
+
+
+def test_a_misspelt_subcommand_is_an_error_with_the_right_ones(project: Project) -> None:
+    done = project.run("python", "-m", "samebits", "chekc", check=False)
+    assert done.returncode == 2
+    assert "invalid choice: 'chekc' (choose from 'lock', 'check'," in done.stderr
