@@ -41,7 +41,7 @@ WORKERS = "an integer from 1 to 1024, or all"
 SCHEDULER = "the address of a Dask scheduler, or null"
 BITS = "an integer from 2 to 16"
 SCHEMES = ["per_channel_pow2", "per_tensor_affine", "unified_affine", "integer_only"]
-ROUNDINGS = ["exact", "babai", "nearest"]
+ROUNDINGS = ["nearest", "babai", "exact"]
 ALLOWED = {
     **TEXT_KEYS,
     "data.test_size": TEST_SIZE,
