@@ -1,10 +1,12 @@
 """The least-squares solution of exact moments, correctly rounded: there is only one."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from flint import arb, arb_mat, ctx, fmpq, fmpq_mat, fmpz_mat
 
+from samebits.errors import UserError
 from samebits.exact.moments import Moments
 from samebits.exact.rational import exactly, nearest_float
 from samebits.model.linear import LinearModel
@@ -76,8 +78,8 @@ def solve(moments: Moments, alpha: float = 0.0, fit_intercept: bool = True) -> S
 def _round_balls(A: fmpz_mat, b: fmpz_mat) -> list[float] | None:
     """The solution of A x = b, each entry rounded once, by ball arithmetic of growing precision; None if in doubt.
 
-    A ball contains the exact number, which rounds as both of its ends do if they round to the same float64. They never
-    do around 0 or a number halfway between two float64 numbers; a singular A has no balls.
+    A ball contains the exact number, which rounds as both of its ends do if they round to the same float64. The ends of
+    a ball that is no point never do around 0 or a number halfway between two float64 numbers; a singular A has none.
     """
     for precision in BALL_PRECISIONS:
         with ctx.workprec(precision):
@@ -86,9 +88,10 @@ def _round_balls(A: fmpz_mat, b: fmpz_mat) -> list[float] | None:
             except ZeroDivisionError:
                 continue
             if all(ball.rel_accuracy_bits() > 53 for ball in balls):
-                low, high = (list(map(nearest_float, ends)) for ends in zip(*map(_ends, balls), strict=True))
-                if low == high:
-                    return low
+                with suppress(UserError):  # an end may lie beyond float64 where the exact number does not
+                    low, high = (list(map(nearest_float, ends)) for ends in zip(*map(_ends, balls), strict=True))
+                    if low == high:
+                        return low
     return None
 
 

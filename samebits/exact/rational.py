@@ -14,16 +14,13 @@ def exactly(value: float) -> fmpq:
 
 def nearest_float(value: fmpq) -> float:
     """The float64 nearest to `value`, ties to even. Raises UserError beyond the range of float64."""
-    try:
-        return int(value.p) / int(value.q)  # Python divides integers of any size with one correct rounding
-    except OverflowError:
-        raise UserError("data: a result lies beyond 1.8e308; rescale the columns in data.query") from None
+    return _quotient(int(value.p), int(value.q))
 
 
 def nearest_sqrt(value: fmpq) -> float:
-    """The float64 nearest to the square root of `value` >= 0, ties to even."""
+    """The float64 nearest to the square root of `value` >= 0, ties to even. Raises UserError beyond float64."""
     numerator, denominator = int(value.p), int(value.q)
-    # scale by 4**-shift, so that the integer root has 54 bits or more, and round it to odd, so that the division by a
+    # scale by 4**-shift, so that the integer root has 55 bits or more, and round it to odd, so that the division by a
     # power of two at the end is the only rounding
     shift = (numerator.bit_length() - denominator.bit_length() - 109) // 2
     if shift > 0:
@@ -33,4 +30,11 @@ def nearest_sqrt(value: fmpq) -> float:
     quotient, remainder = divmod(numerator, denominator)
     root = math.isqrt(quotient)
     root |= remainder != 0 or root * root != quotient
-    return (root << shift) / 1 if shift > 0 else root / (1 << -shift)
+    return _quotient(root << shift, 1) if shift > 0 else _quotient(root, 1 << -shift)
+
+
+def _quotient(numerator: int, denominator: int) -> float:
+    try:
+        return numerator / denominator  # Python divides integers of any size with one correct rounding
+    except OverflowError:
+        raise UserError("data: a result lies beyond 1.8e308; rescale the columns in data.query") from None

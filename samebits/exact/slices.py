@@ -20,7 +20,7 @@ BITS = 23  # of a slice with its sign: an integer from -LIMIT to LIMIT
 LIMIT = 2.0 ** (BITS - 1)
 TERMS = 512  # so many products of two slices sum to at most 2**53
 MAX_SLICES = 7  # of a column
-FLUSH_BLOCKS = 256  # the sums of so many blocks of TERMS rows stay far below 2**63
+FLUSH_BLOCKS = 256  # the sums of so many blocks of TERMS rows, and of one chunk more, stay below 2**63
 SAMPLE_ROWS = 512
 BUFFER = 2**17  # numbers: the slices of a chunk of rows stay in the cache of a core
 LONGER = 4  # chunks of several threads: these wait for Python's lock at each call of numpy
@@ -31,7 +31,7 @@ SMALL = 2**21  # numbers: so many slices are summed before a second thread has s
 class Grid:
     """Where to cut: column j into slices[j] slices of BITS bits each, the first one with the unit 2**scale[j] / LIMIT.
 
-    A row fits if each of its values is at most 2**scale[j] in magnitude and a multiple of the unit of the last slice.
+    A row fits if each of its values is at most 2**scale[j] in magnitude, rounded to the first slice's unit, and a multiple of the unit of the last slice.
     """
 
     scale: np.ndarray

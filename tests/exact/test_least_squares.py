@@ -1,4 +1,5 @@
 import math
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -176,3 +177,10 @@ def test_the_housing_gradient_vanishes() -> None:
     gradient = [math.fsum(residual)] + [math.fsum(residual * column) for column in X.T]
     size = [math.fsum(np.abs(residual))] + [math.fsum(np.abs(residual * column)) for column in X.T]
     assert (np.abs(gradient) < 1e-12 * np.array(size)).all()
+
+
+def test_the_largest_float_is_a_parameter_although_a_ball_around_it_leaves_the_range() -> None:
+    greatest = sys.float_info.max
+    y = np.array([greatest, math.ldexp(1 + 2**-52, 1023), -2 * math.ldexp(2**-10 + 2**-50, 1023)])
+    found = solve(Moments.of(np.array([[1.0], [2.0**-53], [2.0**-150]]), y), fit_intercept=False)
+    assert found.model.coef.tolist() == [greatest]

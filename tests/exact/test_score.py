@@ -127,3 +127,9 @@ def test_housing_scores_are_those_of_scikit_learn() -> None:
     assert scores["rmse"] == pytest.approx(root_mean_squared_error(y, predicted), rel=1e-12)
     assert score.mae(X, y, model) == pytest.approx(mean_absolute_error(y, predicted), rel=1e-12)
     assert score.r2_of_predictions(y, predicted) == pytest.approx(scores["r2"], rel=1e-13)
+
+
+def test_an_rmse_beyond_float64_is_a_mistake_of_the_table() -> None:
+    moments = Moments.of(np.array([[1.0], [1.0]]), np.array([1.7e308, -1.7e308]))
+    with pytest.raises(UserError, match="a result lies beyond 1.8e308"):
+        score.rmse(moments, LinearModel(np.array([1.7e308]), 1.7e308))
