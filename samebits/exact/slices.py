@@ -31,7 +31,8 @@ SMALL = 2**21  # numbers: so many slices are summed before a second thread has s
 class Grid:
     """Where to cut: column j into slices[j] slices of BITS bits each, the first one with the unit 2**scale[j] / LIMIT.
 
-    A row fits if each of its values is at most 2**scale[j] in magnitude, rounded to the first slice's unit, and a multiple of the unit of the last slice.
+    A row fits if each of its values, rounded to the unit of the first slice, is at most 2**scale[j] in magnitude, and
+    itself a multiple of the unit of the last slice.
     """
 
     scale: np.ndarray
