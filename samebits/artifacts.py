@@ -5,6 +5,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,10 +33,20 @@ def read_json(path: str | Path) -> Any:
 
 def parse_json(content: bytes, path: str | Path) -> Any:
     """As `read_json`, from the content of the file at `path`."""
+    check_merged(content, path)
     try:
         return json.loads(content)
     except ValueError as error:
         raise UserError(f"{path}: not JSON ({error})") from None
+
+
+def check_merged(content: bytes, path: str | Path) -> None:
+    """Raise UserError if the content of the file at `path` holds the markers of a conflict that git left."""
+    if re.search(rb"^<<<<<<< .*^>>>>>>> ", content, re.MULTILINE | re.DOTALL):
+        raise UserError(
+            f"{path}: holds an unfinished merge; take one side whole, as by `git checkout --ours {path}`, "
+            "then `dvc repro` writes what the merged tree makes"
+        )
 
 
 def read_bytes(path: str | Path) -> bytes:

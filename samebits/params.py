@@ -10,6 +10,7 @@ from msgspec import Meta
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from samebits.artifacts import check_merged
 from samebits.errors import UserError
 
 FILE = "params.yaml"
@@ -84,6 +85,7 @@ def load(path: str | Path = FILE) -> Params:
 
 def read(content: bytes, path: str | Path) -> Any:
     """The YAML 1.2 document in the file at `path`, read as DVC reads it. Raises UserError where it is none."""
+    check_merged(content, path)
     try:
         return YAML(typ="safe").load(content.decode())
     except (YAMLError, ValueError) as error:

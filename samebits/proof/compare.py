@@ -37,10 +37,10 @@ class Change:
     @property
     def verdict(self) -> str:
         """One of better, worse, same, changed, new and gone."""
-        if self.base is None or self.now is None:
-            return "new" if self.base is None else "gone"
         if self.base == self.now:
             return "same"
+        if self.base is None or self.now is None:
+            return "new" if self.base is None else "gone"
         if self.higher_is_better is None or self.difference is None:
             return "changed"
         gain = self.difference if self.higher_is_better else -self.difference
@@ -57,12 +57,19 @@ def changed_params(base: str) -> list[Change]:
 def metrics(base: str, gate: Mapping[str, float]) -> list[Change]:
     """The metrics now and at `base`: those with a direction, and what else changed.
 
-    gate: tolerances by the name of a metric. Raises UserError where it names one that is not there.
+    gate: tolerances by the name of a metric. Raises UserError where it names one that is not there, or of which it is
+    not known whether more is better.
     """
     now = _flat_metrics({str(path): path.read_bytes() for path in sorted(Path("metrics").glob("*.json"))})
     then = _flat_metrics(files_at(commit_of(base), "metrics", ".json"))
     if unknown := [name for name in gate if name not in now and name not in then]:
         raise UserError(f"params.yaml: gate.{unknown[0]} is not a metric; the metrics are {', '.join(now)}")
+    if unclear := [name for name in gate if _higher_is_better(name) is None]:
+        known = [name for name in now if _higher_is_better(name) is not None]
+        raise UserError(
+            f"params.yaml: gate.{unclear[0]}: neither more nor less of it is known to be better; "
+            f"the metrics that a gate can hold are {', '.join(known)}"
+        )
     changes = [
         Change(change.name, change.base, change.now, _higher_is_better(change.name), gate.get(change.name, 0.0))
         for change in _changes(then, now)

@@ -9,12 +9,14 @@ CURVE = "plots/bits.json"
 
 
 def chart() -> str:
-    """A Mermaid chart of test R2 by bits a weight, a line for each scheme, from 0 up."""
+    """A Mermaid chart of test R2 by bits a weight, a line for each scheme; a sentence where all are 0 or less."""
     rows = [row for row in artifacts.read_json(CURVE) if row["rounding"] == "exact"]
     schemes = list(dict.fromkeys(row["scheme"] for row in rows))
     lines = {name: [max(row["test_r2"], 0.0) for row in rows if row["scheme"] == name] for name in schemes}
     bits = sorted({row["bits"] for row in rows})
-    top = math.ceil(20 * max(max(line) for line in lines.values())) / 20 or 1.0
+    if not any(value > 0 for line in lines.values() for value in line):
+        return "Test R2 is 0 or less in every format and at every bit-width: the mean of y predicts as well."
+    top = math.ceil(20 * max(max(line) for line in lines.values())) / 20
     return "\n".join(
         [
             "```mermaid",

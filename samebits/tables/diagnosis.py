@@ -18,7 +18,8 @@ def no_number(rows: duckdb.DuckDBPyRelation, numeric: list[bool]) -> UserError |
     asked = []
     for name, is_numeric in zip(rows.columns, numeric, strict=True):
         cell = identifier(name)
-        bad = f" FILTER (NOT coalesce(isfinite(TRY_CAST({cell}::VARCHAR AS DOUBLE)), false))"
+        number = f"{cell}::DOUBLE" if is_numeric else f"TRY_CAST({cell}::VARCHAR AS DOUBLE)"
+        bad = f" FILTER (NOT coalesce(isfinite({number}), false))"
         for which in (bad,) if is_numeric else (bad, ""):
             asked.append((name, is_numeric, f"min({_ROW}){which}, arg_min_null({cell}::VARCHAR, {_ROW}){which}"))
     aggregates = ", ".join(each for *_, each in asked)

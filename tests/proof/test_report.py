@@ -87,3 +87,41 @@ def test_a_difference_names_the_place_and_the_last_places() -> None:
     assert difference.describe("m.json", promised, obtained) == [text]
     assert difference.describe("m.json", promised, promised + b" ") == ["m.json: equal values, stored in other bytes"]
     assert difference.describe("p.csv", b"1", b"22") == ["p.csv: 1 bytes promised, 2 obtained, not the same"]
+
+
+def test_what_is_null_on_both_sides_did_not_change(project: Project) -> None:
+    assert Change("scheduler", None, None).verdict == "same"
+    project.replace("params.yaml", "bits: 8", "bits: 5")
+    shown = project.run("python", "-m", "samebits", "report").stdout
+    assert "| quantize.bits " in shown
+    assert "scheduler" not in shown
+
+
+def test_a_gate_needs_a_metric_with_a_direction(project: Project) -> None:
+    project.replace("params.yaml", "train.test.r2: 0.001", "train.rank: 0")
+    assert project.mistake("python", "-m", "samebits", "report").startswith(
+        "error: params.yaml: gate.train.rank: neither more nor less of it is known to be better; "
+        "the metrics that a gate can hold are evaluate.float.r2, "
+    )
+
+
+def test_a_chart_of_nothing_is_a_sentence(project: Project) -> None:
+    path = project.root / "plots" / "bits.json"
+    path.write_text(json.dumps([{**row, "test_r2": -abs(row["test_r2"])} for row in json.loads(path.read_text())]))
+    shown = project.run("python", "-m", "samebits", "report").stdout
+    assert "mermaid" not in shown
+    assert "Test R2 is 0 or less in every format and at every bit-width" in shown
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [("dvc.lock", "lock"), ("metrics/evaluate.json", "report"), ("metrics/evaluate.json", "results")],
+)
+def test_an_unfinished_merge_is_named(project: Project, path: str, command: str) -> None:
+    first, *rest = (project.root / path).read_text().splitlines(keepends=True)
+    text = "".join(["<<<<<<< HEAD\n", first, "=======\n", first, ">>>>>>> other\n", *rest])
+    (project.root / path).write_text(text)
+    assert project.mistake("python", "-m", "samebits", command) == (
+        f"error: {path}: holds an unfinished merge; take one side whole, as by `git checkout --ours {path}`, "
+        "then `dvc repro` writes what the merged tree makes\n"
+    )

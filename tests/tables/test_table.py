@@ -253,3 +253,9 @@ def test_the_first_text_among_numbers_is_named() -> None:
     text = "a,b,word,y\n1,2,one,1\n3,4,two,2\n5,?,three,3\n-,6,four,4\n7,-,five,5\n"
     message = mistake(text, "SELECT a * b AS ab, y FROM source")
     assert message == "data.source table.csv, column b, row 3: '?' is text"
+
+
+def test_booleans_beside_a_missing_value_are_not_blamed_for_it() -> None:
+    text = "sqft,garage,price\n1000,no,1\n,yes,2\n800,no,3\n"
+    told = mistake(text, "SELECT price, sqft, garage FROM source", "price")
+    assert told == f"data.query, column sqft, row 2: NULL{ADVICE}"
