@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import numpy as np
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
@@ -28,6 +28,7 @@ from samebits.serving.protocol import (
 
 BODY_SECONDS = 30  # for a client to send its request
 MODEL = "/v2/models/{name}"
+VERSION = f"{MODEL}/versions/{{version}}"
 
 
 class Error(BaseModel):
@@ -83,7 +84,8 @@ class Server:
         self.predictor, self.name = predictor, name
         self.version = (predictor.commit or "unknown")[:12]
         self.counters = Counters()
-        self.infer_path = f"/v2/models/{name}/infer"
+        places = (MODEL, VERSION)  # by the path of a request, the path of its route
+        self.infers = {f"{each}/infer".format(name=name, version=self.version): f"{each}/infer" for each in places}
         self.api = self._api()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,7 +101,7 @@ class Server:
                 status = message["status"]
             await send(message)
 
-        infers = scope["path"] == self.infer_path and scope["method"] == "POST"
+        infers = self.infers.get(scope["path"]) if scope["method"] == "POST" else None
         try:
             if infers:  # through FastAPI's routing it would take half as long again
                 response = await self._infer(Request(scope, receive))
@@ -107,7 +109,7 @@ class Server:
             else:
                 await self.api(scope, receive, counted)
         finally:
-            route = f"{MODEL}/infer" if infers else getattr(scope.get("route"), "path", "unknown")
+            route = infers or str(getattr(scope.get("route"), "path", "unknown"))
             self.counters.answered(route, status, time.perf_counter() - start)
 
     async def _infer(self, request: Request) -> Response:
@@ -137,9 +139,14 @@ class Server:
         parts = schema.pop("$defs")
         html = page.render(self.name, self.predictor)
 
-        def known(name: str) -> None:
+        async def known(name: str) -> None:
             if name != self.name:
                 raise HTTPException(404, f"no model {name!r}; there is {self.name!r}")
+
+        async def known_version(name: str, version: str) -> None:
+            await known(name)
+            if version != self.version:
+                raise HTTPException(404, f"no version {version!r} of {name!r}; there is {self.version!r}")
 
         @api.exception_handler(AnyHTTPException)
         async def problem(_: Request, error: AnyHTTPException) -> Response:
@@ -165,16 +172,17 @@ class Server:
         async def ready() -> Ready:
             return Ready(ready=True)
 
-        @api.get(MODEL, responses=not_found)
-        async def model_metadata(name: str) -> ModelMetadata:
-            known(name)
+        model = APIRouter(responses=not_found)
+
+        @model.get("")
+        async def model_metadata() -> ModelMetadata:
             features, info = self.predictor.features, self.predictor.info()
             rows = TensorMetadata(
                 name=INPUT, datatype="FP64", shape=[-1, len(features)], parameters={"features": features}
             )
             predictions = TensorMetadata(name=OUTPUT, datatype="FP64", shape=[-1, 1])
             return ModelMetadata(
-                name=name,
+                name=self.name,
                 versions=[self.version],
                 platform="samebits",
                 inputs=[rows],
@@ -182,21 +190,21 @@ class Server:
                 parameters=info,
             )
 
-        @api.get(f"{MODEL}/ready", responses=not_found)
-        async def model_ready(name: str) -> Ready:
-            known(name)
+        @model.get("/ready")
+        async def model_ready() -> Ready:
             return Ready(ready=True)
 
-        @api.post(
-            f"{MODEL}/infer",
+        @model.post(
+            "/infer",
             response_model=InferenceResponse,
-            responses=not_found | problems,
+            responses=problems,
             openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}},
         )
-        async def infer(name: str, request: Request) -> Response:
-            known(name)
+        async def infer(request: Request) -> Response:
             return await self._infer(request)
 
+        api.include_router(model, prefix=MODEL, dependencies=[Depends(known)])
+        api.include_router(model, prefix=VERSION, dependencies=[Depends(known_version)])
         api.openapi()["components"]["schemas"].update(parts)
         return api
 

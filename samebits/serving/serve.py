@@ -12,6 +12,7 @@ from uvicorn.supervisors import Multiprocess
 
 from samebits.errors import UserError
 from samebits.model.predictor import Predictor
+from samebits.serving.connection import BoundedConnection
 from samebits.serving.counters import FOLDER
 
 SHARED_MEMORY = "/dev/shm"  # noqa: S108  all else may be read-only
@@ -33,7 +34,7 @@ def serve(path: str | Path, name: str, host: str, port: int, workers: int) -> No
             partial(_application, path, name),
             factory=True,
             workers=workers,
-            http="httptools",
+            http=BoundedConnection,
             loop="uvloop",
             ws="none",
             lifespan="off",

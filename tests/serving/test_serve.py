@@ -1,3 +1,4 @@
+import contextlib
 import http.client
 import json
 import os
@@ -11,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -271,10 +273,13 @@ def test_a_thousand_mutated_requests(server: Running) -> None:
     assert server.memory() - before < 2**23
 
 
-def test_the_interface_is_as_described(server: Running, trained: Project) -> None:
-    command = ["schemathesis", "run", f"{server.url}/openapi.json", "--checks=all", "--max-examples=25", "--seed=1"]
+def test_the_interface_is_as_described(server: Running, trained: Project, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"  # a wrong request may be refused for its many rows first
+    settings.write_text("[checks.negative_data_rejection]\nexpected-statuses = [400, 404, 405, 413, 415, 422]\n")
+    command = ["schemathesis", f"--config-file={settings}", "run", f"{server.url}/openapi.json"]
     # That shape and data fit together is beyond a schema
-    options = ["--exclude-checks=positive_data_acceptance", "--suppress-health-check=all", "--no-color"]
+    options = ["--checks=all", "--exclude-checks=positive_data_acceptance", "--max-examples=25", "--seed=1"]
+    options += ["--suppress-health-check=all", "--no-color"]
     done = trained.run(*command, *options, check=False)
     assert done.returncode == 0, done.stdout
 
@@ -327,3 +332,48 @@ def test_the_page_needs_nothing_from_outside(server: Running) -> None:
         html, policy = response.read().decode(), response.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'")
     assert not re.search(r"(src|href)=[\"']?(https?:)?//", html)
+
+
+def test_a_version_of_the_model_has_the_routes_of_the_model(server: Running) -> None:
+    of_model = json.loads(server.get("/v2/models/samebits")[1])
+    [version] = of_model["versions"]
+    place = f"/v2/models/samebits/versions/{version}"
+    assert json.loads(server.get(place)[1]) == of_model
+    assert server.get(f"{place}/ready")[0] == 200
+    request = {"inputs": [{"name": "rows", "shape": [1, len(ROW)], "datatype": "FP64", "data": ROW}]}
+    answers = [
+        server.send("POST", f"{each}/infer", json.dumps(request).encode()) for each in ("/v2/models/samebits", place)
+    ]
+    assert answers[0] == answers[1]
+    assert json.loads(answers[0][1])["model_version"] == version
+    status, text = server.get("/v2/models/samebits/versions/other/ready")
+    assert status == 404
+    assert json.loads(text)["error"] == f"no version 'other' of 'samebits'; there is '{version}'"
+
+
+@pytest.mark.parametrize("chunk", [2**10, 2**20])
+@pytest.mark.parametrize("header", [b"a: b\r\n" * 40_000, b"a: " + b"b" * 200_000, b"a" * 200_000])
+def test_a_header_that_is_too_large_is_refused(server: Running, header: bytes, chunk: int) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        content = b"GET /v2 HTTP/1.1\r\nhost: a\r\n" + header
+        with contextlib.suppress(ConnectionError):  # it need not read all
+            for start in range(0, len(content), chunk):
+                connection.sendall(content[start : start + chunk])
+        with contextlib.suppress(ConnectionError):
+            assert connection.recv(4096).startswith(b"HTTP/1.1 431 ")
+    assert server.get("/v2/health/ready")[0] == 200
+
+
+@pytest.mark.slow
+def test_a_header_that_takes_too_long_is_refused(server: Running) -> None:
+    with contextlib.ExitStack() as stack:
+        connections = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=20)) for _ in range(50)
+        ]
+        for each in connections[1:]:  # the first one says nothing at all
+            each.sendall(b"GET /v2 HTTP/1.1\r\nhost: ")
+        begin = time.monotonic()
+        for each in connections:
+            assert each.recv(4096).startswith(b"HTTP/1.1 408 ")
+            assert each.recv(4096) == b""
+        assert 5 < time.monotonic() - begin < 19
