@@ -90,6 +90,24 @@ def test_what_a_kill_may_leave_of_the_lock_of_dvc_heals(project: Project) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("before", ["of git", "of the last run"])
+def test_half_a_lock_is_put_back(project: Project, before: str) -> None:
+    if before == "of the last run":
+        project.replace("params.yaml", "bits: 8", "bits: 5")
+        project.run("make", "--assume-old=.venv/installed")  # runs; the lock of it is not committed
+        project.run("make", "--assume-old=.venv/installed")  # and is kept
+    lock = project.root / "dvc.lock"
+    whole = lock.read_bytes()
+    lock.write_bytes(whole[: whole.index(b"- path: ", 2000) + 4])
+    told = project.mistake("python", "-m", "samebits", "lock")
+    assert told.startswith("error: dvc.lock: broken, not what DVC writes, as after a run that was killed; ")
+    done = project.run("make", "--assume-old=.venv/installed")
+    assert f"warning: dvc.lock was broken, as by a run that was killed; put back the one {before}\n" in done.stderr
+    assert lock.read_bytes() == whole
+    assert ("Running stage" in done.stdout) == (before == "of git")  # its models are not there
+
+
+@pytest.mark.slow
 def test_a_mistake_in_params_is_one_line(project: Project) -> None:
     project.replace("params.yaml", "bits: 8", "bits: 17")
     told = project.mistake("python", "-m", "stages.quantize")

@@ -10,9 +10,11 @@ from dvc.exceptions import DvcException
 from dvc.output import Output
 from dvc.repo import Repo
 from dvc.repo.reproduce import plan_repro
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from dvc.stage import PipelineStage
+from voluptuous import Invalid
 
-from samebits.artifacts import LOCK
+from samebits.artifacts import LOCK, check_merged
 from samebits.errors import UserError
 from samebits.params import flatten, read
 
@@ -61,11 +63,19 @@ def stages(root: str | Path = ".") -> list[PipelineStage]:
 def recorded(root: str | Path = ".") -> dict[str, Any]:
     """The stages of dvc.lock. Raises UserError where it is not readable."""
     try:
-        return read((Path(root) / LOCK).read_bytes(), LOCK)["stages"] or {}
+        content = (Path(root) / LOCK).read_bytes()
     except OSError:
         return {}
-    except (KeyError, TypeError):
-        raise UserError(f"{LOCK}: not a lock file of DVC; `dvc repro` writes it") from None
+    check_merged(content, LOCK)
+    try:
+        found = read(content, LOCK)
+        COMPILED_LOCKFILE_SCHEMA(found)
+        return found["stages"] or {}
+    except (UserError, Invalid, KeyError, TypeError):
+        raise UserError(
+            f"{LOCK}: broken, not what DVC writes, as after a run that was killed; "
+            f"`git checkout {LOCK}` puts back the committed one, `make` the one of the last run"
+        ) from None
 
 
 def problems(lock: dict[str, Any], pipeline: list[PipelineStage]) -> list[Problem]:
