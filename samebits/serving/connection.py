@@ -6,7 +6,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEADER = 2**15  # bytes of a request line and its header
-HEADER_SECONDS = 10  # for a client to send them
+HEADER_SECONDS = 5  # for a client to send them
 
 TOO_LARGE = "431 Request Header Fields Too Large"
 TOO_LATE = "408 Request Timeout"
