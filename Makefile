@@ -81,6 +81,7 @@ readme: $(DEV)  ## put the results into README.md
 .PHONY: bench
 bench: $(DEV) .venv/bench/installed  ## measure what the docs quote anew; needs wrk, and the models of `make`
 	python -m benchmarks.quantization
+	python -m benchmarks.pipeline
 	python -m benchmarks.fit
 	python -m benchmarks.stream
 	python -m benchmarks.batch
