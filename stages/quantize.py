@@ -5,7 +5,6 @@ from pathlib import Path
 from samebits import artifacts, params, pickles
 from samebits.errors import run
 from samebits.exact.moments import Moments
-from samebits.exact.rational import nearest_float
 from samebits.frameworks import onnx
 from samebits.model import payload
 from samebits.model.linear import LinearModel
@@ -32,19 +31,16 @@ def main() -> None:
     payload_bits = payload.payload_bits(quantized)
     artifacts.write_json(
         {
-            "bits": options.bits,
             "scheme": options.scheme,
             "rounding": options.rounding,
             "optimal": choice.optimal,
             "jitter": choice.jitter,
             "payload_bits": payload_bits,
-            "payload_bytes": (payload_bits + 7) // 8,
             "bits_per_weight": payload_bits / len(model.coef),
             "file_bytes": {
                 "unquantized": Path("models/unquant_params.joblib").stat().st_size,
                 "quantized": Path(payload.FILE).stat().st_size,
             },
-            "train_loss": nearest_float(choice.train_loss),
         },
         "metrics/quantize.json",
     )
