@@ -144,4 +144,4 @@ def test_a_scheduler_must_be_named(project: Project) -> None:
 def test_the_check_runs_on_this_machine(project: Project) -> None:
     use(project, "tcp://127.0.0.1:1")
     project.run("git", "commit", "-qam", "On a cluster")
-    assert "Reproduced: 15 of 15" in project.run("python", "-m", "samebits", "check").stdout
+    assert "Reproduced: 16 of 16" in project.run("python", "-m", "samebits", "check").stdout
