@@ -53,7 +53,7 @@ def table(project: Project) -> Project:
         )
     project.replace("params.yaml", "data/raw/cal_housing.csv.gz", "data/raw/table.parquet")
     text = (project.root / "params.yaml").read_text()
-    begin, end = text.index("  query:"), text.index("  target:")
+    begin, end = text.index("  query:"), text.index("\ncompute:")
     text = f"{text[:begin]}  query: SELECT * FROM source\n{text[end:]}"
     (project.root / "params.yaml").write_text(text.replace("target: MedHouseVal", "target: y"))
     project.replace("params.yaml", "keep_rows: 1000000", "keep_rows: 1000")
