@@ -19,6 +19,7 @@ def main() -> None:
     model = LinearModel(estimator.coef_, float(estimator.intercept_))
     moments = pickles.load("data/moments.joblib")
     train, test = (Moments.from_plain(moments[part]) for part in ("train", "test"))
+    rows = pickles.load("data/test.joblib")
 
     choices = sweep.choices(model, train)
     widths = {bits: choices[options.scheme, options.rounding, bits].quantized.model for bits in sweep.BITS}
@@ -28,7 +29,7 @@ def main() -> None:
     pickles.dump({"coef": model.coef, "intercept": model.intercept}, "models/unquant_params.joblib")
     payload.save(quantized)
     artifacts.write_bytes(onnx.export(quantized), "models/quant_params.onnx")
-    artifacts.write_json(card.describe(quantized, options.rounding, widths, moments), "models/card.json")
+    artifacts.write_json(card.describe(quantized, options.rounding, widths, moments, rows), "models/card.json")
     payload_bits = payload.payload_bits(quantized)
     artifacts.write_json(
         {
