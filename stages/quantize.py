@@ -23,7 +23,8 @@ def main() -> None:
 
     choices = sweep.choices(model, train)
     widths = {bits: choices[options.scheme, options.rounding, bits].quantized.model for bits in sweep.BITS}
-    choice = choices[options.scheme, options.rounding, options.bits]
+    chosen = options.scheme, options.rounding, options.bits
+    choice = choices[chosen]
     quantized = choice.quantized
 
     pickles.dump({"coef": model.coef, "intercept": model.intercept}, "models/unquant_params.joblib")
@@ -49,7 +50,7 @@ def main() -> None:
         },
         "metrics/quantize.json",
     )
-    artifacts.write_json(sweep.curve(choices, model, train, test), "plots/bits.json")
+    artifacts.write_json(sweep.curve(choices, model, train, test, chosen), "plots/bits.json")
 
 
 if __name__ == "__main__":
