@@ -40,6 +40,12 @@ def picture() -> str:
     [(title, plot)] = [named for each in plots for named in each.items() if named[1]["template"] == "bits"]
     shown = {**plot, "y": plot["y"][CURVE], "title": title, "template_dir": ".dvc/plots"}
     spec = VegaRenderer(artifacts.read_json(CURVE), title, **shown).get_filled_template()
-    lines = next(layer for layer in spec["layer"] if "strokeDash" in layer.get("encoding", {}))
-    del lines["encoding"]["strokeDash"]  # which tells revisions apart, of which there is one
-    return str(vl_convert.vegalite_to_svg(spec))
+    return str(vl_convert.vegalite_to_svg(_without_revisions(spec)))
+
+
+def _without_revisions(spec: Any) -> Any:
+    """A part of a specification without what tells revisions apart, where there is one."""
+    if isinstance(spec, dict):
+        kept = {key: of for key, of in spec.items() if not (isinstance(of, dict) and of.get("field") == "rev")}
+        return {key: _without_revisions(of) for key, of in kept.items()}
+    return [_without_revisions(of) for of in spec] if isinstance(spec, list) else spec
