@@ -11,28 +11,22 @@ from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.wait import WebDriverWait
 
 from samebits.model.predictor import Predictor
+from tests.browser import browser as chromium
+from tests.browser import emulate
 from tests.conftest import Project
-from tests.containers import impossible, install
+from tests.containers import impossible
 from tests.housing import FEATURES
 from tests.serving.test_serve import ROW, running
 
 pytestmark = pytest.mark.container
-PACKAGES = {"/usr/bin/chromium": "chromium", "/usr/bin/chromedriver": "chromium-driver"}
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
     if reason := impossible():
         pytest.skip(reason)
-    install(PACKAGES)
-    options = webdriver.ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    options.binary_location = "/usr/bin/chromium"
-    driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
-    yield driver
-    driver.quit()
+    with chromium() as driver:
+        yield driver
 
 
 def contributions(browser: webdriver.Chrome) -> dict[str, float]:
@@ -52,13 +46,6 @@ def of_widths(browser: webdriver.Chrome) -> dict[int, float]:
 def shown(browser: webdriver.Chrome) -> list[float]:
     """The values in the form."""
     return [float(str(browser.find_element(By.NAME, name).get_attribute("value"))) for name in FEATURES]
-
-
-def emulate(browser: webdriver.Chrome, width: int, scheme: str) -> None:
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
 def test_the_page_begins_with_a_telling_test_row(trained: Project, browser: webdriver.Chrome) -> None:

@@ -1,4 +1,4 @@
-"""Make .dvc/plots/page.html, into which DVC puts its plots: python tools/plots_page.
+"""Make .dvc/plots/page.html, into which DVC puts its plots: python tools/plots_page/make.py.
 
 DVC's own page loads its scripts from the internet and does not say that it is UTF-8. This one holds them, Vega,
 Vega-Lite and Vega-Embed as vl-convert bundles them, with their licences.
