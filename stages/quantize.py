@@ -18,16 +18,18 @@ def main() -> None:
     model = LinearModel(estimator.coef_, float(estimator.intercept_))
     moments = pickles.load("data/moments.joblib")
     train, test = (Moments.from_plain(moments[part]) for part in ("train", "test"))
+    rows = pickles.load("data/test.joblib")
 
     choices = sweep.choices(model, train)
     widths = {bits: choices[options.scheme, options.rounding, bits].quantized.model for bits in sweep.BITS}
-    choice = choices[options.scheme, options.rounding, options.bits]
+    chosen = options.scheme, options.rounding, options.bits
+    choice = choices[chosen]
     quantized = choice.quantized
 
     pickles.dump({"coef": model.coef, "intercept": model.intercept}, "models/unquant_params.joblib")
     payload.save(quantized)
     artifacts.write_bytes(onnx.export(quantized), "models/quant_params.onnx")
-    artifacts.write_json(card.describe(quantized, options.rounding, widths, moments), "models/card.json")
+    artifacts.write_json(card.describe(quantized, options.rounding, widths, moments, rows), "models/card.json")
     payload_bits = payload.payload_bits(quantized)
     artifacts.write_json(
         {
@@ -44,7 +46,7 @@ def main() -> None:
         },
         "metrics/quantize.json",
     )
-    artifacts.write_json(sweep.curve(choices, model, train, test), "plots/bits.json")
+    artifacts.write_json(sweep.curve(choices, model, train, test, chosen), "plots/bits.json")
 
 
 if __name__ == "__main__":
