@@ -74,11 +74,14 @@ class Moments:
         low = min(exponent for _, exponent in parts)
         [first, *others] = [integers * fmpz(2) ** (exponent - low) for integers, exponent in parts]
         total = sum(others, first)
-        bits = int(functools.reduce(operator.or_, total.entries()))
+        entries = total.entries()
+        bits = int(functools.reduce(operator.or_, entries))
         if not bits:
             return cls(0, total)
         twos = (bits & -bits).bit_length() - 1
-        return cls(low + twos, fmpz_mat(total.nrows(), total.ncols(), [entry >> twos for entry in total.entries()]))
+        if twos:
+            total = fmpz_mat(total.nrows(), total.ncols(), [entry >> twos for entry in entries])
+        return cls(low + twos, total)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).from_plain, (self.to_plain(),)

@@ -7,13 +7,14 @@ doi:10.1007/s11075-011-9478-1).
 """
 
 import functools
+import operator
 import queue
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from flint import fmpz, fmpz_mat
+from flint import fmpz_mat
 from threadpoolctl import ThreadpoolController
 
 BITS = 23  # of a slice with its sign: an integer from -LIMIT to LIMIT
@@ -188,27 +189,30 @@ def _put_together(sums: np.ndarray, grid: Grid) -> tuple[fmpz_mat, int]:
     ends = np.cumsum([1, *counts])
     source = [slice(0, ends[1]), *map(slice, ends[1:-1], ends[2:])]
     target = [slice(0, ends[1]), *(slice(1, 1 + count) for count in counts[1:])]  # the ones have but one slice
-    upper, levels = np.triu_indices(size), len(counts)
-    digits, carry = [], np.zeros(len(upper[0]), np.int64)
+    levels = len(counts)
+    digits, carry = [], np.zeros((size, size), np.int64)
     for weight in reversed(range(2 * levels - 1)):
-        same = np.zeros((2, size, size), np.int64)  # the sum over pairs of slices of equal weight
+        low, high = same = np.zeros((2, size, size), np.int64)  # the sum over pairs of slices of equal weight
         for k in range(max(0, weight - levels + 1), min(weight + 1, levels)):
             same[:, target[k], target[weight - k]] += sums[:, source[k], source[weight - k]]
-        low, high = same[:, *upper]
         low += carry
         digits.append(low & (2**BITS - 1))
         carry = (low >> BITS) + (high << (32 - BITS))
-    total = carry.astype(object)
-    for digit in reversed(digits):
-        total = (total << BITS) + digit.astype(object)
-    scale = np.concatenate([[BITS - 1], grid.scale[grid.order]])  # the unit of the ones is 1
-    above = scale - scale.min()
-    total <<= (above[:, None] + above)[upper].astype(object)
-    integers = np.empty((size, size), dtype=object)
-    integers[upper] = integers.T[upper] = [fmpz(entry) for entry in total]  # flint is slow to convert large integers
     place = np.concatenate([[0], 1 + np.argsort(grid.order)])
-    entries = integers[place[:, None], place].ravel().tolist()
-    return fmpz_mat(size, size, entries), 2 * (int(scale.min()) + 1 - BITS * levels)
+
+    def integers(matrix: np.ndarray) -> fmpz_mat:
+        return fmpz_mat(size, size, matrix[place[:, None], place].ravel().tolist())
+
+    total = integers(carry)
+    while len(digits) > 1:  # flint is slow to convert integers of more than 62 bits: two digits at a time
+        total = total * 2 ** (2 * BITS) + integers(digits.pop() << BITS | digits.pop())
+    total = total * 2**BITS + integers(digits.pop())
+    scale = np.concatenate([[BITS - 1], grid.scale])  # the unit of the ones is 1
+    above = scale - scale.min()
+    if above.any():
+        shifts = (above[:, None] + above).ravel().tolist()
+        total = fmpz_mat(size, size, list(map(operator.lshift, total.entries(), shifts)))
+    return total, 2 * (int(scale.min()) + 1 - BITS * levels)
 
 
 @functools.cache
