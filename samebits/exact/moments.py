@@ -44,7 +44,12 @@ class Moments:
             X, y = X[left_out], y[left_out]  # few rows, which have a grid of their own
             if hopeless:
                 break
-        return cls._sum([*parts, slices.products_by_definition(X, y)])
+        few = slices.products_by_definition(X, y)
+        if not parts:
+            return cls._sum([few])
+        low = min(exponent for _, exponent in parts)
+        integers = np.sum([each << (exponent - low) for each, exponent in parts], axis=0)
+        return cls._sum([few, (fmpz_mat(integers.tolist()), low)])
 
     @classmethod
     def weighted(cls, X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Self:

@@ -7,7 +7,6 @@ doi:10.1007/s11075-011-9478-1).
 """
 
 import functools
-import operator
 import queue
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ FLUSH_BLOCKS = 256  # the sums of so many blocks of TERMS rows, and of one chunk
 SAMPLE_ROWS = 512
 BUFFER = 2**17  # numbers: the slices of a chunk of rows stay in the cache of a core
 LONGER = 4  # chunks of several threads: these wait for Python's lock at each call of numpy
-SMALL = 2**21  # numbers: so many slices are summed before a second thread has started
+SMALL = 2**20  # numbers: so many slices are summed before a second thread has started
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,11 @@ class Grid:
         return [self.order[: np.count_nonzero(self.slices > k)] for k in range(self.slices.max(initial=0))]
 
 
-def products(X: np.ndarray, y: np.ndarray, grid: Grid, threads: int) -> tuple[fmpz_mat, int, np.ndarray]:
-    """A'A with A = [1, X, y] over the rows that fit, as integers and exponent, and the indices of the other rows."""
+def products(X: np.ndarray, y: np.ndarray, grid: Grid, threads: int) -> tuple[np.ndarray, int, np.ndarray]:
+    """A'A with A = [1, X, y] over the rows that fit, as integers and exponent, and the indices of the other rows.
+
+    The integers are those of Python, (p + 2, p + 2): arrays of them add faster than they become flint's.
+    """
     size = 1 + int(grid.slices.sum())
     buffer = BUFFER
     if threads > 1 and len(y) * size > SMALL:
@@ -183,36 +185,33 @@ def _cut(X: np.ndarray, y: np.ndarray, grid: Grid, scaled: np.ndarray, Z: np.nda
     return unfit
 
 
-def _put_together(sums: np.ndarray, grid: Grid) -> tuple[fmpz_mat, int]:
-    """A'A, as integers and exponent, from the sums of products of slices."""
+def _put_together(sums: np.ndarray, grid: Grid) -> tuple[np.ndarray, int]:
+    """A'A, as Python's integers and exponent, from the sums of products of slices."""
     size, counts = 1 + len(grid.slices), [len(columns) for columns in grid.columns] or [0]
     ends = np.cumsum([1, *counts])
     source = [slice(0, ends[1]), *map(slice, ends[1:-1], ends[2:])]
     target = [slice(0, ends[1]), *(slice(1, 1 + count) for count in counts[1:])]  # the ones have but one slice
-    levels = len(counts)
-    digits, carry = [], np.zeros((size, size), np.int64)
+    upper, levels = np.triu_indices(size), len(counts)
+    digits, carry = [], np.zeros(len(upper[0]), np.int64)
     for weight in reversed(range(2 * levels - 1)):
-        low, high = same = np.zeros((2, size, size), np.int64)  # the sum over pairs of slices of equal weight
+        same = np.zeros((2, size, size), np.int64)  # the sum over pairs of slices of equal weight
         for k in range(max(0, weight - levels + 1), min(weight + 1, levels)):
             same[:, target[k], target[weight - k]] += sums[:, source[k], source[weight - k]]
+        low, high = same[:, *upper]
         low += carry
         digits.append(low & (2**BITS - 1))
         carry = (low >> BITS) + (high << (32 - BITS))
-    place = np.concatenate([[0], 1 + np.argsort(grid.order)])
-
-    def integers(matrix: np.ndarray) -> fmpz_mat:
-        return fmpz_mat(size, size, matrix[place[:, None], place].ravel().tolist())
-
-    total = integers(carry)
-    while len(digits) > 1:  # flint is slow to convert integers of more than 62 bits: two digits at a time
-        total = total * 2 ** (2 * BITS) + integers(digits.pop() << BITS | digits.pop())
-    total = total * 2**BITS + integers(digits.pop())
-    scale = np.concatenate([[BITS - 1], grid.scale])  # the unit of the ones is 1
+    total = carry.astype(object)
+    while len(digits) > 1:  # two at a time: Python's integers are slow
+        total = (total << 2 * BITS) + (digits.pop() << BITS | digits.pop()).astype(object)
+    total = (total << BITS) + digits.pop().astype(object)
+    scale = np.concatenate([[BITS - 1], grid.scale[grid.order]])  # the unit of the ones is 1
     above = scale - scale.min()
-    if above.any():
-        shifts = (above[:, None] + above).ravel().tolist()
-        total = fmpz_mat(size, size, list(map(operator.lshift, total.entries(), shifts)))
-    return total, 2 * (int(scale.min()) + 1 - BITS * levels)
+    total <<= (above[:, None] + above)[upper].astype(object)
+    integers = np.empty((size, size), dtype=object)
+    integers[upper] = integers.T[upper] = total
+    place = np.concatenate([[0], 1 + np.argsort(grid.order)])
+    return integers[place[:, None], place], 2 * (int(scale.min()) + 1 - BITS * levels)
 
 
 @functools.cache
