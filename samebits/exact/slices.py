@@ -24,7 +24,7 @@ FLUSH_BLOCKS = 256  # the sums of so many blocks of TERMS rows, and of one chunk
 SAMPLE_ROWS = 512
 BUFFER = 2**17  # numbers: the slices of a chunk of rows stay in the cache of a core
 LONGER = 4  # chunks of several threads: these wait for Python's lock at each call of numpy
-SMALL = 2**20  # numbers: so many slices are summed before a second thread has started
+SMALL = 2**21  # numbers: so many slices are summed before a second thread has started
 
 
 @dataclass(frozen=True)
