@@ -17,8 +17,8 @@ from samebits.errors import UserError
 from samebits.tables import diagnosis, remote
 from samebits.tables.diagnosis import identifier, string
 
-BLOCK_ROWS = 2**15  # a few of their columns stay in the cache of a core
-FRAGMENT_ROWS = 2**17  # of a Parquet file: a fraction of a second for a worker
+BLOCK_ROWS = 2**16  # fewer take longer for each row, more leave the cache of a core
+FRAGMENT_ROWS = 2**18  # of a Parquet file: a fraction of a second for a worker
 TYPES_OF_TEXT = ["BOOLEAN", "DOUBLE", "TIME", "DATE", "TIMESTAMP", "VARCHAR"]
 NUMBERS = {"boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint"}
 NUMBERS |= {"float", "double"}
@@ -88,10 +88,12 @@ class Table:
                 for chunk in nanoarrow.ArrayStream(result.project(", ".join(floats))).iter_chunks():
                     columns = [_values(chunk.child(i)) for i in range(len(floats))]
                     for start in range(0, len(chunk), BLOCK_ROWS):
-                        block = np.array([column[start : start + BLOCK_ROWS] for column in columns])
+                        block = np.empty((len(floats), min(BLOCK_ROWS, len(chunk) - start)))
+                        for values, column in zip(block, columns, strict=True):
+                            # Equal rows are equal bits: -0.0 becomes 0.0
+                            np.add(column[start : start + BLOCK_ROWS], 0.0, out=values)
                         if not np.isfinite(block).all():
                             raise self._problem()
-                        block += 0.0  # equal rows are equal bits: -0.0 becomes 0.0
                         yield block[:-1].T, block[-1]
             except (duckdb.Error, RuntimeError) as error:  # the latter is nanoarrow's
                 raise _problem_of_query(connection, self.source, error) from None
@@ -116,18 +118,17 @@ class Table:
 
 
 @contextmanager
-def _opened(
-    source: str, files: str, fragment: Fragment, threads: int = 1
-) -> Iterator[duckdb.DuckDBPyConnection]:
+def _opened(source: str, files: str, fragment: Fragment, threads: int = 1) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in which the view `source` is the fragment of the files."""
     # One thread: sums in a query, and rows without ORDER BY, would otherwise depend on the number of cores. Of a file
     # that is a fragment, the query takes row by row, which DuckDB keeps in order.
-    with _database(threads if fragment.file else 1).cursor() as connection:
+    with _database().cursor() as connection:
         rows = f" WHERE filename = {string(fragment.file)}" if fragment.file else ""
         if fragment.last is not None:
             rows += f" AND file_row_number >= {fragment.first} AND file_row_number < {fragment.last}"
         remote.register(connection, source)
         try:
+            connection.execute(f"SET threads = {threads if fragment.file else 1}")
             connection.execute("SET enable_progress_bar = false")  # there is one of ours
             connection.execute("SET python_enable_replacements = false")  # our variables are no tables
             connection.execute(f"CREATE TEMP VIEW source AS SELECT * FROM {files}{rows}")
@@ -153,9 +154,13 @@ def _csv(source: str) -> str:
     if "://" in source or glob.has_magic(source):
         return anew
     try:
-        [(found, *dialect, columns)] = _database(1).execute(
-            f"SELECT Prompt, Delimiter, Quote, Escape, Comment, Columns FROM sniff_csv({string(source)}, {options})"
-        ).fetchall()
+        [(found, *dialect, columns)] = (
+            _database()
+            .execute(
+                f"SELECT Prompt, Delimiter, Quote, Escape, Comment, Columns FROM sniff_csv({string(source)}, {options})"
+            )
+            .fetchall()
+        )
     except duckdb.Error:
         return anew  # which tells what is wrong
     # DuckDB does not escape what it puts into the SQL that it suggests
@@ -164,8 +169,8 @@ def _csv(source: str) -> str:
 
 
 @functools.cache
-def _database(threads: int) -> duckdb.DuckDBPyConnection:
-    database = duckdb.connect(config={"threads": threads})
+def _database() -> duckdb.DuckDBPyConnection:
+    database = duckdb.connect(config={"threads": 1})
     database.execute("SET parquet_metadata_cache = true")  # each fragment of a file needs it
     return database
 
@@ -212,7 +217,7 @@ def _fragments(connection: duckdb.DuckDBPyConnection, source: str, query: str) -
 def _takes_row_by_row(source: duckdb.DuckDBPyRelation, query: str) -> bool:
     """Whether each row of the result is made of one row of the source: then the query can be asked of its fragments."""
     columns = [f"{identifier(name)} {kind}" for name, kind in zip(source.columns, source.types, strict=True)]
-    with _database(1).cursor() as connection:  # in a plan, a table has a name, a file has none
+    with _database().cursor() as connection:  # in a plan, a table has a name, a file has none
         connection.execute(f"CREATE TEMP TABLE source ({', '.join(columns)})")
         connection.execute("PRAGMA disable_optimizer")  # it would see that there are no rows
         try:
