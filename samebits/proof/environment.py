@@ -1,6 +1,5 @@
 """What may make a run's bits differ: the machine and its libraries; and the environments in which they must not."""
 
-import importlib.metadata
 import os
 import platform
 import re
@@ -75,21 +74,3 @@ def _cpu() -> str:
         return platform.processor() or "unknown"
     name = re.search(r"^(?:model name|CPU part)\s*:\s*(.+)$", text, re.MULTILINE)
     return name[1] if name else platform.processor() or "unknown"
-
-
-def pins(requirements: str) -> dict[str, str]:
-    """The versions that the text of a requirements file pins, by name."""
-    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;#]+)", requirements, re.MULTILINE))
-
-
-def differing_pins(requirements: Path) -> list[str]:
-    """Where the installed packages are not those that a requirements file pins; nothing where there is none."""
-    found = []
-    for name, version in pins(requirements.read_text() if requirements.exists() else "").items():
-        try:
-            installed = importlib.metadata.version(name).partition("+")[0]
-        except importlib.metadata.PackageNotFoundError:
-            installed = "missing"
-        if installed != version:
-            found.append(f"{name} is pinned to {version} and {installed} here")
-    return found
