@@ -17,7 +17,7 @@ def commit_of(revision: str) -> str:
 
 
 def is_or_was_in_git(path: str, folder: Path) -> bool:
-    """Whether a path, from a folder of a repository, is in HEAD or was in a commit before; True where git cannot tell."""
+    """Whether a path, from a folder, is in HEAD or was in a commit before it; True where git cannot tell."""
     try:
         return bool(git("log", "-1", "--format=%H", "--", path, cwd=folder))
     except UserError:

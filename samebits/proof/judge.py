@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from samebits.proof.comparators import Comparison, compare
+from samebits.proof.comparators import compare
 from samebits.proof.pipeline import Item, Pipeline, Stage
 from samebits.proof.settings import Rule
 from samebits.proof.store import Store
@@ -15,6 +16,15 @@ from samebits.proof.verdict import Output, OutputVerdict
 ORDER: list[OutputVerdict] = ["same", "ignored", "equal", "close", "unknown", "new", "missing", "differs"]
 MOST = 5  # files or places that are told of an output
 ROUNDING = Rule(path="**", compare="close", rtol=1e-6)  # beyond it, no rounding explains a difference
+
+
+class Found(NamedTuple):
+    """How a file of an output compares: as `comparators.Comparison`, or without one."""
+
+    verdict: OutputVerdict
+    allowed: bool
+    told: list[str]
+    rule: str | None = None
 
 
 @dataclass
@@ -34,9 +44,9 @@ class Judge:
         promised = out.recorded
         verdict: OutputVerdict
         if obtained is None:
-            verdict, found = "missing", [Comparison("differs", False, [], None)]
+            verdict, found = "missing", [Found("missing", False, [])]
         elif promised is None:
-            verdict, found = "new", [Comparison("differs", False, [], None)]
+            verdict, found = "new", [Found("new", False, [])]
         elif promised.value == obtained.value:
             verdict, found = "same", []
         else:
@@ -49,7 +59,7 @@ class Judge:
         return Output(stage.name, out.path, "unknown", False, promised, None, [why])
 
     def rounding_explains(self, out: Item) -> bool | None:
-        """Whether the promised and the obtained values are as close as rounding may bring them; None if it cannot be told."""
+        """Whether rounding may explain how an output differs; None if it cannot be told."""
         if not out.recorded or out.recorded.is_folder or not (promised := self.promised(out)):
             return None
         found = compare(out.path, promised, self.pipeline.root / out.path, [ROUNDING])
@@ -65,18 +75,18 @@ class Judge:
     def _compared(self, stage: Stage, out: Item, promised: Hash, obtained: Hash) -> Output:
         if promised.is_folder != obtained.is_folder:
             kinds = ["a folder" if each.is_folder else "a file" for each in (promised, obtained)]
-            found = [Comparison("differs", False, [f"{kinds[0]} promised, {kinds[1]} made"], None)]
+            found = [Found("differs", False, [f"{kinds[0]} promised, {kinds[1]} made"])]
         elif promised.is_folder:
             found = list(self._folder(out, promised))
         else:
             found = [self._file(out.path, self.promised(out), self.pipeline.root / out.path)]
-        worst = max((each.verdict for each in found), key=ORDER.index, default="same")
+        worst: OutputVerdict = max((each.verdict for each in found), key=ORDER.index, default="same")
         return self._output(stage, out, obtained, worst, found)
 
     def _output(
-        self, stage: Stage, out: Item, obtained: Hash | None, verdict: OutputVerdict, found: list[Comparison]
+        self, stage: Stage, out: Item, obtained: Hash | None, verdict: OutputVerdict, found: list[Found]
     ) -> Output:
-        told = [text for each in found for text in each.differences]
+        told = [text for each in found for text in each.told]
         more = [f"and {len(told) - MOST} more"] if len(told) > MOST else []
         return Output(
             stage=stage.name,
@@ -89,56 +99,56 @@ class Judge:
             rule="; ".join(dict.fromkeys(each.rule for each in found if each.rule)) or None,
         )
 
-    def _file(self, path: str, promised: Path | None, obtained: Path) -> Comparison:
+    def _file(self, path: str, promised: Path | None, obtained: Path) -> Found:
         rule = self._rule(path)
         if rule and rule.compare == "ignore":
-            return Comparison("ignored", True, [], str(rule))
+            return Found("ignored", True, [], str(rule))
         if promised:
-            return compare(path, promised, obtained, self.rules)
+            found = compare(path, promised, obtained, self.rules)
+            return Found(found.verdict, found.allowed, found.differences, found.rule)
         if any(each.fits(path) and each.compare != "bytes" for each in self.rules):
             text = "the promised bytes are not at hand, and only they could tell whether a rule allows the difference"
-            return Comparison("unknown", False, [text], None)
-        return Comparison("differs", False, ["the promised bytes are not at hand to show what differs"], None)
+            return Found("unknown", False, [text])
+        return Found("differs", False, ["the promised bytes are not at hand to show what differs"])
 
     def _rule(self, path: str) -> Rule | None:
         return next((each for each in reversed(self.rules) if not each.field and each.fits(path)), None)
 
-    def _folder(self, out: Item, promised: Hash) -> Iterator[Comparison]:
+    def _folder(self, out: Item, promised: Hash) -> Iterator[Found]:
         """The files of a folder, one by one."""
-        manifest = self._files_aside(out, promised) or self.store.manifest(promised, out.dvc.remote)
+        aside = self._files_aside(out, promised)
+        manifest = aside or self.store.manifest(promised, out.dvc.remote)
         if manifest is None:
-            whole = self._rule(out.path)
-            if whole and whole.compare == "ignore":
-                yield Comparison("ignored", True, [], str(whole))
-            elif any(each.compare != "bytes" and _may_fit_in(each, out.path) for each in self.rules):
-                text = "its promised list of files is not at hand, and only it could tell whether the rules allow the difference"
-                yield Comparison("unknown", False, [text], None)
-            else:
-                yield Comparison(
-                    "differs", False, ["its promised list of files is not at hand to show what differs"], None
-                )
+            yield self._folder_unread(out.path)
             return
         contents = self.pipeline.fresh()
-        theirs = manifest
-        ours = {each: contents.on_disk(f"{out.path}/{each}", promised.name) for each in contents.files(out.path)}
-        for name in sorted(theirs.keys() | ours.keys()):
+        made = {each: contents.on_disk(f"{out.path}/{each}", promised.name) for each in contents.files(out.path)}
+        for name in sorted(manifest.keys() | made.keys()):
             path = f"{out.path}/{name}"
-            if theirs.get(name) == ours.get(name):
-                continue
-            rule = self._rule(path)
-            if name not in theirs or name not in ours:
-                ignored = rule is not None and rule.compare == "ignore"
-                verdict: OutputVerdict = "ignored" if ignored else "new" if name in ours else "missing"
-                told = [] if ignored else [f"{path}: {'not promised' if name in ours else 'promised, and not made'}"]
-                yield Comparison(verdict, ignored, told, str(rule) if ignored else None)
-                continue
-            kept = (
-                self.aside[out.path] / name if out.path in self.aside else self.store.get(theirs[name], out.dvc.remote)
-            )
-            found = self._file(path, kept, self.pipeline.root / path)
-            yield Comparison(
-                found.verdict, found.allowed, [f"{path}: {text}" for text in found.differences], found.rule
-            )
+            if name not in manifest or name not in made:
+                yield self._one_sided(path, "missing" if name in manifest else "new")
+            elif manifest[name] != made[name]:
+                kept = self.aside[out.path] / name if aside else self.store.get(manifest[name], out.dvc.remote)
+                found = self._file(path, kept, self.pipeline.root / path)
+                more = f" (and {len(found.told) - 1} more)" if len(found.told) > 1 else ""
+                yield found._replace(told=[f"{path}: {found.told[0]}{more}"] if found.told else [])
+
+    def _folder_unread(self, path: str) -> Found:
+        rule = self._rule(path)
+        if rule and rule.compare == "ignore":
+            return Found("ignored", True, [], str(rule))
+        if any(each.compare != "bytes" and _may_fit_in(each, path) for each in self.rules):
+            text = "its promised list of files is not at hand, and only that could tell whether a rule allows it"
+            return Found("unknown", False, [text])
+        return Found("differs", False, ["its promised list of files is not at hand to show what differs"])
+
+    def _one_sided(self, path: str, verdict: OutputVerdict) -> Found:
+        rule = self._rule(path)
+        if rule and rule.compare == "ignore":
+            return Found("ignored", True, [], str(rule))
+        return Found(
+            verdict, False, [f"{path}: {'promised, and not made' if verdict == 'missing' else 'not promised'}"]
+        )
 
     def _files_aside(self, out: Item, promised: Hash) -> Manifest | None:
         """The list of files of a folder that git holds, if it is what the lock promises."""

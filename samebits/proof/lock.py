@@ -109,8 +109,8 @@ def _changed(stage: Stage, path: str, makers: list[Stage], read: Hash, holds: Ha
     if made := [each for each in makers if each.runs]:
         maker = made[0]
         text = (
-            f"{path}: {_lock_of(stage)} says that {maker.name} wrote {holds.value} and that {stage.name} read {read.value}:"
-            " the lock was edited, merged from different runs, or is of a run of one stage alone"
+            f"{path}: {_lock_of(stage)} says that {maker.name} wrote {holds.value} and that {stage.name} read "
+            f"{read.value}: the lock was edited, merged from different runs, or is of a run of one stage alone"
         )
         return Problem(maker.name, "lock-edited", path, text)
     if makers:

@@ -30,8 +30,8 @@ class Item:
     """A dependency or an output of a stage.
 
     path: from the root of DVC, with / between its parts; of what lies elsewhere, its path or URL as the stage names it.
-    recorded: its hash in dvc.lock or in the `.dvc` file. here: whether it is a path of this machine, `path` from the root.
-    cached: whether DVC keeps it in its cache, not git. dvc: DVC's own object.
+    name: as the stage names it. recorded: its hash in dvc.lock or in the `.dvc` file. here: whether it is a path of this
+    machine. cached: whether DVC keeps it in its cache, not git. dvc: DVC's own object.
     """
 
     path: str
@@ -55,7 +55,7 @@ class Params:
 class Stage:
     """A stage: of a dvc.yaml, or a `.dvc` file, which is a source where it has no command.
 
-    name: as DVC names it from the root. entry: what dvc.lock records; None where it records nothing, or for a `.dvc` file.
+    name: as DVC names it from the root. entry: what dvc.lock records, if anything.
     """
 
     name: str
@@ -211,8 +211,8 @@ def _explain_unreadable(repo: Repo) -> None:
                 load_file(repo, str(path.with_name(PIPELINE)))._lockfile.load()
             except DvcException:
                 raise UserError(
-                    f"{relative}: broken, not what DVC writes, as after a run that was killed; `git checkout {relative}` "
-                    "puts back the committed one, `dvc repro` writes it anew"
+                    f"{relative}: broken, not what DVC writes, as after a run that was killed; "
+                    f"`git checkout {relative}` puts back the committed one, `dvc repro` then writes what is new"
                 ) from None
 
 

@@ -1,6 +1,5 @@
 """What a long check does now: one line that updates on a terminal, a line a stage in a log."""
 
-import sys
 import threading
 import time
 from collections.abc import Iterator

@@ -1,12 +1,15 @@
-"""What people read of a proof: the verdict of a check, the record that a lock is, the comparison with another revision."""
+"""What people read of a proof: a verdict, what a lock records, the comparison with another revision."""
 
 from collections.abc import Iterable
 
 from samebits import markdown
 from samebits.markdown import printable
+from samebits.proof.changes import Change, Changes
 from samebits.proof.pipeline import Pipeline
 from samebits.proof.verdict import Output, Problem, Verdict
 
+COLUMNS = ["name", "base", "now", "change", "better", "verdict"]
+DIRECTION = {True: "higher", False: "lower", None: ""}
 SENTENCE = {
     "reproduced": "Reproduced",
     "not reproduced": "NOT reproduced",
@@ -74,6 +77,24 @@ def record(pipeline: Pipeline, problems: list[Problem]) -> str:
     return printable("\n".join(lines), "\n")
 
 
+def comparison(changes: Changes, base: str) -> str:
+    """Markdown of what changed since the revision `base`."""
+    lines = [f"## Against {base}", ""]
+    if changes.params:
+        lines += ["Parameters:", "", markdown.table([_row(each) for each in changes.params], COLUMNS[:4]), ""]
+    verdicts = [f"**{each.verdict}**" if each.name in changes.failed else each.verdict for each in changes.metrics]
+    rows = [
+        [*_row(each), DIRECTION[each.higher_is_better], seen]
+        for each, seen in zip(changes.metrics, verdicts, strict=True)
+    ]
+    lines += [markdown.table(rows, COLUMNS), ""] if rows else ["No metrics.", ""]
+    lines += [*(f"- could not be read: {each}" for each in changes.unread), ""] if changes.unread else []
+    if changes.gated:
+        passed = "passed" if not changes.failed else f"{', '.join(changes.failed)} worse than the settings allow"
+        lines += [f"Gate: {passed}."]
+    return markdown.escaped("\n".join(lines).rstrip())
+
+
 def _problems(problems: list[Problem]) -> Iterable[str]:
     """The problems, those that decide first, and of them those of the first stage."""
     decided, open_ = ([each for each in problems if each.decides is decides] for decides in (True, False))
@@ -92,6 +113,18 @@ def _problems(problems: list[Problem]) -> Iterable[str]:
 
 def _details(output: Output) -> list[str]:
     return [line if line.startswith(output.path) else f"{output.path}: {line}" for line in output.detail]
+
+
+def _row(change: Change) -> list[str]:
+    difference = "" if not change.difference else f"{change.difference:+.3g}"
+    return [_value(change.name), _value(change.base), _value(change.now), difference]
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return ""
+    text = f"{value:.9g}" if isinstance(value, float) else " ".join(str(value).split()).replace("|", "\\|")
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _short(md5: str | None) -> str:

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,27 +13,26 @@ from samebits.errors import UserError
 from samebits.git import commit_of, git
 from samebits.proof import environment, history, lock, pins, system
 from samebits.proof.comparators import compare
+from samebits.proof.diagnosis import Diagnosis
 from samebits.proof.export import Export, export
 from samebits.proof.judge import Judge
-from samebits.proof.pipeline import LOCK, Item, Pipeline, Stage, repository
+from samebits.proof.pipeline import LOCK, Pipeline, Stage, repository
 from samebits.proof.progress import Progress
 from samebits.proof.run import Runner
 from samebits.proof.settings import Settings
 from samebits.proof.sources import Sources
 from samebits.proof.store import Store
-from samebits.proof.tree import Hash, overlap
+from samebits.proof.tree import Hash
 from samebits.proof.verdict import Output, Problem, Verdict, concluded
-
-QUICK = 60.0  # seconds; a stage that takes less runs a third time, to tell whether it is deterministic
 
 
 @dataclass(frozen=True)
 class Asked:
     """What is to be checked.
 
-    revision: a commit. stages: only these and what they need; else all. since: a revision: stages whose entry in the lock
-    is that of it are taken from cache or remote. vary: run it in other environments, too. keep: a folder for the outputs
-    of a run that is what the commit promises.
+    revision: a commit. stages: only these and what they need; else all. since: a revision: stages of which the lock says
+    what it said there are taken from cache or remote. vary: run it in other environments, too. keep: a folder for the
+    outputs of a run that is what the commit promises.
     """
 
     revision: str = "HEAD"
@@ -109,6 +107,7 @@ class _Check:
         self.settings = Settings.load(self.tree.root, self.tree.top)
         self.runner = Runner(self.tree, self.pipeline, self.settings, self.progress, self.extra)
         self.judge = Judge(self.pipeline, self.settings.outputs, self.runner.aside, self.store)
+        self.diagnosis = Diagnosis(self.runner, self.judge)
         self.sources = Sources(self.pipeline, self.store)
         self.chosen = self._chosen()
         self.blocked: dict[str, str] = {}  # stages that cannot run, and why
@@ -216,7 +215,7 @@ class _Check:
             out for out, each in zip(outs, outputs, strict=True) if each.verdict in ("differs", "equal", "close")
         ]
         if different and not all(each.allowed for each in outputs) and self._same_inputs(stage):
-            self.problems += self._why_other_bytes(stage, different)
+            self.problems += self.diagnosis.of(stage, different)
 
     def _same_inputs(self, stage: Stage) -> bool:
         """Whether a stage had, as far as can be told, what the lock says that it read."""
@@ -227,77 +226,6 @@ class _Check:
             dep.recorded is None or not dep.here or disk.on_disk(dep.path, dep.recorded.name) == dep.recorded
             for dep in stage.deps
         )
-
-    def _why_other_bytes(self, stage: Stage, different: list[Item]) -> Iterator[Problem]:
-        """What can be known of a stage that made other bytes from the same inputs: it runs again."""
-        first = {out.path: self.runner.obtained[out.path] for out in different}
-        unstable: dict[str, list[str]] = {}
-        for _ in range(2):
-            unstable = self._run_again(stage, first)
-            if unstable or self.runner.seconds[stage.name] > QUICK:
-                break
-        for out in different:
-            path = out.path
-            if path in unstable:
-                told = f" ({unstable[path][0]})" if unstable[path] else ""
-                text = f"{path}: not deterministic, two runs here made different bytes{told}"
-                yield Problem(stage.name, "not-deterministic", path, text)
-            else:
-                yield self._other_bytes(stage, out)
-
-    def _other_bytes(self, stage: Stage, out: Item) -> Problem:
-        path, kept = out.path, self.runner.aside.get(out.path)
-        if kept and kept.is_file() and self._holds(kept, first=self.runner.obtained[path]):
-            text = f"{path}: {LOCK} was edited; the committed file is what the run made"
-            return Problem(stage.name, "lock-edited", path, text)
-        if self.judge.rounding_explains(out) is False:
-            kind: Any = "lock-edited" if out.cached else "output-edited"
-            what = LOCK if out.cached else f"{path}, and {LOCK} with it,"
-            text = f"{path}: other values than rounding explains, from the same inputs: {what} was edited or merged"
-            return Problem(stage.name, kind, path, f"{text}, or the run read what the commit does not hold")
-        here = ", ".join(f"{key} {value}" for key, value in environment.describe().items())
-        text = f"{path}: other bytes from the same inputs: {LOCK} was edited or merged, or {here} computes otherwise"
-        return Problem(stage.name, "computes-otherwise", path, text)
-
-    def _holds(self, file: Path, first: Hash) -> bool:
-        from samebits.proof.tree import hash_of
-
-        return hash_of(file, first.name) == first
-
-    def _run_again(self, stage: Stage, first: Mapping[str, Hash]) -> dict[str, list[str]]:
-        """Run a stage once more; the outputs that came out otherwise, with what differs. Those of before stay."""
-        root, kept = self.tree.root, self.tree.folder / "first"
-        paths = [out.path for out in stage.outs if out.here]
-        for path in paths:
-            (kept / path).parent.mkdir(parents=True, exist_ok=True)
-            if (root / path).exists():
-                shutil.move(root / path, kept / path)
-        seconds = self.runner.seconds[stage.name]
-        failed = self.runner.run(stage)
-        self.runner.seconds[stage.name] = seconds
-        second = {} if failed else self.runner.hashes(stage)
-        unstable = {
-            path: self._differences(path, kept / path, root / path)
-            for path in first
-            if not failed and second.get(path) != first[path]
-        }
-        for path in paths:
-            _remove(root / path)
-            if (kept / path).exists():
-                shutil.move(kept / path, root / path)
-        return unstable
-
-    def _differences(self, path: str, one: Path, other: Path) -> list[str]:
-        if one.is_file() and other.is_file():
-            return compare(path, one, other, []).differences
-        if one.is_dir() and other.is_dir():
-            for file in sorted(each for each in one.rglob("*") if each.is_file()):
-                name = file.relative_to(one).as_posix()
-                if not (other / name).is_file():
-                    return [f"{path}/{name}: made in one of them"]
-                if found := compare(f"{path}/{name}", file, other / name, []).differences:
-                    return [f"{path}/{name}: {found[0]}"]
-        return []
 
     def _edited(self) -> Iterator[Problem]:
         """Outputs that are as promised, but not in git, or not in the cache."""
@@ -348,11 +276,6 @@ def _config(user: Repo, tree: Export) -> dict[str, Any]:
         core["remote"] = remote
     cache = {"dir": str(tree.folder / "cache"), "type": ["reflink", "hardlink", "symlink", "copy"]}
     return {"core": core, "cache": cache, "remote": dict(user.config.get("remote") or {})}
-
-
-def _remove(path: Path) -> None:
-    with suppress(FileNotFoundError):
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _copy(outputs: list[Output], root: Path, folder: Path) -> None:

@@ -1,6 +1,6 @@
-"""What no stage of a run makes: data of `.dvc` files, imports, outputs of stages that do not run. Put in its place, unchanged."""
+"""What no stage of a run makes: data of `.dvc` files, imports, outputs of stages that do not run."""
 
-import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,11 +59,12 @@ class Sources:
                 return "in the cache, it has other bytes than its name says"
             return self.store.failures.get(hash_) or "neither the cache nor a remote has all of it"
         for place, (each, path) in objects.items():
-            self._link(path, self.store.path_in(self.pipeline.repo, each), place)
+            self._link(path, self.store.path_in(self.pipeline.repo, each))
             if place is not None:
                 self._link(path, self.pipeline.root / out.path / place)
         if not hash_.is_folder and out.dvc.meta.isexec:
-            os.chmod(self.pipeline.root / out.path, 0o755)
+            file = self.pipeline.root / out.path
+            file.chmod(file.stat().st_mode | stat.S_IXUSR)
         return None
 
     def changed(self) -> list[Path]:
@@ -85,7 +86,7 @@ class Sources:
             found[name] = each, path
         return None if manifest is None else found
 
-    def _link(self, path: Path, target: Path | None, place: str | None = "") -> None:
+    def _link(self, path: Path, target: Path | None) -> None:
         if target is None or target.exists():
             return
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +96,7 @@ class Sources:
         links = ["reflink", "hardlink", "symlink", "copy"] if large else ["reflink", "copy"]
         transfer(localfs, str(path), localfs, str(target), links=links)
         if not large:
-            os.chmod(target, 0o644 if place is not None else 0o444)
+            target.chmod(0o644)
 
     def _import(self, source: Stage, out: Item) -> bool:
         """Fetch an import from where it came from; whether it then is what was promised."""

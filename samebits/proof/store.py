@@ -1,4 +1,4 @@
-"""Objects of DVC by their hashes: of the local cache, else of the remote. What is given has the bytes that its name says."""
+"""Objects of DVC by their hashes: of the local cache, else of the remote; with the bytes that their names say."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -16,15 +16,15 @@ from pathlib import Path
 import psutil
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
-TOKEN = "SAMEBITS_RUN"  # the variable by which the processes of a run are known, where there is no namespace for them
+MARK = "SAMEBITS_RUN"  # the variable by which the processes of a run are known, where there is no namespace for them
 TAIL = 64 * 1024  # bytes of the output that are kept
 MOST_OUTPUT = 2**30  # bytes that a command may print
 WITHOUT = ["unshare", "--user", "--map-current-user", "--keep-caps"]
 OWN_PROCESSES = ["--pid", "--fork", "--kill-child", "--mount-proc"]
 NO_NETWORK = ["--net"]
 
-# The variables of the environment that reach a stage, beside those of `pass_env`: what a program needs to start, to find
-# its libraries and to speak a language. `*` is any text.
+# The variables of the environment that reach a stage, beside those of `pass_env`: what a program needs to start, to
+# find its libraries and to speak a language. `*` is any text.
 PASSED = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LANGUAGE", "LC_*", "TZ", "TMPDIR", "TEMP", "TMP"),
     *("LD_LIBRARY_PATH", "DYLD_*", "VIRTUAL_ENV", "CONDA_*", "MAMBA_*", "JAVA_HOME", "R_HOME", "R_LIBS*", "JULIA_*"),
@@ -82,14 +82,14 @@ def run(
 ) -> Ended:
     """Run a command until it ends, then end all that it started.
 
-    network: whether it may use it, where the system can keep it from that. timeout: in seconds. printed: is given what it
-    prints, as it does. read_only: files that it cannot write to, where the system can keep it from that.
+    network: whether it may use it, where the system can keep it from that. timeout: in seconds. printed: is given what
+    it prints, as it does. read_only: files that it cannot write to, where the system can keep it from that.
     """
-    token = uuid.uuid4().hex
+    mark = uuid.uuid4().hex
     process = subprocess.Popen(
         [*_prefix(network), sys.executable, "-I", "-S", str(LAUNCHER), *_for_launcher(network, read_only), *command],
         cwd=folder,
-        env={**env, TOKEN: token},
+        env={**env, MARK: mark},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -104,7 +104,7 @@ def run(
     except subprocess.TimeoutExpired:
         reason = f"it took longer than {timeout:g} s, its timeout"
     finally:
-        _end(process, token)
+        _end(process, mark)
         reader.join()
     if too_much.is_set():
         reason = f"it printed more than {MOST_OUTPUT >> 30} GiB"
@@ -134,11 +134,11 @@ def _read(
     process.stdout.close()
 
 
-def _end(process: "subprocess.Popen[bytes]", token: str) -> None:
-    """End all processes of a run: those of its namespace with its first one, else all that carry the token."""
+def _end(process: "subprocess.Popen[bytes]", mark: str) -> None:
+    """End all processes of a run: those of its namespace with its first one, else all that carry the mark."""
     process.kill()
     process.wait()
-    while not _has_own_processes() and (left := [each for each in psutil.process_iter() if _carries(each, token)]):
+    while not _has_own_processes() and (left := [each for each in psutil.process_iter() if _carries(each, mark)]):
         for each in left:
             try:
                 each.kill()
@@ -147,9 +147,9 @@ def _end(process: "subprocess.Popen[bytes]", token: str) -> None:
         psutil.wait_procs(left, timeout=5)
 
 
-def _carries(process: psutil.Process, token: str) -> bool:
+def _carries(process: psutil.Process, mark: str) -> bool:
     try:
-        return bool(process.environ().get(TOKEN) == token and process.status() != psutil.STATUS_ZOMBIE)
+        return bool(process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE)
     except (psutil.Error, OSError):
         return False
 
