@@ -169,7 +169,7 @@ class _Check:
                     self._block(Problem(stage.name, "missing-source", path, text))
         for problem in [*self.runner.take_outputs(self.running), *self.sources.provide(self.running)]:
             self._block(problem)
-        self.runner.read_only = list(self.sources.linked)
+        self.runner.read_only = self.sources.linked
         self.runner.set_up()
 
     def _take_since(self, revision: str) -> None:

@@ -1,6 +1,7 @@
 """Running the stages of an export, one by one, from nothing."""
 
 import os
+import re
 import shutil
 import sys
 import time
@@ -20,6 +21,7 @@ from samebits.proof.tree import Hash
 from samebits.proof.verdict import Problem
 
 LAST_LINES = 20  # of what a failed stage printed
+NETWORK = re.compile(r"network|resol[vu]|connect|unreachable|socket|url|https?:", re.IGNORECASE)
 BIN = "Scripts" if os.name == "nt" else "bin"
 # Whoever sets up an environment for the stages must not change the one that is active
 NOT_FOR_SETUP = ("DVC_", "GIT_", "PYTHON", "VIRTUAL_ENV", "CONDA_PREFIX")
@@ -131,9 +133,9 @@ def _shell(command: str) -> list[str]:
 
 def _why(command: str, ended: system.Ended, network: bool, kept_back: list[str]) -> str:
     text = f"`{command}`: {ended.reason}{_last(ended.output)}"
-    if not network and system.can_cut_off_network():
+    if not network and system.can_cut_off_network() and NETWORK.search(ended.output):
         text += "; it had no network, which `network` in the settings gives"
-    named = [name for name in kept_back if name in ended.output or name.startswith("PYTHONPATH")]
+    named = [name for name in kept_back if len(name) > 1 and re.search(rf"\b{re.escape(name)}\b", ended.output)]
     if named:
         text += f"; it did not get {', '.join(named)} of your environment, which `pass_env` gives"
     return text

@@ -20,13 +20,13 @@ LARGE = 32 * 2**20  # bytes from which on a file is linked, as DVC links, rather
 class Sources:
     """The sources of a run in the export of a commit.
 
-    pipeline: of the export. store: where the objects are. linked: files that share their bytes with the user's cache,
-    with what would tell that they changed.
+    pipeline: of the export. store: where the objects are. linked: files that share their bytes with the user's cache.
     """
 
     pipeline: Pipeline
     store: Store
-    linked: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    linked: list[Path] = field(default_factory=list)
+    _states: dict[Path, tuple[int, int]] = field(default_factory=dict)
 
     def provide(self, running: list[Stage]) -> Iterator[Problem]:
         """Put all sources that are at hand in their places; those that a stage needs are asked of the remote, too."""
@@ -69,7 +69,7 @@ class Sources:
 
     def changed(self) -> list[Path]:
         """Files of the user's cache that the run changed through a link."""
-        return [path for path, before in self.linked.items() if _state(path) != before]
+        return [path for path, before in self._states.items() if _state(path) != before]
 
     def _objects(self, hash_: Hash, remote: str | None) -> dict[str | None, tuple[Hash, Path]] | None:
         """The objects of an output by their places in it, None for a manifest; None where one is not at hand."""
@@ -92,7 +92,8 @@ class Sources:
         target.parent.mkdir(parents=True, exist_ok=True)
         large = path.stat().st_size >= LARGE
         if large:
-            self.linked[path] = _state(path)
+            self.linked.append(target)
+            self._states[path] = _state(path)
         links = ["reflink", "hardlink", "symlink", "copy"] if large else ["reflink", "copy"]
         transfer(localfs, str(path), localfs, str(target), links=links)
         if not large:

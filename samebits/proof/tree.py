@@ -93,7 +93,7 @@ class Contents:
             return hash_of(file, name)
         if not file.is_dir() and not outputs:
             return Missing()
-        found: Manifest = {}
+        found, inside = Manifest(), set(outputs)
         for output in outputs:
             held = self._held(output, name)
             if isinstance(held, Unknown):
@@ -102,7 +102,7 @@ class Contents:
             found |= {f"{within}/{each}" if each else within: hash_ for each, hash_ in held.items()}
         for relative in self.files(path):
             whole = relative if path == "." else f"{path}/{relative}"
-            if not any(each in self.promised for each in (whole, *parents(whole))):
+            if not inside.intersection((whole, *parents(whole))):
                 read = self.on_disk(whole, name)
                 if isinstance(read, Hash):
                     found[relative] = read

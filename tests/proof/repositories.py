@@ -140,7 +140,7 @@ def simple(top: Path, below: str = ".") -> Repository:
                 "outs": ["selected.txt"],
             },
             "count": {
-                "cmd": 'printf \'{"lines": %d}\\n\' $(wc -l < selected.txt) > metrics.json',
+                "cmd": "printf '{\"lines\": %d}\\n' $(wc -l < selected.txt) > metrics.json",
                 "deps": ["selected.txt"],
                 "metrics": [{"metrics.json": {"cache": False}}],
             },

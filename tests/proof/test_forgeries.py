@@ -97,8 +97,16 @@ def test_a_changed_file_of_a_folder_is_named(repo: Repository) -> None:
     ("file", "then", "now"),
     [
         ("requirements.txt", "numpy==2.0.0\n", "numpy==2.1.0\n"),
-        ("uv.lock", '[[package]]\nname = "numpy"\nversion = "2.0.0"\n', '[[package]]\nname = "numpy"\nversion = "2.1.0"\n'),
-        ("poetry.lock", '[[package]]\nname = "numpy"\nversion = "2.0.0"\n', '[[package]]\nname = "numpy"\nversion = "2.1.0"\n'),
+        (
+            "uv.lock",
+            '[[package]]\nname = "numpy"\nversion = "2.0.0"\n',
+            '[[package]]\nname = "numpy"\nversion = "2.1.0"\n',
+        ),
+        (
+            "poetry.lock",
+            '[[package]]\nname = "numpy"\nversion = "2.0.0"\n',
+            '[[package]]\nname = "numpy"\nversion = "2.1.0"\n',
+        ),
         ("environment.yml", "dependencies:\n- numpy=2.0.0=abc\n", "dependencies:\n- numpy=2.1.0=abc\n"),
     ],
 )
@@ -165,7 +173,9 @@ def test_an_output_replaced_in_the_cache(repo: Repository, folder: bool) -> None
 def test_a_stage_that_is_not_deterministic(repo: Repository) -> None:
     repo.replace("select.sh", "> selected.txt", "> selected.txt; date +%N >> selected.txt")
     repo.run()
-    verdict = found_out(repo, "select", "not-deterministic", "selected.txt: not deterministic, two runs here made different")
+    verdict = found_out(
+        repo, "select", "not-deterministic", "selected.txt: not deterministic, two runs here made different"
+    )
     assert ("count", "not-deterministic") not in kinds(verdict)
 
 

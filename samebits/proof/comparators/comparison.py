@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from samebits.proof.comparators import formats, text
-from samebits.proof.comparators.findings import Findings, Scope, shown
-from samebits.proof.comparators.formats import Budget, Format, Unreadable
-from samebits.proof.comparators.values import File, Place, Walk
+from samebits.proof.comparators.findings import Findings, Place, Scope, shown
+from samebits.proof.comparators.formats import Budget, Format, UnreadableError
+from samebits.proof.comparators.values import File
+from samebits.proof.comparators.walk import Walk
 from samebits.proof.settings import Rule
 
 CHUNK = 2**20
@@ -25,13 +26,15 @@ class Comparison:
     allowed: whether the rules let it pass; without a rule, only `same` does.
     differences: what differs: the place, both values, of floats by how many units in the last place (ulp). Bounded in
     number and length, printable; empty where the bytes are the same.
-    rule: the rules that allowed it, where it is allowed and not the same.
+    rule: the rules that allowed it, where it is allowed and not the same. values: whether values were compared, not only
+    bytes.
     """
 
     verdict: Literal["same", "equal", "close", "differs", "ignored"]
     allowed: bool
     differences: list[str]
     rule: str | None
+    values: bool = True
 
 
 def compare(path: str, promised: Path, obtained: Path, rules: Sequence[Rule]) -> Comparison:
@@ -48,7 +51,7 @@ def compare(path: str, promised: Path, obtained: Path, rules: Sequence[Rule]) ->
     scope = findings.scope(path)
     name = _Files(findings).compare(path, promised, obtained, scope)
     if findings.verdict == "differs":
-        return Comparison("differs", False, findings.texts(), None)
+        return Comparison("differs", False, findings.texts(), None, name != "bytes")
     allowed_by = list(findings.used)
     if scope.rule and scope.rule.compare != "bytes" and scope.rule not in allowed_by:
         allowed_by.append(scope.rule)
@@ -92,29 +95,29 @@ class _Files:
         kind, other = formats.of(name, promised), formats.of(name, obtained)
         try:
             if kind is not other:
-                raise Unreadable(f"{_name(kind)} promised, {_name(other)} obtained")
+                raise UnreadableError(f"{_name(kind)} promised, {_name(other)} obtained")
             if kind is None:
-                raise Unreadable("")
+                raise UnreadableError("")
             with self.budgets[0].deeper(), self.budgets[1].deeper():
                 self._values(kind, name, (promised, obtained), place, scope)
-        except Unreadable as error:
+        except UnreadableError as error:
             reason = f"only bytes compared: {error}" if str(error) else ""
             self._bytes(io.BytesIO(promised), io.BytesIO(obtained), place, scope, reason)
         return _name(kind)
 
     def _values(self, kind: Format, name: str, contents: tuple[bytes, bytes], place: Place, scope: Scope) -> None:
-        read = []
+        values = []
         for content, budget, which in zip(contents, self.budgets, ("promised", "obtained"), strict=True):
             try:
-                read.append(formats.read(kind, name, content, budget))
-            except Unreadable as error:
-                raise Unreadable(f"the {which} file is not read as {kind.name}: {error}") from None
+                values.append(formats.read(kind, name, content, budget))
+            except UnreadableError as error:
+                raise UnreadableError(f"the {which} file is not read as {kind.name}: {error}") from None
         before = self.findings.copy()
         try:
-            Walk(kind.one_number_type, self._member).compare(*read, place, scope)
-        except (Unreadable, RecursionError, MemoryError) as error:
+            Walk(kind.one_number_type, self._member).compare(values[0], values[1], place, scope)
+        except (UnreadableError, RecursionError, MemoryError) as error:
             self.findings.restore(before)  # what a part of the file showed is no verdict
-            raise Unreadable(str(error) or "nested too deeply, or too large") from None
+            raise UnreadableError(str(error) or "nested too deeply, or too large") from None
 
     def _member(self, promised: File, obtained: File, place: Place, scope: Scope) -> None:
         self._contents(promised.name, promised.content, obtained.content, place, scope)

@@ -2,14 +2,15 @@
 
 import copy
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Self, Union
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self, Union
 
 from samebits.proof.settings import Rule
 
 MOST = 5  # differences that are shown
 LONGEST = 400  # characters of one of them
 
-Place = Union["tuple[Place, str | int]", None]  # from the last part to the first
+Place = Union["tuple[Place, Any]", None]  # from the last part to the first
 
 
 class Findings:
@@ -67,8 +68,9 @@ class Findings:
         self.__dict__ = kept.__dict__
 
 
-class Scope(NamedTuple):
-    """The rule that stands at a place of a file; the names of fields with the rules that stand there, and their order."""
+@dataclass(frozen=True)
+class Scope:
+    """The rule that stands at a place of a file, and its number among the rules; the rules for fields, and theirs."""
 
     findings: Findings
     path: str
@@ -84,7 +86,7 @@ class Scope(NamedTuple):
         index, rule = found
         if rule.compare != "bytes":
             self.findings.used.setdefault(rule)
-        return self._replace(rule=rule, index=index)
+        return replace(self, rule=rule, index=index)
 
     def member(self, name: str) -> "Scope":
         """The scope of a member of an archive."""
@@ -105,7 +107,7 @@ class Scope(NamedTuple):
     def opaque(self, place: Place, text: str) -> None:
         """A file differs in bytes that were not read: fields that a stricter rule is for may be among them."""
         stricter = any(rule.compare != "ignore" for _, rule in self.fields.values())
-        (self._replace(rule=None) if stricter else self).note(place, text)
+        (replace(self, rule=None) if stricter else self).note(place, text)
 
 
 def rendered(place: Place) -> str:
@@ -113,7 +115,8 @@ def rendered(place: Place) -> str:
     parts: list[str] = []
     while place is not None:
         place, part = place
-        parts.append(f"[{part}]" if isinstance(part, int) else f".{shown(str(part), 60)}")
+        name = part[-1] if isinstance(part, tuple) else part  # a tuple says of which type a key is
+        parts.append(f"[{name}]" if isinstance(name, int) else f".{shown(str(name), 60)}")
         if len(parts) == 20:
             parts.append("...")
             break
@@ -131,5 +134,7 @@ def short(value: object) -> str:
     if isinstance(value, str | bytes) and len(value) > 60:
         value = value[:60]  # its repr may be large
         return f"{value!r}..."
+    if isinstance(value, int) and value.bit_length() > 8192:
+        return f"an integer of {value.bit_length():,} bits"  # Python writes no more than 4300 digits
     text = repr(value)
     return text if len(text) <= 70 else f"{text[:67]}..."

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ MEMBERS = 100_000  # of archives
 DEPTH = 5  # archives within archives
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """Why a file is compared by its bytes."""
 
 
@@ -33,7 +34,7 @@ class Format:
 
 
 FORMATS = (
-    Format("zip", "zip", (".zip", ".npz", ".pt", ".pth", ".whl", ".keras"), (b"PK\3\4", b"PK\5\6")),
+    Format("zip", "zip", (".zip", ".npz"), (b"PK\3\4", b"PK\5\6")),
     Format("gzip", "compressed", (".gz", ".tgz"), (b"\x1f\x8b",)),
     Format("bzip2", "compressed", (".bz2",), (b"BZh",)),
     Format("xz", "compressed", (".xz",), (b"\xfd7zXZ\0",)),
@@ -41,8 +42,7 @@ FORMATS = (
     Format("PNG", "png", (".png",), (b"\x89PNG\r\n\x1a\n",), needs=("numpy", "pillow")),
     Format("Parquet", "parquet", (".parquet", ".pq"), (b"PAR1",), needs=("numpy", "pyarrow")),
     Format("tar", "tar", (".tar",)),
-    Format("JSON", "json", (".json", ".ipynb", ".geojson"), one_number_type=True),
-    Format("JSON lines", "jsonl", (".jsonl", ".ndjson"), one_number_type=True),
+    Format("JSON", "json", (".json", ".ipynb", ".geojson", ".jsonl", ".ndjson"), one_number_type=True),
     Format("YAML", "yaml", (".yaml", ".yml"), limit=32 * 2**20),
     Format("TOML", "toml", (".toml",), limit=32 * 2**20),
     Format("CSV", "csv", (".csv", ".tsv"), one_number_type=True),
@@ -56,22 +56,22 @@ FORMATS = (
 class Budget:
     """What may still be unpacked from a file: a small one can hold any number of bytes."""
 
-    bytes: int = LIMIT
+    bytes: int = field(default_factory=lambda: LIMIT)
     members: int = MEMBERS
-    depth: int = field(default=DEPTH)
+    depth: int = DEPTH
 
     def take(self, size: int, members: int = 1) -> None:
-        """Take some of it. Raises Unreadable where it is used up."""
+        """Take some of it. Raises UnreadableError where it is used up."""
         self.bytes -= size
         self.members -= members
         if self.bytes < 0 or self.members < 0:
-            raise Unreadable(f"it unpacks to more than {LIMIT // 2**20} MB or {MEMBERS:,} members")
+            raise UnreadableError(f"it unpacks to more than {LIMIT // 2**20} MB or {MEMBERS:,} members")
 
     @contextlib.contextmanager
     def deeper(self) -> Iterator[None]:
-        """One file within another. Raises Unreadable where there are too many."""
+        """One file within another. Raises UnreadableError where there are too many."""
         if not self.depth:
-            raise Unreadable(f"more than {DEPTH} files within one another")
+            raise UnreadableError(f"more than {DEPTH} files within one another")
         self.depth -= 1
         try:
             yield
@@ -82,20 +82,23 @@ class Budget:
 def of(name: str, content: bytes) -> Format | None:
     """The format of a file: as it surely begins, else by the end of its name."""
     for each in FORMATS:
-        if content.startswith(each.magic or (b"\0" * 32,)):
+        if each.magic and content.startswith(each.magic):
             return each
-    return next((each for each in reversed(FORMATS) if name.lower().endswith(each.suffixes)), None)
+    return next((each for each in FORMATS if name.lower().endswith(each.suffixes)), None)
 
 
 def read(kind: Format, name: str, content: bytes, budget: Budget) -> Any:
-    """The values in a file. Raises Unreadable where it cannot be read."""
+    """The values in a file. Raises UnreadableError where it cannot be read."""
     if len(content) > kind.limit:
-        raise Unreadable(f"it is larger than {kind.limit // 2**20} MB")
+        raise UnreadableError(f"it is larger than {kind.limit // 2**20} MB")
     try:
-        return importlib.import_module(f"samebits.proof.comparators.{kind.module}").read(content, name, budget)
-    except Unreadable:
+        with warnings.catch_warnings(action="ignore"):  # readers would print texts of the file
+            return importlib.import_module(f"samebits.proof.comparators.{kind.module}").read(content, name, budget)
+    except UnreadableError:
         raise
     except ImportError:
-        raise Unreadable(f"install {' and '.join(kind.needs)} to see values") from None
+        raise UnreadableError(f"install {' and '.join(kind.needs)} to see values") from None
     except Exception as error:  # whatever a file that is no such file may lead to in its reader
-        raise Unreadable(f"{type(error).__name__}: {' '.join(str(error).split())[:100]}".removesuffix(": ")) from None
+        raise UnreadableError(
+            f"{type(error).__name__}: {' '.join(str(error).split())[:100]}".removesuffix(": ")
+        ) from None

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from samebits.proof.comparators import arrays
-from samebits.proof.comparators.formats import Budget, Unreadable
+from samebits.proof.comparators.formats import Budget, UnreadableError
 
 
 def read(content: bytes, name: str, budget: Budget) -> Any:
@@ -17,9 +17,9 @@ def read(content: bytes, name: str, budget: Budget) -> Any:
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran_order, dtype = header(file)
     if dtype.hasobject:
-        raise Unreadable("an array of Python objects, which are never loaded")
+        raise UnreadableError("an array of Python objects, which are never loaded")
     start, size = file.tell(), math.prod(shape)
     if len(content) - start != size * dtype.itemsize:
-        raise Unreadable("it has another size than it says")
+        raise UnreadableError("it has another size than it says")
     values = np.frombuffer(content, dtype, size, start) if size and dtype.itemsize else np.empty(size, dtype)
     return arrays.of(values.reshape(shape, order="F" if fortran_order else "C"))

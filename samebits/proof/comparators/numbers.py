@@ -4,14 +4,15 @@ import math
 import struct
 from fractions import Fraction
 
+from samebits.proof.comparators.values import Exact
 from samebits.proof.settings import Rule
 
 EXACT = 2**53  # integers up to here are floats
 
 
 def is_number(value: object) -> bool:
-    """Whether a value is an int or a float; bool is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether a value is an int or a float; bool is none, nor is an int that no tolerance is for."""
+    return isinstance(value, int | float) and not isinstance(value, bool | Exact)
 
 
 def equal(promised: float, obtained: float) -> bool:
@@ -34,8 +35,8 @@ def ulps(promised: float, obtained: float) -> int | None:
 def close(promised: float, obtained: float, rule: Rule) -> bool:
     """Whether one limit of the rule holds: floats as float64 computes it, others exactly.
 
-    |promised - obtained| <= atol, or <= rtol * |promised|, or at most `ulp` floats from one to the other. Infinities are
-    close to nothing else. Between two ints, ulp does not count.
+    |promised - obtained| <= atol, or <= rtol * |promised|, or at most `ulp` floats from one to the other. An infinity
+    is close to nothing else. Between two ints, ulp does not count.
     """
     if equal(promised, obtained) or promised == obtained:
         return True

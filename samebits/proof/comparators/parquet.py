@@ -4,6 +4,7 @@ Columns count with their order, names, physical and logical types, values and nu
 """
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ import pyarrow as pa
 from pyarrow import compute, parquet
 
 from samebits.proof.comparators import arrays
-from samebits.proof.comparators.formats import LIMIT, Budget, Unreadable
+from samebits.proof.comparators.formats import LIMIT, Budget, UnreadableError
+from samebits.proof.comparators.values import Exact, Ordered
 
 CELLS = 50_000_000
+OF_WRITERS = (b"ARROW:schema", b"pandas")
 
 
 def read(content: bytes, name: str, budget: Budget) -> Any:
@@ -22,27 +25,31 @@ def read(content: bytes, name: str, budget: Budget) -> Any:
     about = file.metadata
     budget.take(sum(about.row_group(index).total_byte_size for index in range(about.num_row_groups)))
     if about.num_rows * about.num_columns > CELLS:
-        raise Unreadable(f"more than {CELLS:,} values")
+        raise UnreadableError(f"more than {CELLS:,} values")
     table = file.read(use_threads=False)
     if table.nbytes > LIMIT or len(set(table.column_names)) != len(table.column_names):
-        raise Unreadable("it is too large, or has two columns of one name")
-    types = [file.schema.column(index) for index in range(about.num_columns)]
-    schema = [[each.path, each.physical_type, str(each.logical_type)] for each in types]
-    columns = {name: _values(table.column(name).combine_chunks()) for name in table.column_names}
-    return {"columns": schema, "rows": table.num_rows, "values": columns}
+        raise UnreadableError("it is too large, or has two columns of one name")
+    types: dict[str, list[str]] = {}  # of each column, those of its leaves
+    for leaf in (file.schema.column(index) for index in range(about.num_columns)):
+        type_of_leaf = f"{leaf.path} {leaf.physical_type} {leaf.logical_type}"
+        types.setdefault(leaf.path.split(".")[0], []).append(type_of_leaf)
+    columns = {each: {"type": types.get(each), "values": _values(table.column(each))} for each in table.column_names}
+    notes = {key.decode(): value for key, value in (about.metadata or {}).items() if key not in OF_WRITERS}
+    return {"rows": Exact(table.num_rows), "columns": Ordered(columns), "metadata": notes}
 
 
-def _values(column: Any) -> Any:
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+def _values(chunked: Any) -> Any:
+    column = pa.concat_arrays(chunked.chunks) if chunked.num_chunks else pa.array([], chunked.type)
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type
-    if pa.types.is_temporal(kind) and kind.bit_width in (32, 64):
+    exact = pa.types.is_temporal(kind) and kind.bit_width in (32, 64)
+    if exact:
         column = column.view(pa.int64() if kind.bit_width == 64 else pa.int32())
         kind = column.type
     if pa.types.is_floating(kind) or pa.types.is_integer(kind):
         nulls = column.is_null().to_numpy(zero_copy_only=False)
         values = compute.fill_null(column, pa.scalar(0, kind)).to_numpy(zero_copy_only=False)
-        return {"null": arrays.of(nulls), "": arrays.of(np.asarray(values))} if nulls.any() else arrays.of(values)
+        array = replace(arrays.of(np.asarray(values)), exact=exact)
+        return {"null": arrays.of(nulls), "where not null": array} if nulls.any() else array
     return column.to_pylist()

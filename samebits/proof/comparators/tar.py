@@ -3,7 +3,7 @@
 import io
 import tarfile
 
-from samebits.proof.comparators.formats import Budget, Unreadable
+from samebits.proof.comparators.formats import Budget, UnreadableError
 from samebits.proof.comparators.values import Archive, File
 
 # Of who made the archive and when; and what is compared in another way.
@@ -16,16 +16,16 @@ def read(content: bytes, name: str, budget: Budget) -> Archive:
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
         for member in archive:
             if member.name in files:
-                raise Unreadable(f"two members of the name {member.name}")
+                raise UnreadableError(f"two members of the name {member.name}")
             budget.take(member.size if member.isfile() else 0)
             file = archive.extractfile(member) if member.isfile() else None
             about = {"kind": member.type, "mode": oct(member.mode), "link": member.linkname}
             about |= {key: value for key, value in member.pax_headers.items() if key not in NOT_COUNTED}
             if member.ischr() or member.isblk():
-                about["device"] = [member.devmajor, member.devminor]
+                about["device"] = f"{member.devmajor}, {member.devminor}"
             files[member.name] = File(member.name, file.read() if file else b"", about)
             if file and len(files[member.name].content) != member.size:
-                raise Unreadable(f"{member.name} is cut off")
+                raise UnreadableError(f"{member.name} is cut off")
         if content[archive.offset :].strip(b"\0"):  # where a header is broken, tarfile takes it for the end
-            raise Unreadable("it holds other bytes after its last member")
+            raise UnreadableError("it holds other bytes after its last member")
     return Archive(files)

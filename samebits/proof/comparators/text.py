@@ -1,11 +1,12 @@
 """Bytes of any kind and size: where they first differ."""
 
 import os
-from typing import BinaryIO
+from typing import AnyStr, BinaryIO
 
 from samebits.proof.comparators.findings import short
 
 CHUNK = 2**20
+PIECE = 2**12
 AROUND = 200  # bytes of a line that are looked at
 
 
@@ -18,15 +19,23 @@ def describe(promised: BinaryIO, obtained: BinaryIO) -> str:
             break
         at += len(one)
         lines += one.count(b"\n")
-    same = len(os.path.commonprefix([one, other]))
+    same = first_difference(one, other)
     at, lines = at + same, lines + one[:same].count(b"\n")
     sizes = [each.seek(0, os.SEEK_END) for each in (promised, obtained)]
     size = f"{sizes[0]:,} bytes" + ("" if sizes[0] == sizes[1] else f" promised, {sizes[1]:,} obtained")
     texts = [_line(each, at) for each in (promised, obtained)]
-    if texts[0] is not None and texts[1] is not None:
+    if texts[0] != texts[1] and None not in texts:
         return f"line {lines + 1:,}: {short(texts[0])} promised, {short(texts[1])} obtained; {size}"
     values = [_byte(each, at) for each in (promised, obtained)]
     return f"byte {at:,}: {values[0]} promised, {values[1]} obtained; {size}"
+
+
+def first_difference(one: AnyStr, other: AnyStr) -> int:
+    """The place of the first character that differs, or where the shorter text ends."""
+    start, end = 0, min(len(one), len(other))
+    while start < end and one[start : start + PIECE] == other[start : start + PIECE]:
+        start += PIECE
+    return next((at for at in range(start, end) if one[at] != other[at]), end)
 
 
 def _line(file: BinaryIO, at: int) -> str | None:

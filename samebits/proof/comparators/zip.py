@@ -5,7 +5,7 @@ import zipfile
 from typing import Any
 
 from samebits.proof.comparators import torch
-from samebits.proof.comparators.formats import Budget, Unreadable
+from samebits.proof.comparators.formats import Budget, UnreadableError
 from samebits.proof.comparators.values import Archive, File
 
 
@@ -15,10 +15,10 @@ def read(content: bytes, name: str, budget: Budget) -> Any:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = archive.infolist()
         if min((member.header_offset for member in members), default=0):
-            raise Unreadable("it holds other bytes before the archive")
+            raise UnreadableError("it holds other bytes before the archive")
         for member in members:
             if member.filename in files:
-                raise Unreadable(f"two members of the name {member.filename}")
+                raise UnreadableError(f"two members of the name {member.filename}")
             budget.take(member.file_size)
             mode = member.external_attr >> 16 if member.create_system == 3 else 0
             about: dict[str, Any] = {"mode": oct(mode)} if mode else {}
@@ -27,6 +27,6 @@ def read(content: bytes, name: str, budget: Budget) -> Any:
             with archive.open(member) as file:  # checks the size and the CRC
                 files[member.filename] = File(member.filename, file.read(member.file_size + 1), about)
             if len(files[member.filename].content) != member.file_size:
-                raise Unreadable(f"{member.filename} has another size than it says")
+                raise UnreadableError(f"{member.filename} has another size than it says")
         about = {"comment": archive.comment} if archive.comment else {}
     return torch.typed(Archive(files, about))
