@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from samebits.proof import environment
 from samebits.proof.comparators import compare
 from samebits.proof.judge import Judge
 from samebits.proof.pipeline import LOCK, Item, Stage
@@ -48,7 +47,7 @@ class Diagnosis:
             text = f"{path}: other values than rounding explains, from the same inputs: {what} was edited or merged"
             text += ", or the run read what the commit does not hold"
             return Problem(stage.name, "lock-edited" if out.cached else "output-edited", path, text)
-        here = ", ".join(f"{key} {value}" for key, value in environment.describe().items())
+        here = ", ".join(f"{key} {value}" for key, value in self.runner.place.machine.items())
         text = f"{path}: other bytes from the same inputs: {LOCK} was edited or merged, or {here} computes otherwise"
         return Problem(stage.name, "computes-otherwise", path, text)
 

@@ -1,10 +1,16 @@
 """What may make a run's bits differ: the machine and its libraries; and the environments in which they must not."""
 
-import os
+import json
 import platform
 import re
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
+
+from samebits.proof import system
+
+PROBE = Path(__file__).with_name("probe.py")
 
 # OpenBLAS's kernels, with the CPU feature without which each stops at its first instruction
 KERNELS = {
@@ -44,18 +50,22 @@ def variations() -> list[dict[str, str]]:
     return found + more_threads[: max(1, AT_LEAST - len(found))]
 
 
-def describe() -> dict[str, str]:
-    """The machine, the CPU and the version of Python; numpy's, the BLAS kernel and its threads where numpy is there."""
-    found = {"machine": platform.machine(), "cpu": _cpu(), "python": platform.python_version()}
-    if find_spec("numpy") and find_spec("threadpoolctl"):
-        import numpy as np
-        from threadpoolctl import threadpool_info
+class Environment(NamedTuple):
+    """Where stages run. machine: what it is, in words. packages: versions by name, of their Python."""
 
-        blas = [each for each in threadpool_info() if each["user_api"] == "blas"]
-        kernels = [f"{each['internal_api']} {each.get('architecture', '')}".strip() for each in blas]
-        threads = max((each["num_threads"] for each in blas), default=os.cpu_count() or 1)
-        found |= {"blas": ", ".join(kernels) or "unknown", "threads": str(threads), "numpy": np.__version__}
-    return found
+    machine: dict[str, str]
+    packages: dict[str, str]
+
+
+def describe(env: Mapping[str, str], folder: Path) -> Environment:
+    """The machine, and the `python` that stages find in an environment, where there is one."""
+    machine = {"machine": platform.machine(), "cpu": _cpu()}
+    done = system.run(["python", str(PROBE)], folder, env, network=False, timeout=60)
+    try:
+        found = json.loads(done.output.splitlines()[-1])
+    except (ValueError, IndexError):  # no Python, or one that is too old
+        return Environment(machine, {})
+    return Environment(machine | found["machine"], found["packages"])
 
 
 def _features_of_cpu() -> tuple[dict[str, bool], list[str]]:

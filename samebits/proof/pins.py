@@ -1,18 +1,15 @@
-"""Versions of packages: those that a file pins, and those that are installed where the stages run."""
+"""Versions of packages that a file pins."""
 
-import json
 import re
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from samebits.errors import UserError
 from samebits.params import read
-from samebits.proof import system
 
 PATTERNS = ("requirements*.txt", "constraints*.txt", "uv.lock", "poetry.lock", "environment*.y*ml", "conda*.y*ml")
-INSTALLED = "import importlib.metadata as m, json; print(json.dumps({d.name: d.version for d in m.distributions()}))"
 
 
 def is_pins(path: str) -> bool:
@@ -37,16 +34,9 @@ def pinned(path: str, content: bytes) -> dict[str, str]:
     return {}
 
 
-def installed(env: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """The versions of the packages of the `python` that stages find; none where there is none."""
-    done = system.run(["python", "-c", INSTALLED], folder, env, network=False, timeout=60)
-    with suppress(ValueError, IndexError):
-        return {_normal(name): version for name, version in json.loads(done.output.splitlines()[-1]).items() if name}
-    return {}
-
-
 def differing(pins: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
     """Where installed packages are not those that are pinned, of those that are installed."""
+    here = {_normal(name): version for name, version in here.items()}
     return [
         f"{name} is pinned to {version} and {here[name]} is installed"
         for name, version in sorted(pins.items())

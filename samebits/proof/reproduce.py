@@ -79,7 +79,7 @@ def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdi
             problems=problems,
             taken=run.taken,
             notes=run.notes,
-            machine=environment.describe(),
+            machine=run.runner.place.machine,
             network=list(run.settings.network) if system.can_cut_off_network() else None,
             seconds=run.runner.seconds,
             varied=varied,
@@ -256,10 +256,8 @@ class _Check:
         files = [each for each in sorted(self.tree.root.glob("*")) if pins.is_pins(each.name)]
         pinned = [(each.name, pins.pinned(each.name, each.read_bytes())) for each in files]
         if any(found for _, found in pinned):
-            env, _ = self.runner.environment()
-            here = pins.installed(env, self.tree.root)
             for name, found in pinned:
-                for text in pins.differing(found, here):
+                for text in pins.differing(found, self.runner.place.packages):
                     self.undisturbed = False
                     stage = next(each.stage for each in self.outputs if not each.allowed)
                     self.problems.append(Problem(stage, "environment-differs", name, f"{name}: package {text}"))

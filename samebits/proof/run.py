@@ -7,12 +7,14 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from dvc.stage.run import _make_cmd, get_executable
 
 from samebits.errors import UserError
 from samebits.proof import system
+from samebits.proof.environment import Environment, describe
 from samebits.proof.export import Export
 from samebits.proof.pipeline import Item, Pipeline, Stage
 from samebits.proof.progress import Progress
@@ -59,6 +61,11 @@ class Runner:
     def environment(self) -> tuple[dict[str, str], list[str]]:
         """The environment of the stages, and the names of the variables that they do not get."""
         return system.environment(self.settings.pass_env, {**self._own(), **self.extra})
+
+    @cached_property
+    def place(self) -> Environment:
+        """Where the stages run."""
+        return describe(self.environment()[0], self.tree.root)
 
     def take_outputs(self, running: list[Stage]) -> Iterator[Problem]:
         """Take out what git holds of the outputs of stages, so that they start from nothing."""

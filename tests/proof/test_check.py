@@ -83,10 +83,9 @@ def test_a_forgery_is_found_without_data(repo: Repository, tmp_path: Path) -> No
 
 
 def test_sources_come_from_the_remote_and_not_into_the_cache(repo: Repository, tmp_path: Path) -> None:
-    with repo.dvc() as dvc:
-        with dvc.config.edit() as config:
-            config["remote"]["store"] = {"url": str(tmp_path / "store")}
-            config["core"]["remote"] = "store"
+    with repo.dvc() as dvc, dvc.config.edit() as config:
+        config["remote"]["store"] = {"url": str(tmp_path / "store")}
+        config["core"]["remote"] = "store"
     repo.commit()
     with repo.dvc() as dvc:
         dvc.push()

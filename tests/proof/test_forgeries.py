@@ -193,5 +193,5 @@ def test_a_lock_that_git_merged_without_conflict(repo: Repository) -> None:
     repo.run()
     repo.git("merge", "-q", "--no-edit", "code")
     assert repo.problems() == []
-    verdict = found_out(repo, "count", "lock-edited", "other values than rounding explains")
+    verdict = found_out(repo, "count", "computes-otherwise", "other bytes from the same inputs")
     assert verdicts(verdict) == {"selected.txt": "same", "count.txt": "differs"}
