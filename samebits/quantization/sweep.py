@@ -32,8 +32,10 @@ def choices(model: LinearModel, train: Moments) -> Choices:
     return found
 
 
-def curve(found: Choices, model: LinearModel, train: Moments, test: Moments) -> list[dict[str, Any]]:
-    """A row for each choice: stored bits, loss of training R2, test R2.
+def curve(
+    found: Choices, model: LinearModel, train: Moments, test: Moments, chosen: tuple[str, Rounding, int]
+) -> list[dict[str, Any]]:
+    """A row for each choice: stored bits, training R2 and the loss of it, test R2, whether it is the chosen one.
 
     Beside them the assignment's own, which rounds to nearest at each bit-width anew, and float copies of the model.
     """
@@ -47,8 +49,10 @@ def curve(found: Choices, model: LinearModel, train: Moments, test: Moments) -> 
             "bits": bits,
             "payload_bits": stored,
             "train_loss": nearest_float(loss),
+            "train_r2": nearest_float(task.r2 - loss),
             "test_r2": nearest_float(score.r2(test, copy)),
             "optimal": optimal,
+            "chosen": (name, rounding, bits) == chosen,
         }
 
     def row_of(choice: Choice, rounding: str) -> dict[str, Any]:
@@ -56,8 +60,8 @@ def curve(found: Choices, model: LinearModel, train: Moments, test: Moments) -> 
         name, bits, stored = quantized.scheme.name, quantized.bits, payload.payload_bits(quantized)
         return row(name, rounding, bits, stored, quantized.model, choice.train_loss, choice.optimal)
 
-    rows = [row_of(choice, rounding) for (_, rounding, _), choice in found.items()]
     task = Task.of(model, train, SCHEMES["unified_affine"])
+    rows = [row_of(choice, rounding) for (_, rounding, _), choice in found.items()]
     rows += [row_of(choose(task, bits, "nearest"), "as published") for bits in BITS]
     for name, dtype in FLOATS.items():
         with np.errstate(over="ignore"):
