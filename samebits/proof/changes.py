@@ -3,12 +3,15 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
+from samebits.artifacts import check_merged
 from samebits.errors import UserError
 from samebits.git import commit_of
 from samebits.proof.settings import Gate
@@ -83,8 +86,8 @@ def since(repo: Repo, base: str, gate: Mapping[str, Gate]) -> Changes:
     gate names a metric that is not there, or of which it is not known whether more is better.
     """
     commit_of(base)
-    all_params, of_params = _read(repo.params.diff, base)
-    all_metrics, of_metrics = _read(repo.metrics.diff, base)
+    all_params, of_params = _read(repo.params.diff, base, repo.root_dir)
+    all_metrics, of_metrics = _read(repo.metrics.diff, base, repo.root_dir)
     params, metrics = _named(all_params), _named(all_metrics)
     gates = {_full_name(name, metrics): each for name, each in gate.items()}
     changes = []
@@ -108,12 +111,15 @@ def since(repo: Repo, base: str, gate: Mapping[str, Gate]) -> Changes:
 Values = dict[tuple[str, str], tuple[Any, Any]]  # by file and name: at the base, and now
 
 
-def _read(diff: Callable[..., dict[str, Any]], base: str) -> tuple[Values, list[str]]:
+def _read(diff: Callable[..., dict[str, Any]], base: str, root: str) -> tuple[Values, list[str]]:
     """What DVC's own diff says of all parameters or metrics, and what it could not read."""
     try:
         told = diff(a_rev=base, all=True)
     except DvcException as error:
         raise UserError(f"DVC: {error}") from None
+    for path in (told.get("errors") or {}).get("workspace") or {}:
+        with suppress(OSError):
+            check_merged(Path(root, path).read_bytes(), path)
     unread = [
         f"{path}, {'now' if side == 'workspace' else f'at {side}'}: {error}"
         for side, errors in (told.get("errors") or {}).items()

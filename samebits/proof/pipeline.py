@@ -30,8 +30,8 @@ class Item:
     """A dependency or an output of a stage.
 
     path: from the root of DVC, with / between its parts; of what lies elsewhere, its path or URL as the stage names it.
-    name: as the stage names it. recorded: its hash in dvc.lock or in the `.dvc` file. here: whether it is a path of this
-    machine. cached: whether DVC keeps it in its cache, not git.
+    name: as the stage names it. recorded: its hash in dvc.lock or in the `.dvc` file. here: whether it is a path of
+    this machine. cached: whether DVC keeps it in its cache, not git.
     """
 
     path: str

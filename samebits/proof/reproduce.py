@@ -30,9 +30,9 @@ from samebits.proof.verdict import Output, Problem, Verdict, concluded
 class Asked:
     """What is to be checked.
 
-    revision: a commit. stages: only these and what they need; else all. since: a revision: stages of which the lock says
-    what it said there are taken from cache or remote. vary: run it in other environments, too. keep: a folder for the
-    outputs of a run that is what the commit promises.
+    revision: a commit. stages: only these and what they need; else all. since: a revision: stages of which the lock
+    says what it said there are taken from cache or remote. vary: run it in other environments, too. keep: a folder for
+    the outputs of a run that is what the commit promises.
     """
 
     revision: str = "HEAD"

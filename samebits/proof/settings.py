@@ -56,8 +56,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     setup: a command, or several, that make the environment of the stages; run first, in the commit's files, with
     network. network: the stages that may use it. timeout: of a stage, in seconds. pass_env: names of variables of the
-    environment that reach the stages, beside the usual ones; `*` is any text. gate: by the name of a metric, by how much
-    it may get worse than at a base.
+    environment that reach the stages, beside the usual ones; `*` is any text. gate: by the name of a metric, by how
+    much it may get worse than at a base.
     """
 
     setup: Text | list[Text] = []
