@@ -30,7 +30,7 @@ AT_LEAST = 20
 
 def variations() -> list[dict[str, str]]:
     """Environment variables of 20 or more environments that this machine can run and that must give the same bytes."""
-    cpu_features, cpu_dispatch = _features_of_cpu()
+    cpu_features, cpu_dispatch = _features_ofcpu()
     machine = MACHINES.get(platform.machine(), platform.machine())
     kernels = [kernel for kernel, feature in KERNELS.get(machine, {}).items() if cpu_features.get(feature)]
     optional = [feature for feature in cpu_dispatch if cpu_features.get(feature)]
@@ -59,7 +59,7 @@ class Environment(NamedTuple):
 
 def describe(env: Mapping[str, str], folder: Path) -> Environment:
     """The machine, and the `python` that stages find in an environment, where there is one."""
-    machine = {"machine": platform.machine(), "cpu": _cpu()}
+    machine = {"machine": platform.machine(), "cpu": cpu()}
     done = system.run(["python", str(PROBE)], folder, env, network=False, timeout=60)
     try:
         found = json.loads(done.output.splitlines()[-1])
@@ -68,7 +68,7 @@ def describe(env: Mapping[str, str], folder: Path) -> Environment:
     return Environment(machine | found["machine"], found["packages"])
 
 
-def _features_of_cpu() -> tuple[dict[str, bool], list[str]]:
+def _features_ofcpu() -> tuple[dict[str, bool], list[str]]:
     """What the CPU can do, and of that what numpy may do without; nothing where numpy is not there."""
     if not find_spec("numpy"):
         return {}, []
@@ -77,7 +77,8 @@ def _features_of_cpu() -> tuple[dict[str, bool], list[str]]:
     return of_numpy.__cpu_features__, of_numpy.__cpu_dispatch__
 
 
-def _cpu() -> str:
+def cpu() -> str:
+    """The name of the CPU."""
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:

@@ -15,6 +15,7 @@ from samebits.proof.verdict import Kind, Problem
 def problems(pipeline: Pipeline) -> list[Problem]:
     """All that dvc.lock says of a tree and is not so, or cannot be told of it, in the order of the stages.
 
+    >>> from samebits.proof.pipeline import repository
     >>> problems(Pipeline.read(repository()))  # in a repository whose dvc.lock is the record of its tree
     []
     """
