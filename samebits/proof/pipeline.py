@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,14 +14,13 @@ from dvc.exceptions import DvcException
 from dvc.fs import LocalFileSystem
 from dvc.output import Output as DvcOutput
 from dvc.repo import Repo
-from dvc.repo.reproduce import get_active_graph, plan_repro
 from dvc.stage import PipelineStage
 from dvc.stage import Stage as DvcStage
 
 from samebits.artifacts import check_merged
 from samebits.errors import UserError
 from samebits.proof.store import Store
-from samebits.proof.tree import Contents, Hash, overlap
+from samebits.proof.tree import Contents, Hash, Paths
 
 PIPELINE, LOCK = "dvc.yaml", "dvc.lock"
 
@@ -82,14 +82,15 @@ class Stage:
         """Where its commands run."""
         return Path(self.dvc.wdir)
 
-    def reads(self, output: str) -> bool:
-        """Whether a dependency of it lies in, around or at a path."""
-        return any(each.here and overlap(each.path, output) for each in [*self.deps, *self.params_files])
+    @property
+    def reads(self) -> list[str]:
+        """The paths on this machine that it reads, the files of its parameters included."""
+        return [*(dep.path for dep in self.deps if dep.here), *(each.path for each in self.params)]
 
     @property
-    def params_files(self) -> list[Item]:
-        """The files of its parameters, as dependencies."""
-        return [Item(each.path, each.path, None, True, False, each.dvc) for each in self.params]
+    def makes(self) -> list[str]:
+        """The paths on this machine that it makes."""
+        return [out.path for out in self.outs if out.here]
 
 
 @dataclass(frozen=True)
@@ -110,15 +111,17 @@ class Pipeline:
         """The pipelines of a repository. Raises UserError where DVC cannot read them."""
         top = Path(repo.root_dir)
         try:
-            ordered = plan_repro(get_active_graph(repo.index.graph))
-            files = {each.path: load_file(repo, each.path) for each in ordered if isinstance(each, PipelineStage)}
-            stages = [_stage(each, top, files.get(each.path)) for each in ordered]
+            found = repo.index.stages
+            repo.index.outs_trie  # noqa: B018 - raises where two stages make one path
+            paths = {each.path for each in found if isinstance(each, PipelineStage)}
+            files = {path: load_file(repo, path) for path in sorted(paths)}
+            stages = _ordered([_stage(each, top, files.get(each.path)) for each in found])
         except DvcException as error:
             _explain_unreadable(repo)
             raise UserError(f"DVC: {error}") from None
         if not any(stage.commands for stage in stages):
             raise UserError(f"{PIPELINE}: no stages; it must define the pipeline")
-        known = {(each.path, each.name) for each in ordered if isinstance(each, PipelineStage)}
+        known = {(each.path, each.name) for each in found if isinstance(each, PipelineStage)}
         strangers = [
             (_relative(path, top), name)
             for path, file in files.items()
@@ -149,8 +152,37 @@ class Pipeline:
 
     def makers(self, path: str) -> list[Stage]:
         """The stages, `.dvc` files too, of which an output lies in, around or at a path."""
-        found = {stage.name: stage for other, (stage, _) in self.outputs.items() if overlap(path, other)}
-        return list(found.values())
+        found = (self.outputs[each][0] for each in self._output_paths.overlapping(path))
+        return list({stage.name: stage for stage in found}.values())
+
+    @cached_property
+    def _output_paths(self) -> Paths:
+        return Paths(self.outputs)
+
+    def needed(self, stage: Stage) -> list[Stage]:
+        """The stages, `.dvc` files too, of which a stage reads an output."""
+        found = {maker.name: maker for path in stage.reads for maker in self.makers(path)}
+        return [maker for maker in found.values() if maker is not stage]
+
+
+def _ordered(stages: list[Stage]) -> list[Stage]:
+    """Stages after those of which they read an output. Raises UserError where they go round in a circle.
+
+    DVC's own graph is not asked: it looks for circles in a time that is quadratic in the number of stages.
+    """
+    makers = {path: stage for stage in stages for path in stage.makes}
+    paths = Paths(makers)
+    before = {
+        stage.name: [makers[made].name for path in stage.reads for made in paths.overlapping(path)]
+        for stage in stages
+        if stage.runs
+    }
+    by_name = {stage.name: stage for stage in stages}
+    sorter = TopologicalSorter({name: dict.fromkeys(before.get(name, [])) for name in by_name})
+    try:
+        return [by_name[name] for name in sorter.static_order()]
+    except CycleError as error:
+        raise UserError(f"{PIPELINE}: the stages {', '.join(error.args[1])} need one another's outputs") from None
 
 
 def repository(folder: str | Path | None = None, config: dict[str, Any] | None = None) -> Repo:

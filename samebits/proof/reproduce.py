@@ -22,7 +22,7 @@ from samebits.proof.run import Runner
 from samebits.proof.settings import Settings
 from samebits.proof.sources import Sources
 from samebits.proof.store import Store
-from samebits.proof.tree import Hash
+from samebits.proof.tree import Hash, Paths
 from samebits.proof.verdict import Output, Problem, Verdict, concluded
 
 
@@ -151,7 +151,7 @@ class _Check:
         while wanted:
             stage = wanted.pop()
             needed.add(stage.name)
-            wanted += [each for each in stages if each.name not in needed and any(map(stage.reads, _paths(each)))]
+            wanted += [each for each in self.pipeline.needed(stage) if each.runs and each.name not in needed]
         return [stage for stage in stages if stage.name in needed]
 
     def _prepare(self) -> None:
@@ -164,7 +164,7 @@ class _Check:
             self.notes.append(f"{path} is not at hand: `{command}` gets it")
             self.undisturbed = False
             for stage in self.running:
-                if stage.reads(path):
+                if Paths(stage.reads).overlapping(path):
                     text = f"{path} is not at hand: `{command}` gets it"
                     self._block(Problem(stage.name, "missing-source", path, text))
         for problem in [*self.runner.take_outputs(self.running), *self.sources.provide(self.running)]:
@@ -192,8 +192,8 @@ class _Check:
 
     def _run(self, stage: Stage, number: int) -> bool:
         """Run a stage, if all that it needs is there; whether it ran to its end."""
-        for other in self.running:
-            if other.name in self.blocked and other is not stage and any(map(stage.reads, _paths(other))):
+        for other in self.pipeline.needed(stage):
+            if other.name in self.blocked:
                 self.blocked.setdefault(stage.name, f"{other.name}, whose outputs it reads, did not run to its end")
         if stage.name not in self.blocked:
             if problem := self.runner.run(stage, number, len(self.running)):
@@ -261,10 +261,6 @@ class _Check:
                     self.undisturbed = False
                     stage = next(each.stage for each in self.outputs if not each.allowed)
                     self.problems.append(Problem(stage, "environment-differs", name, f"{name}: package {text}"))
-
-
-def _paths(stage: Stage) -> list[str]:
-    return [out.path for out in stage.outs if out.here]
 
 
 def _config(user: Repo, tree: Export) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dvc_objects.fs.local import localfs
 
 from samebits.proof.pipeline import Item, Pipeline, Stage
 from samebits.proof.store import Store
-from samebits.proof.tree import Hash
+from samebits.proof.tree import Hash, Paths
 from samebits.proof.verdict import Problem
 
 LARGE = 32 * 2**20  # bytes from which on a file is linked, as DVC links, rather than copied
@@ -31,11 +31,16 @@ class Sources:
     def provide(self, running: list[Stage]) -> Iterator[Problem]:
         """Put all sources that are at hand in their places; those that a stage needs are asked of the remote, too."""
         names = {stage.name for stage in running}
+        readers_of: dict[str, list[str]] = {}
+        for stage in running:
+            for path in stage.reads:
+                readers_of.setdefault(path, []).append(stage.name)
+        read = Paths(readers_of)
         for source in self.pipeline.stages:
             for out in source.outs:
                 if source.name in names or not out.here or not out.cached:
                     continue
-                readers = [stage.name for stage in running if stage.reads(out.path)]
+                readers = list(dict.fromkeys(name for path in read.overlapping(out.path) for name in readers_of[path]))
                 why = self.place(source, out, bool(readers))
                 for reader in readers if why else []:
                     text = f"{out.path}, of {source.name}, is not at hand: {why}; `dvc pull {source.name}` gets it"

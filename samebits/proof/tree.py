@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +46,29 @@ class Missing:
 Holds = Hash | Unknown | Missing
 
 
+class Paths:
+    """Paths that others may lie in or around. Each is found without a look at all."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = dict.fromkeys(paths)
+        self._inside: dict[str, list[str]] = {}
+        for path in self._paths:
+            for folder in parents(path):
+                self._inside.setdefault(folder, []).append(path)
+
+    def within(self, folder: str) -> list[str]:
+        """Those that lie in a folder, at any depth."""
+        return self._inside.get(folder, [])
+
+    def around(self, path: str) -> str | None:
+        """The nearest that is a folder around a path."""
+        return next((parent for parent in parents(path) if parent in self._paths), None)
+
+    def overlapping(self, path: str) -> list[str]:
+        """Those that lie at, in or around a path."""
+        return [*(each for each in (path, *parents(path)) if each in self._paths), *self.within(path)]
+
+
 @dataclass
 class Contents:
     """Of a repository, what its paths hold; each file is read at most once.
@@ -58,18 +81,15 @@ class Contents:
     promised: dict[str, Hash | None]
     manifest: Callable[[Hash], Manifest | None]
     _read: dict[tuple[str, str], Holds] = field(default_factory=dict)
-    _outputs_in: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for path in sorted(self.promised):
-            for folder in parents(path):
-                self._outputs_in.setdefault(folder, []).append(path)
+        self._outputs = Paths(self.promised)
 
     def of(self, path: str, name: str = "md5") -> Holds:
         """What a path holds, by a hash of the given name."""
         if path in self.promised:
             return self.promised[path] or _no_hash(path)
-        if around := next((parent for parent in parents(path) if parent in self.promised), None):
+        if around := self._outputs.around(path):
             return self._within(around, path)
         return self.on_disk(path, name)
 
@@ -88,7 +108,7 @@ class Contents:
                 yield Path(parent, each).relative_to(folder).as_posix()
 
     def _hash(self, path: str, name: str) -> Holds:
-        file, outputs = Path(self.repo.root_dir, path), self._outputs_in.get(path, [])
+        file, outputs = Path(self.repo.root_dir, path), self._outputs.within(path)
         if file.is_file():
             return hash_of(file, name)
         if not file.is_dir() and not outputs:
@@ -163,11 +183,6 @@ def files_in(folder: Path, name: str) -> Manifest:
 def hash_of(file: Path, name: str) -> Hash:
     """The hash of a file."""
     return Hash(name, file_md5(str(file), name=name))
-
-
-def overlap(path: str, other: str) -> bool:
-    """Whether one of two paths is the other, or within it."""
-    return path == other or path in parents(other) or other in parents(path)
 
 
 def parents(path: str) -> list[str]:

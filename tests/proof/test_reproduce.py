@@ -79,7 +79,12 @@ def test_an_interruption_leaves_nothing(project: Project, tmp_path: Path, number
     with subprocess.Popen(
         [BIN / "python", "-m", "samebits", "check"],
         cwd=project.root,
-        env={**os.environ, "TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={
+            **os.environ,
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "TMPDIR": str(temporary),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
