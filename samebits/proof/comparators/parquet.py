@@ -1,0 +1,48 @@
+"""Parquet: compression, encoding, row groups and what writers note do not count; columns do. Needs pyarrow.
+
+Columns count with their order, names, physical and logical types, values and nulls; not whether nulls were allowed.
+"""
+
+import io
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import compute, parquet
+
+from samebits.proof.comparators import arrays
+from samebits.proof.comparators.formats import LIMIT, Budget, UnreadableError
+
+CELLS = 50_000_000
+
+
+def read(content: bytes, name: str, budget: Budget) -> Any:
+    """The columns."""
+    file = parquet.ParquetFile(io.BytesIO(content))
+    about = file.metadata
+    budget.take(sum(about.row_group(index).total_byte_size for index in range(about.num_row_groups)))
+    if about.num_rows * about.num_columns > CELLS:
+        raise UnreadableError(f"more than {CELLS:,} values")
+    table = file.read(use_threads=False)
+    if table.nbytes > LIMIT or len(set(table.column_names)) != len(table.column_names):
+        raise UnreadableError("it is too large, or has two columns of one name")
+    types = [file.schema.column(index) for index in range(about.num_columns)]
+    schema = [[each.path, each.physical_type, str(each.logical_type)] for each in types]
+    columns = {name: _values(table.column(name).combine_chunks()) for name in table.column_names}
+    return {"columns": schema, "rows": table.num_rows, "values": columns}
+
+
+def _values(column: Any) -> Any:
+    if isinstance(column, pa.ChunkedArray):
+        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    if pa.types.is_temporal(kind) and kind.bit_width in (32, 64):
+        column = column.view(pa.int64() if kind.bit_width == 64 else pa.int32())
+        kind = column.type
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind):
+        nulls = column.is_null().to_numpy(zero_copy_only=False)
+        values = compute.fill_null(column, pa.scalar(0, kind)).to_numpy(zero_copy_only=False)
+        return {"null": arrays.of(nulls), "": arrays.of(np.asarray(values))} if nulls.any() else arrays.of(values)
+    return column.to_pylist()
