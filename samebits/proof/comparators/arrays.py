@@ -58,7 +58,7 @@ def compare(promised: Array, obtained: Array, place: Place, scope: Scope) -> Non
     made = Array(obtained.dtype, other[different], None if obtained.bits is None else obtained.bits[different])
     if changed.bits is not None and (finite := np.isfinite(changed.values) & np.isfinite(made.values)).any():
         text += f", by up to {ulp(int(_ulps(changed, made)[finite].max()))}"
-    shown = [f"{value}" if one.dtype.kind == "f" else short(value.item()) for value in pair]
+    shown = [str(value) if one.dtype.kind == "f" else short(value.item()) for value in pair]
     text += f"; first at {at}: {shown[0]} promised, {shown[1]} obtained"
     tolerance = scope.tolerance
     scope.note(place, text, close=tolerance is not None and bool(close(changed, made, tolerance).all()))

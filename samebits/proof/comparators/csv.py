@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from samebits.proof.comparators import json
-from samebits.proof.comparators.formats import Budget, UnreadableError
+from samebits.proof.comparators.formats import LIMIT, Budget, UnreadableError
 from samebits.proof.comparators.values import Digits, Table
 
 DELIMITERS = ",;\t|"
 NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]{1,6})?|[+-]?\.[0-9]+([eE][+-]?[0-9]{1,6})?")
+csv.field_size_limit(LIMIT)  # for all readers in the process; what csv allows is less than what cells hold
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "+inf": math.inf, "-inf": -math.inf}
 
 
@@ -31,11 +32,7 @@ def read(content: bytes, name: str, budget: Budget) -> Table:
 
 
 def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
-    limit = csv.field_size_limit(len(text) + 1)  # of this module's thread-wide state, put back at once
-    try:
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    finally:
-        csv.field_size_limit(limit)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         yield from rows
     except csv.Error as error:

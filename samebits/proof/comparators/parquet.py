@@ -12,6 +12,7 @@ from pyarrow import compute, parquet
 
 from samebits.proof.comparators import arrays
 from samebits.proof.comparators.formats import LIMIT, Budget, UnreadableError
+from samebits.proof.comparators.values import Ordered
 
 CELLS = 50_000_000
 
@@ -26,15 +27,16 @@ def read(content: bytes, name: str, budget: Budget) -> Any:
     table = file.read(use_threads=False)
     if table.nbytes > LIMIT or len(set(table.column_names)) != len(table.column_names):
         raise UnreadableError("it is too large, or has two columns of one name")
-    types = [file.schema.column(index) for index in range(about.num_columns)]
-    schema = [[each.path, each.physical_type, str(each.logical_type)] for each in types]
-    columns = {name: _values(table.column(name).combine_chunks()) for name in table.column_names}
-    return {"columns": schema, "rows": table.num_rows, "values": columns}
+    types: dict[str, list[str]] = {}  # of each column, those of its leaves
+    for leaf in (file.schema.column(index) for index in range(about.num_columns)):
+        type_of_leaf = f"{leaf.path} {leaf.physical_type} {leaf.logical_type}"
+        types.setdefault(leaf.path.split(".")[0], []).append(type_of_leaf)
+    columns = {each: {"type": types.get(each), "values": _values(table.column(each))} for each in table.column_names}
+    return {"rows": table.num_rows, "columns": Ordered(columns)}
 
 
-def _values(column: Any) -> Any:
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+def _values(chunked: Any) -> Any:
+    column = pa.concat_arrays(chunked.chunks) if chunked.num_chunks else pa.array([], chunked.type)
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type

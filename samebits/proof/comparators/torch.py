@@ -29,10 +29,13 @@ def typed(archive: Archive) -> Archive:
         storages = pickle.storages(archive.files[f"{root}data.pkl"].content)
     except (ImportError, UnreadableError, ValueError):
         return archive
-    order = archive.files.get(f"{root}byteorder")
-    archive.files.pop(root + DERIVED, None)
+    files = {name.removeprefix(root): file for name, file in archive.files.items()}  # the root is the name of the file
+    if len(files) != len(archive.files):
+        return archive
+    files.pop(DERIVED, None)
+    order = files.get("byteorder")
     for key, storage in storages.items():
-        file, dtype = archive.files.get(f"{root}data/{key}"), STORAGES.get(storage)
+        file, dtype = files.get(f"data/{key}"), STORAGES.get(storage)
         if file is None or dtype is None or (order and order.content != sys.byteorder.encode()):
             continue
         width = np.dtype("u2" if dtype == "bfloat16" else dtype)
@@ -40,4 +43,4 @@ def typed(archive: Archive) -> Archive:
             values = np.frombuffer(file.content, width)
             array: Array = arrays.bfloat16(values) if dtype == "bfloat16" else arrays.of(values)
             file.values = array
-    return archive
+    return Archive(files, archive.about)

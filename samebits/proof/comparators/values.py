@@ -23,6 +23,10 @@ class Parts:
     shared: bool = False
 
 
+class Ordered(dict[str, Any]):
+    """Values by their names, whose order counts."""
+
+
 @dataclass(eq=False)
 class Graph:
     """Objects that hold one another, with the order in which they were made and changed."""
@@ -138,6 +142,12 @@ class Walk:
         for key in obtained:
             if key not in promised:
                 scope.into(key).note((place, key), ONLY.format("obtained"))
+        if isinstance(promised, Ordered):
+            orders = [
+                [key for key in one if key in other] for one, other in ((promised, obtained), (obtained, promised))
+            ]
+            if orders[0] != orders[1]:
+                scope.note(place, "stand in another order")
 
     def _lists(self, promised: list[Any], obtained: list[Any], place: Place, scope: Scope) -> None:
         _lengths(len(promised), len(obtained), "items", place, scope)

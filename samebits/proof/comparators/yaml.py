@@ -82,7 +82,7 @@ class _Document:
     def _scalar(self, node: ScalarNode) -> Any:
         kind = str(node.tag).removeprefix(TAG)
         if kind == "str":
-            return Plain(node.value) if node.style is None and UNCLEAR.fullmatch(node.value) else node.value
+            return Plain(node.value) if not node.style and UNCLEAR.fullmatch(node.value) else node.value
         if kind == "merge" or (kind in ("int", "float") and not NUMBER.fullmatch(node.value)):
             return Plain(node.value)  # as 010, which is 8 for some
         if kind in ("int", "float") and len(node.value) > DIGITS:
