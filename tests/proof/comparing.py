@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from samebits.proof.comparators import Comparison, compare
 from samebits.proof.settings import Rule
@@ -9,14 +10,14 @@ from samebits.proof.settings import Rule
 EQUAL = Rule(path="**", compare="equal")
 
 
-def close(**limits: float) -> Rule:
+def close(**limits: Any) -> Rule:
     return Rule(path="**", compare="close", **limits)
 
 
 def compared(name: str, promised: bytes | str, obtained: bytes | str, *rules: Rule) -> Comparison:
     """What `compare` says of two contents; checks what holds for all comparisons."""
     with tempfile.TemporaryDirectory() as folder:
-        files = [Path(folder) / each for each in ("promised", "obtained")]
+        files = Path(folder) / "promised", Path(folder) / "obtained"
         for file, content in zip(files, (promised, obtained), strict=True):
             file.write_bytes(content.encode() if isinstance(content, str) else content)
         comparison = compare(name, *files, rules)
@@ -28,9 +29,9 @@ def compared(name: str, promised: bytes | str, obtained: bytes | str, *rules: Ru
     return comparison
 
 
-def verdict(name: str, promised: bytes | str, obtained: bytes | str, *rules: Rule) -> str:
+def verdict(name: str, promised: bytes | str, obtained: bytes | str, *rules: Any) -> str:
     return compared(name, promised, obtained, *(rules or (EQUAL,))).verdict
 
 
-def said(name: str, promised: bytes | str, obtained: bytes | str, *rules: Rule) -> str:
+def said(name: str, promised: bytes | str, obtained: bytes | str, *rules: Any) -> str:
     return " | ".join(compared(name, promised, obtained, *rules).differences)

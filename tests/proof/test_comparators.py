@@ -12,7 +12,7 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 
 from samebits.proof.settings import Rule
 from tests.proof.comparing import EQUAL, close, compared, said, verdict
@@ -49,6 +49,7 @@ def shuffled(value: Any) -> Any:
     return [shuffled(each) for each in value] if isinstance(value, list) else value
 
 
+@settings(max_examples=60, deadline=None)
 @given(DOCUMENTS)
 def test_json_in_another_form_is_equal(document: Any) -> None:
     promised, obtained = json.dumps(document), json.dumps(shuffled(document), indent=3, ensure_ascii=False)
@@ -60,6 +61,7 @@ def test_json_in_another_form_is_equal(document: Any) -> None:
     assert not compared("a.json", promised, obtained + "\n").allowed
 
 
+@settings(max_examples=60, deadline=None)
 @given(DOCUMENTS, LEAVES, st.data())
 def test_one_changed_value_is_never_equal(document: Any, new: Any, data: st.DataObject) -> None:
     place = data.draw(st.sampled_from(leaves(document)))
@@ -85,6 +87,7 @@ def distance(promised: float, obtained: float, most: int) -> int | None:
     return steps if steps <= most else None
 
 
+@settings(max_examples=60, deadline=None)
 @given(FINITE, st.integers(-6, 6), st.integers(0, 5))
 def test_ulp_counts_the_floats_between(promised: float, steps: int, most: int) -> None:
     obtained = promised
@@ -99,6 +102,7 @@ def test_ulp_counts_the_floats_between(promised: float, steps: int, most: int) -
     assert f"({abs(steps)} ulp)" in said("a.json", *pair)
 
 
+@settings(max_examples=60, deadline=None)
 @given(NUMBERS, NUMBERS, st.none() | st.floats(0, 1e300), st.none() | st.floats(0, 10))
 def test_tolerances_are_their_definition(
     promised: float, obtained: float, atol: float | None, rtol: float | None
@@ -207,6 +211,7 @@ def test_text_names_the_line() -> None:
 CELLS = st.text(st.characters(exclude_characters="\0\r", exclude_categories=["Cs"]), max_size=4) | FINITE.map(repr)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(CELLS, min_size=2, max_size=2), min_size=1, max_size=5), st.data())
 def test_csv_quoted_otherwise_is_equal(rows: list[list[str]], data: st.DataObject) -> None:
     def written(quoting: int, end: str, rows: list[list[str]]) -> str:
@@ -235,6 +240,7 @@ def test_what_counts_in_csv() -> None:
     assert verdict("a.csv", "x,y\n1,2,3\n", "x,y\n1,9,3\n") == "differs"
 
 
+@settings(max_examples=60, deadline=None)
 @given(DOCUMENTS)
 def test_yaml_in_another_form_is_equal(document: Any) -> None:
     promised = yaml.safe_dump(document, allow_unicode=False)

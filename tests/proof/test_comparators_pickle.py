@@ -13,7 +13,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from sklearn.ensemble import RandomForestClassifier
 
 from tests.proof.comparing import EQUAL, close, said, verdict
@@ -33,12 +33,14 @@ OBJECTS = st.recursive(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(OBJECTS, st.integers(3, 5))
 def test_pickles_in_another_form_are_equal(value: Any, protocol: int) -> None:
     promised = pickle.dumps(value, protocol)
     assert verdict("a.pkl", promised, pickletools.optimize(promised)) in ("same", "equal")
 
 
+@settings(max_examples=60, deadline=None)
 @given(OBJECTS, OBJECTS)
 def test_pickles_of_other_values_differ(value: Any, other: Any) -> None:
     if pickle.dumps(value) != pickle.dumps(other) and repr(value) != repr(other) and not _same(value, other):

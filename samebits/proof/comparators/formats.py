@@ -55,9 +55,9 @@ FORMATS = (
 class Budget:
     """What may still be unpacked from a file: a small one can hold any number of bytes."""
 
-    bytes: int = LIMIT
+    bytes: int = field(default_factory=lambda: LIMIT)
     members: int = MEMBERS
-    depth: int = field(default=DEPTH)
+    depth: int = DEPTH
 
     def take(self, size: int, members: int = 1) -> None:
         """Take some of it. Raises UnreadableError where it is used up."""

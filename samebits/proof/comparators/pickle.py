@@ -17,7 +17,7 @@ from samebits.proof.comparators.compressed import unpack
 from samebits.proof.comparators.formats import Budget, UnreadableError
 from samebits.proof.comparators.values import Graph, Parts
 
-OPCODES = 5_000_000
+OPCODES = 2_000_000
 CONSTANTS = {
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "BINUNICODE", "SHORT_BINUNICODE",
     "BINUNICODE8", "UNICODE", "FLOAT", "BINFLOAT", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8", "NONE",

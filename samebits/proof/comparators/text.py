@@ -24,7 +24,7 @@ def describe(promised: BinaryIO, obtained: BinaryIO) -> str:
     sizes = [each.seek(0, os.SEEK_END) for each in (promised, obtained)]
     size = f"{sizes[0]:,} bytes" + ("" if sizes[0] == sizes[1] else f" promised, {sizes[1]:,} obtained")
     texts = [_line(each, at) for each in (promised, obtained)]
-    if texts[0] is not None and texts[1] is not None:
+    if texts[0] != texts[1] and None not in texts:
         return f"line {lines + 1:,}: {short(texts[0])} promised, {short(texts[1])} obtained; {size}"
     values = [_byte(each, at) for each in (promised, obtained)]
     return f"byte {at:,}: {values[0]} promised, {values[1]} obtained; {size}"

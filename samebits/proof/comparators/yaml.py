@@ -12,7 +12,7 @@ from samebits.proof.comparators.json import DIGITS
 from samebits.proof.comparators.values import Digits, Parts
 
 DEPTH = 200
-SIZE = 5_000_000  # values, each alias counted as what it stands for
+ALIASED = 1_000_000  # values that aliases may stand for, beyond those that are written
 TAG = "tag:yaml.org,2002:"
 # Without quotes, readers of YAML 1.1 take these for something else than texts.
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][-+]?[0-9]+)?|[-+]?\.(inf|nan)", re.IGNORECASE)
@@ -35,7 +35,7 @@ def read(content: bytes, name: str, budget: Budget) -> Any:
     text = content.decode("utf-8-sig")
     _check_depth(text)
     yaml = YAML(typ="safe")
-    documents = [_Document(yaml).value(node) for node in yaml.compose_all(text)]
+    documents = [_Document(yaml).read(node) for node in yaml.compose_all(text)]
     return documents[0] if len(documents) == 1 else Parts("documents", [("", each) for each in documents])
 
 
@@ -49,25 +49,37 @@ def _check_depth(text: str) -> None:
 
 
 class _Document:
-    """The values of one document, counted as they are made: aliases can stand for any number of them."""
+    """The values of one document, once they are counted: aliases can stand for any number of them."""
 
     def __init__(self, yaml: YAML) -> None:
         self.constructor = yaml.constructor
-        self.left = SIZE
-        self.within: set[int] = set()
+        self.sizes: dict[int, int] = {}
+
+    def read(self, node: Any) -> Any:
+        """The value of the root."""
+        if self._size(node) > len(self.sizes) + ALIASED:
+            raise UnreadableError("its aliases stand for too many values")
+        return self.value(node)
+
+    def _size(self, node: Any) -> int:
+        """How many values a node stands for, with aliases written out."""
+        if (size := self.sizes.get(id(node))) is None:
+            self.sizes[id(node)] = 0  # until it is known
+            children = node.value if isinstance(node, SequenceNode) else []
+            children = [each for pair in node.value for each in pair] if isinstance(node, MappingNode) else children
+            self.sizes[id(node)] = size = 1 + sum(map(self._size, children))
+        elif size == 0:
+            raise UnreadableError("its aliases stand for themselves")
+        return size
 
     def value(self, node: Any) -> Any:
-        self.left -= 1
-        if self.left < 0 or id(node) in self.within:
-            raise UnreadableError("its aliases stand for too many values, or for themselves")
+        """The value of a node."""
         if isinstance(node, ScalarNode):
             return self._scalar(node)
-        self.within.add(id(node))
         if isinstance(node, SequenceNode):
             found, usual = [self.value(each) for each in node.value], "seq"
         else:
             found, usual = self._mapping(node), "map"
-        self.within.remove(id(node))
         return found if node.tag == f"{TAG}{usual}" else Parts(f"tagged {node.tag}", [("", found)])
 
     def _mapping(self, node: MappingNode) -> Any:
