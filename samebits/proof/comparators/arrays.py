@@ -7,7 +7,8 @@ import numpy as np
 
 from samebits.proof.comparators.findings import Place, Scope, short
 from samebits.proof.comparators.formats import UnreadableError
-from samebits.proof.comparators.values import Array, ulp
+from samebits.proof.comparators.values import Array
+from samebits.proof.comparators.walk import ulp
 from samebits.proof.settings import Rule
 
 
@@ -22,13 +23,14 @@ def of(values: np.ndarray) -> Any:
     values = np.ascontiguousarray(values).reshape(values.shape)  # of 0-d, it makes 1-d
     if dtype.kind == "c":
         values = values[..., None].view(np.dtype(f"{dtype.byteorder}f{dtype.itemsize // 2}"))
-    if values.dtype.kind in "mM":
+    exact = values.dtype.kind in "mM"
+    if exact:
         values = values.view(f"{dtype.byteorder}i8".replace("|", ""))
     if values.dtype.kind in "SUV" and dtype.itemsize:
         values = values.view(f"V{dtype.itemsize}")  # compared by their bytes
     values = values.astype(values.dtype.newbyteorder("="), copy=False)
     width = values.dtype.itemsize
-    return Array(name, values, values.view(f"u{width}") if values.dtype.kind == "f" and width <= 8 else None)
+    return Array(name, values, values.view(f"u{width}") if values.dtype.kind == "f" and width <= 8 else None, exact)
 
 
 def bfloat16(content: np.ndarray) -> Array:
@@ -60,7 +62,7 @@ def compare(promised: Array, obtained: Array, place: Place, scope: Scope) -> Non
         text += f", by up to {ulp(int(_ulps(changed, made)[finite].max()))}"
     shown = [str(value) if one.dtype.kind == "f" else short(value.item()) for value in pair]
     text += f"; first at {at}: {shown[0]} promised, {shown[1]} obtained"
-    tolerance = scope.tolerance
+    tolerance = None if promised.exact else scope.tolerance
     scope.note(place, text, close=tolerance is not None and bool(close(changed, made, tolerance).all()))
 
 
@@ -83,7 +85,7 @@ def close(promised: Array, obtained: Array, rule: Rule) -> np.ndarray:
             size = np.abs(one)
         finite &= np.isfinite(apart)
         atol = rule.atol
-    elif one.dtype.kind in "iu" and promised.dtype[:1] not in "<>Mmd":
+    elif one.dtype.kind in "iu":
         larger = one > other
         high, low = (np.where(larger, *pair).astype(np.uint64) for pair in ((one, other), (other, one)))
         apart, finite = high - low, True  # modulo 2**64, so exact

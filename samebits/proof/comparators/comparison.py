@@ -9,7 +9,8 @@ from typing import BinaryIO, Literal
 from samebits.proof.comparators import formats, text
 from samebits.proof.comparators.findings import Findings, Place, Scope, shown
 from samebits.proof.comparators.formats import Budget, Format, UnreadableError
-from samebits.proof.comparators.values import File, Walk
+from samebits.proof.comparators.values import File
+from samebits.proof.comparators.walk import Walk
 from samebits.proof.settings import Rule
 
 CHUNK = 2**20

@@ -134,5 +134,7 @@ def short(value: object) -> str:
     if isinstance(value, str | bytes) and len(value) > 60:
         value = value[:60]  # its repr may be large
         return f"{value!r}..."
+    if isinstance(value, int) and value.bit_length() > 8192:
+        return f"an integer of {value.bit_length():,} bits"  # Python writes no more than 4300 digits
     text = repr(value)
     return text if len(text) <= 70 else f"{text[:67]}..."

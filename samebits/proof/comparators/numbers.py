@@ -4,14 +4,15 @@ import math
 import struct
 from fractions import Fraction
 
+from samebits.proof.comparators.values import Exact
 from samebits.proof.settings import Rule
 
 EXACT = 2**53  # integers up to here are floats
 
 
 def is_number(value: object) -> bool:
-    """Whether a value is an int or a float; bool is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether a value is an int or a float; bool is none, nor is an int that no tolerance is for."""
+    return isinstance(value, int | float) and not isinstance(value, bool | Exact)
 
 
 def equal(promised: float, obtained: float) -> bool:

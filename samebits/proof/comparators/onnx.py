@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import numpy as np
 import onnx
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from onnx import numpy_helper
 
 from samebits.proof.comparators import arrays
 from samebits.proof.comparators.formats import Budget, UnreadableError
+from samebits.proof.comparators.values import Exact
 
 DATA = {"float_data", "int32_data", "string_data", "int64_data", "double_data", "uint64_data", "raw_data"}
 
@@ -24,7 +27,7 @@ def read(content: bytes, name: str, budget: Budget) -> Any:
 
 
 def _fields(message: Message) -> dict[str, Any]:
-    fields = {descriptor.name: _plain(value) for descriptor, value in message.ListFields()}
+    fields = {field.name: _plain(value, field.cpp_type) for field, value in message.ListFields()}
     if isinstance(message, onnx.TensorProto) and message.data_location != onnx.TensorProto.EXTERNAL:
         if message.data_type == onnx.TensorProto.BFLOAT16:
             raw = numpy_helper.to_array(message).view("u2")
@@ -37,9 +40,13 @@ def _fields(message: Message) -> dict[str, Any]:
     return fields
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, kind: int) -> Any:
     if isinstance(value, Message):
         return _fields(value)
-    if isinstance(value, str | bytes | int | float):
+    if isinstance(value, str | bytes):
         return value
-    return [_plain(each) for each in value]
+    if kind == FieldDescriptor.CPPTYPE_FLOAT:
+        return arrays.of(np.asarray(value, np.float32))
+    if isinstance(value, int | float):
+        return value if isinstance(value, float) else Exact(value)
+    return [_plain(each, kind) for each in value]

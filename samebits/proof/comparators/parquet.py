@@ -4,6 +4,7 @@ Columns count with their order, names, physical and logical types, values and nu
 """
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ from pyarrow import compute, parquet
 
 from samebits.proof.comparators import arrays
 from samebits.proof.comparators.formats import LIMIT, Budget, UnreadableError
-from samebits.proof.comparators.values import Ordered
+from samebits.proof.comparators.values import Exact, Ordered
 
 CELLS = 50_000_000
+OF_WRITERS = (b"ARROW:schema", b"pandas")
 
 
 def read(content: bytes, name: str, budget: Budget) -> Any:
@@ -32,7 +34,8 @@ def read(content: bytes, name: str, budget: Budget) -> Any:
         type_of_leaf = f"{leaf.path} {leaf.physical_type} {leaf.logical_type}"
         types.setdefault(leaf.path.split(".")[0], []).append(type_of_leaf)
     columns = {each: {"type": types.get(each), "values": _values(table.column(each))} for each in table.column_names}
-    return {"rows": table.num_rows, "columns": Ordered(columns)}
+    notes = {key.decode(): value for key, value in (about.metadata or {}).items() if key not in OF_WRITERS}
+    return {"rows": Exact(table.num_rows), "columns": Ordered(columns), "metadata": notes}
 
 
 def _values(chunked: Any) -> Any:
@@ -40,11 +43,13 @@ def _values(chunked: Any) -> Any:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type
-    if pa.types.is_temporal(kind) and kind.bit_width in (32, 64):
+    exact = pa.types.is_temporal(kind) and kind.bit_width in (32, 64)
+    if exact:
         column = column.view(pa.int64() if kind.bit_width == 64 else pa.int32())
         kind = column.type
     if pa.types.is_floating(kind) or pa.types.is_integer(kind):
         nulls = column.is_null().to_numpy(zero_copy_only=False)
         values = compute.fill_null(column, pa.scalar(0, kind)).to_numpy(zero_copy_only=False)
-        return {"null": arrays.of(nulls), "": arrays.of(np.asarray(values))} if nulls.any() else arrays.of(values)
+        array = replace(arrays.of(np.asarray(values)), exact=exact)
+        return {"null": arrays.of(nulls), "where not null": array} if nulls.any() else array
     return column.to_pylist()

@@ -25,6 +25,6 @@ def read(content: bytes, name: str, budget: Budget) -> Any:
         if getattr(image, "n_frames", 1) != 1:
             raise UnreadableError("an animation")
         image.load()
-        about = {key: image.info[key] for key in COUNTED if key in image.info}
-        palette = image.getpalette() if image.mode == "P" else None
+        about = {key: repr(image.info[key]) for key in COUNTED if key in image.info}
+        palette = bytes(image.getpalette() or b"") if image.mode == "P" else None
         return {"mode": image.mode, **about, "palette": palette, "pixels": arrays.of(np.asarray(image))}

@@ -22,7 +22,7 @@ def read(content: bytes, name: str, budget: Budget) -> Archive:
             about = {"kind": member.type, "mode": oct(member.mode), "link": member.linkname}
             about |= {key: value for key, value in member.pax_headers.items() if key not in NOT_COUNTED}
             if member.ischr() or member.isblk():
-                about["device"] = [member.devmajor, member.devminor]
+                about["device"] = f"{member.devmajor}, {member.devminor}"
             files[member.name] = File(member.name, file.read() if file else b"", about)
             if file and len(files[member.name].content) != member.size:
                 raise UnreadableError(f"{member.name} is cut off")

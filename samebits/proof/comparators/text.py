@@ -1,11 +1,12 @@
 """Bytes of any kind and size: where they first differ."""
 
 import os
-from typing import BinaryIO
+from typing import AnyStr, BinaryIO
 
 from samebits.proof.comparators.findings import short
 
 CHUNK = 2**20
+PIECE = 2**12
 AROUND = 200  # bytes of a line that are looked at
 
 
@@ -18,8 +19,7 @@ def describe(promised: BinaryIO, obtained: BinaryIO) -> str:
             break
         at += len(one)
         lines += one.count(b"\n")
-    unequal = (index for index, (first, second) in enumerate(zip(one, other, strict=False)) if first != second)
-    same = next(unequal, min(len(one), len(other)))
+    same = first_difference(one, other)
     at, lines = at + same, lines + one[:same].count(b"\n")
     sizes = [each.seek(0, os.SEEK_END) for each in (promised, obtained)]
     size = f"{sizes[0]:,} bytes" + ("" if sizes[0] == sizes[1] else f" promised, {sizes[1]:,} obtained")
@@ -28,6 +28,14 @@ def describe(promised: BinaryIO, obtained: BinaryIO) -> str:
         return f"line {lines + 1:,}: {short(texts[0])} promised, {short(texts[1])} obtained; {size}"
     values = [_byte(each, at) for each in (promised, obtained)]
     return f"byte {at:,}: {values[0]} promised, {values[1]} obtained; {size}"
+
+
+def first_difference(one: AnyStr, other: AnyStr) -> int:
+    """The place of the first character that differs, or where the shorter text ends."""
+    start, end = 0, min(len(one), len(other))
+    while start < end and one[start : start + PIECE] == other[start : start + PIECE]:
+        start += PIECE
+    return next((at for at in range(start, end) if one[at] != other[at]), end)
 
 
 def _line(file: BinaryIO, at: int) -> str | None:
