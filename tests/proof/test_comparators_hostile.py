@@ -93,7 +93,7 @@ TRUTHS: dict[str, Callable[[bytes], Any]] = {
     "a.json.gz": lambda content: json.loads(gzip.decompress(content)),
     "a.safetensors": lambda content: repr(safetensors.numpy.load(content)),
     "a.onnx": lambda content: str(onnx.ModelProto.FromString(content)),
-    "a.parquet": lambda content: repr(parquet.read_table(io.BytesIO(content)).to_pydict()),
+    "a.parquet": lambda content: parquet.read_table(io.BytesIO(content)),
     "a.png": lambda content: np.asarray(Image.open(io.BytesIO(content)).convert("RGBA")).tolist(),
     "a.pkl": lambda content: repr(Data(io.BytesIO(content)).load()),
     "a.joblib": lambda content: repr(joblib.load(io.BytesIO(content))),
