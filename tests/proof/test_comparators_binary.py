@@ -162,15 +162,18 @@ def test_onnx() -> None:
     other = model(np.array([1, np.nextafter(np.float32(2), np.float32(3))], "f4"), raw=True).SerializeToString()
     assert "graph.initializer[0].values 1 of 2 values differ, by up to 1 ulp" in said("m.onnx", promised, other)
     assert verdict("m.onnx", promised, other, close(ulp=1)) == "close"
+    axes = model(weights, raw=True)
+    axes.opset_import[0].version += 1
+    assert verdict("m.onnx", promised, axes.SerializeToString(), close(atol=9)) == "differs"
     assert verdict("m.onnx", promised, promised + b"\xfa\x7f\x01x") == "differs"  # an unknown field
     renamed = model(weights, raw=True)
     renamed.graph.name = "h"
     assert verdict("m.onnx", promised, renamed.SerializeToString()) == "differs"
 
 
-def written(table: Mapping[str, Any], **options: Any) -> bytes:
+def written(table: Any, **options: Any) -> bytes:
     file = io.BytesIO()
-    parquet.write_table(pa.table(dict(table)), file, **options)
+    parquet.write_table(table if isinstance(table, pa.Table) else pa.table(table), file, **options)
     return file.getvalue()
 
 
@@ -203,6 +206,10 @@ def test_parquet() -> None:
     assert (
         verdict("a.parquet", promised, written({**TABLE, "x": pa.array([0.5, None, 1.5], pa.float32())})) == "differs"
     )
+    later = written({**TABLE, "t": others["t"]})
+    assert verdict("a.parquet", promised, later, close(rtol=1, atol=9)) == "differs"
+    noted = pa.table(TABLE).replace_schema_metadata({"crs": "4326"})
+    assert verdict("a.parquet", promised, written(noted)) == "differs"
     assert verdict("a.parquet", written({"l": [[0.0]]}), written({"l": [[-0.0]]})) == "differs"
 
 

@@ -187,3 +187,25 @@ def test_torch() -> None:
             new.writestr(each.filename, old.read(each))
     assert verdict("net.pt", promised, promised.replace(b"epoch", b"epocj")) == "differs"
     assert verdict("net.pt", promised, saved([1, 2], torch.float32), close(ulp=1)) == "differs"
+
+
+def test_integers_that_may_be_shapes_are_exact() -> None:
+    wide = close(ulp=1e300, rtol=1e300, atol=1e300)
+    values = np.arange(6.0)
+    pair = [pickle.dumps(values.reshape(shape)) for shape in ((2, 3), (3, 2))]
+    assert verdict("a.pkl", *pair, wide) == "differs"
+    pair = [dumped(values.reshape(shape)) for shape in ((2, 3), (3, 2))]
+    assert verdict("a.joblib", *pair, wide) == "differs"
+    assert verdict("a.pkl", pickle.dumps([1]), pickle.dumps([2]), wide) == "differs"
+    assert "an integer of" in said("a.pkl", pickle.dumps(10**9000), pickle.dumps(10**9000 + 1))
+
+
+def test_a_pickle_that_cannot_be_read_is_equal_to_none() -> None:
+    promised = pickle.dumps(list(range(10)), 4)
+    frame = promised.index(b"\x95")
+    for at, byte in ((1, 9), (frame + 1, 4), (frame + 1, 255), (frame + 3, 1)):
+        broken = promised[:at] + bytes([byte]) + promised[at + 1 :]
+        with pytest.raises((ValueError, pickle.UnpicklingError, EOFError)):
+            pickle._loads(broken)  # type: ignore[attr-defined]  # the one in Python is strict
+        assert verdict("a.pkl", promised, broken) == "differs"
+    assert verdict("a.pkl", b"(.", b"\x80\x04(.") == "differs"
