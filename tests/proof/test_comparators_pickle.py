@@ -203,9 +203,9 @@ def test_integers_that_may_be_shapes_are_exact() -> None:
 def test_a_pickle_that_cannot_be_read_is_equal_to_none() -> None:
     promised = pickle.dumps(list(range(10)), 4)
     frame = promised.index(b"\x95")
-    for at, byte in ((1, 9), (frame + 1, 4), (frame + 1, 255), (frame + 3, 1)):
+    for at, byte in ((1, 9), (frame + 1, 255), (frame + 3, 1)):
         broken = promised[:at] + bytes([byte]) + promised[at + 1 :]
-        with pytest.raises((ValueError, pickle.UnpicklingError, EOFError)):
-            pickle._loads(broken)  # type: ignore[attr-defined]  # the one in Python is strict
+        with pytest.raises((ValueError, pickle.UnpicklingError)):
+            pickle.loads(broken)
         assert verdict("a.pkl", promised, broken) == "differs"
     assert verdict("a.pkl", b"(.", b"\x80\x04(.") == "differs"
