@@ -26,15 +26,15 @@ class Comparison:
     allowed: whether the rules let it pass; without a rule, only `same` does.
     differences: what differs: the place, both values, of floats by how many units in the last place (ulp). Bounded in
     number and length, printable; empty where the bytes are the same.
-    rule: the rules that allowed it, where it is allowed and not the same. values: whether values were compared, not only
-    bytes.
+    rule: the rules that allowed it, where it is allowed and not the same.
+    values: whether all that differs was compared by its values, not by bytes alone.
     """
 
     verdict: Literal["same", "equal", "close", "differs", "ignored"]
     allowed: bool
     differences: list[str]
     rule: str | None
-    values: bool = True
+    values: bool
 
 
 def compare(path: str, promised: Path, obtained: Path, rules: Sequence[Rule]) -> Comparison:
@@ -46,12 +46,12 @@ def compare(path: str, promised: Path, obtained: Path, rules: Sequence[Rule]) ->
     `out.zip/name`. Raises OSError where a file cannot be read.
     """
     if _same_bytes(promised, obtained):
-        return Comparison("same", True, [], None)
+        return Comparison("same", True, [], None, True)
     findings = Findings(rules)
     scope = findings.scope(path)
     name = _Files(findings).compare(path, promised, obtained, scope)
     if findings.verdict == "differs":
-        return Comparison("differs", False, findings.texts(), None, name != "bytes")
+        return Comparison("differs", False, findings.texts(), None, findings.values)
     allowed_by = list(findings.used)
     if scope.rule and scope.rule.compare != "bytes" and scope.rule not in allowed_by:
         allowed_by.append(scope.rule)
@@ -60,6 +60,7 @@ def compare(path: str, promised: Path, obtained: Path, rules: Sequence[Rule]) ->
         allowed=bool(allowed_by),
         differences=findings.texts() or [f"equal content in other bytes, read as {name}"],
         rule="; ".join(shown(str(rule), 300) for rule in allowed_by) or None,
+        values=findings.values,
     )
 
 

@@ -72,6 +72,8 @@ class _Reading:
     def graph(self) -> Graph:
         """The object that is left in the end. Raises UnreadableError where an opcode is not known here."""
         frame_end = 0
+        start: Any  # of an opcode in the file
+        argument: Any
         for count, (opcode, argument, start) in enumerate(pickletools.genops(self.file)):
             if count > OPCODES:
                 raise UnreadableError(f"more than {OPCODES:,} opcodes")
