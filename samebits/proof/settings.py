@@ -39,7 +39,9 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_default
 
     def __str__(self) -> str:
         """The rule as people read it: `eval/*.json: close (ulp 4)`."""
-        limits = ", ".join(f"{name} {value:g}" for name in ("ulp", "rtol", "atol") if (value := getattr(self, name)) is not None)
+        limits = ", ".join(
+            f"{name} {value:g}" for name in ("ulp", "rtol", "atol") if (value := getattr(self, name)) is not None
+        )
         field = f", field {self.field}" if self.field else ""
         return f"{self.path}{field}: {self.compare}" + (f" ({limits or self.reason})" if limits or self.reason else "")
 

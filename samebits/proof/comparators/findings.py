@@ -14,11 +14,16 @@ Place = Union["tuple[Place, Any]", None]  # from the last part to the first
 
 
 class Findings:
-    """Collects what differs. used: the rules that let something pass, in the order in which they did."""
+    """Collects what differs.
+
+    used: the rules that let something pass, in the order in which they did. values: whether no file differs in bytes
+    that were not read.
+    """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = rules
         self.used: dict[Rule, None] = {}
+        self.values = True
         self._counts = {"differs": 0, "ignored": 0, "close": 0}
         self._texts: dict[str, list[str]] = {status: [] for status in self._counts}
 
@@ -106,6 +111,7 @@ class Scope:
 
     def opaque(self, place: Place, text: str) -> None:
         """A file differs in bytes that were not read: fields that a stricter rule is for may be among them."""
+        self.findings.values = False
         stricter = any(rule.compare != "ignore" for _, rule in self.fields.values())
         (replace(self, rule=None) if stricter else self).note(place, text)
 
