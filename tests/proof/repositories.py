@@ -3,11 +3,13 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from dvc.repo import Repo
 
@@ -16,6 +18,7 @@ from samebits.proof.pipeline import Pipeline, repository
 from samebits.proof.settings import Settings
 from samebits.proof.verdict import Problem, Verdict
 
+needs_shell = pytest.mark.skipif(sys.platform == "win32", reason="its stages are lines of a POSIX shell")
 IDENTITY = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
 
 

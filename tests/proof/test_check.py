@@ -15,7 +15,9 @@ from samebits.errors import UserError
 from samebits.proof import report, system
 from samebits.proof.pipeline import Pipeline, repository
 from samebits.proof.sources import LARGE
-from tests.proof.repositories import Repository, kinds, remove, simple, verdicts
+from tests.proof.repositories import Repository, kinds, needs_shell, remove, simple, verdicts
+
+pytestmark = needs_shell
 
 
 @pytest.fixture

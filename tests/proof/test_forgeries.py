@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from samebits.proof.verdict import Verdict
-from tests.proof.repositories import Repository, kinds, simple, verdicts
+from tests.proof.repositories import Repository, kinds, needs_shell, simple, verdicts
+
+pytestmark = needs_shell
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ from samebits.errors import UserError
 from samebits.proof import report
 from samebits.proof.changes import Change
 from tests.conftest import Project
-from tests.proof.repositories import Repository, simple
+from tests.proof.repositories import Repository, needs_shell, simple
+
+pytestmark = needs_shell
 
 
 @pytest.mark.parametrize(

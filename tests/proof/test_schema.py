@@ -11,7 +11,9 @@ import pytest
 
 from samebits.proof.verdict import UNDECIDED, Kind, OutputVerdict, Verdict
 from tests.conftest import ROOT
-from tests.proof.repositories import Repository, simple
+from tests.proof.repositories import Repository, needs_shell, simple
+
+pytestmark = needs_shell
 
 SCHEMA = ROOT / "docs" / "verdict.schema.json"
 
