@@ -20,9 +20,10 @@ def main() -> None:
     moments = pickles.load("data/moments.joblib")
     train, test = (Moments.from_plain(moments[part]) for part in ("train", "test"))
 
-    choices = sweep.choices(model, train)
+    asked = options.scheme, options.rounding, options.bits
+    choices = sweep.choices(model, train, asked)
     widths = {bits: choices[options.scheme, options.rounding, bits].quantized.model for bits in sweep.BITS}
-    choice = choices[options.scheme, options.rounding, options.bits]
+    choice = choices[asked]
     quantized = choice.quantized
 
     pickles.dump({"coef": model.coef, "intercept": model.intercept}, "models/unquant_params.joblib")
