@@ -126,21 +126,21 @@ def choose(
     (array([4, 6]), array([ 2., 10.]), True)
     """
     observed = choose_qparams(task.values, bits, task.scheme, task.significant)
-    found = [_refitted(quantize(task.values, observed, bits), observed, bits, task)]
     optimal = False
-    if rounding != "nearest":
+    if rounding == "nearest":
+        found = [_refitted(quantize(task.values, observed, bits), observed, bits, task)]
+    else:
         grids = _grids(task, observed, bits)
         error = _spacing(task, grids, bits)
         all_codes = rounding == "exact" and len(task.model.coef) <= MOST_EXACT
         points = search(task.loss, grids, error, 1 if rounding == "babai" else KEEP_FIRST if all_codes else KEEP)
         if all_codes:
-            best = search_all(task.loss, grids, error, points.cost[0], most_nodes)
-            found += _decoded(best, grids, bits, task)
-            optimal = best.complete
+            first, points = points, search_all(task.loss, grids, error, points.cost[0], most_nodes)
+            optimal = points.complete
+            points = points if len(points.cost) else first
         elif rounding == "exact":
             points = improve(task.loss, grids, points)
-        if not optimal:
-            found += _decoded(points, grids, bits, task)
+        found = _decoded(points, grids, bits, task)
     known = [(task.exact_loss(each.model), each) for each in found]
     known += [(each.loss, _with_more_bits(each.quantized, bits)) for each in earlier]
     loss, best = min(known, key=lambda pair: pair[0])
@@ -210,11 +210,12 @@ def _grids(task: Task, observed: QParams, bits: int) -> Grids:
     window = max(EXPONENT_WINDOW, highest - int(exponents[task.significant].min(initial=highest)) + 1)
     if window > EXPONENT_WINDOW:
         window += bits
-        lowest = np.array([highest - window + 1])
+        windows = 1
     else:
-        lowest = np.arange(highest - bits, highest + 1) - EXPONENT_WINDOW + 1
-    lowest = np.unique(np.maximum(lowest, LEAST_EXPONENT))
-    return Grids(np.ldexp(1.0, lowest), _pow2_levels(bits, window))
+        windows = bits + 1
+    lowest = highest - window + 1
+    first = max(lowest - windows + 1, LEAST_EXPONENT)
+    return Grids(np.ldexp(1.0, np.arange(first, max(first, lowest) + 1)), _pow2_levels(bits, window))
 
 
 def _spacing(task: Task, grids: Grids, bits: int) -> np.ndarray:
@@ -228,11 +229,11 @@ def _spacing(task: Task, grids: Grids, bits: int) -> np.ndarray:
 @functools.cache
 def _pow2_levels(bits: int, window: int) -> np.ndarray:
     """0 and all odd k * 2**i with |k| <= quant_max and 0 <= i < window, sorted."""
-    significand = np.arange(1.0, 2**bits)
-    twos = np.frexp(significand.astype(np.int64) & -significand.astype(np.int64))[1] - 1
-    octaves = [significand, *np.ldexp(significand[2 ** (bits - 1) - 1 :], np.arange(1, window)[:, None])]
-    odd_times = [twos, *(twos[2 ** (bits - 1) - 1 :] + np.arange(1, window)[:, None])]
-    positive = np.concatenate(octaves)[np.concatenate(odd_times) < window]
+    whole = np.arange(1, 2**bits)
+    twos = np.frexp(whole & -whole)[1] - 1
+    octave = slice(2 ** (bits - 1) - 1, None)
+    octaves = [whole[octave][twos[octave] < window - i] * 2.0**i for i in range(1, window)]
+    positive = np.concatenate([whole[twos < window], *octaves])
     return np.concatenate([-positive[::-1], [0.0], positive])
 
 

@@ -147,19 +147,19 @@ def search_all(loss: Quadratic, grids: Grids, error: np.ndarray, bound: float, m
     left_out, nodes = np.inf, 0
     while waiting:
         d, branches = waiting.pop()
-        branches, later = branches[:BATCH], branches[BATCH:]
+        branches = _first(branches, BATCH, d, waiting)
         branches = branches[_least_cost(tree, grids, branches, v) <= bound * slack]
         first, count = _within(bound * slack, tree, grids, branches, v)
-        few = max(int(count.cumsum().searchsorted(MOST_GROWN)), 1)
-        waiting += [(d, each) for each in (later, branches[few:]) if len(each)]
-        nodes += int(count[:few].sum())
+        branches = _first(branches, max(int(count.cumsum().searchsorted(MOST_GROWN)), 1), d, waiting)
+        first, count = first[: len(branches)], count[: len(branches)]
+        nodes += int(count.sum())
         if nodes > most_nodes:
             complete = False
             break
-        twigs = Twigs.of(branches[:few], grids, v[d], tree.weight[d], first[:few], count[:few])
+        twigs = Twigs.of(branches, grids, v[d], tree.weight[d], first, count)
         best = twigs.cost.argsort(kind="stable")
         best = best[: twigs.cost[best].searchsorted(bound * slack, side="right")]
-        grown = twigs.grown(branches[:few], best, tree.moves[d + 1 :, d])
+        grown = twigs.grown(branches, best, tree.moves[d + 1 :, d])
         if d + 1 < m:
             waiting += [(d + 1, grown)] * (len(grown) > 0)
         elif len(grown):
@@ -169,6 +169,14 @@ def search_all(loss: Quadratic, grids: Grids, error: np.ndarray, bound: float, m
             found = found[:MOST_CLOSE]
     complete = complete and bool(left_out > bound * slack)
     return _points(tree, found[found.cost <= bound * slack], complete)
+
+
+def _first(branches: Branches, n: int, d: int, waiting: list[tuple[int, Branches]]) -> Branches:
+    """The first n; the others go to those that wait at depth d."""
+    if len(branches) <= n:
+        return branches
+    waiting.append((d, branches[n:]))
+    return branches[:n]
 
 
 def _within_span(grids: Grids, branches: Branches) -> tuple[np.ndarray, np.ndarray]:
