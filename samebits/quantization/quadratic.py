@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
-from flint import fmpq_mat
+from flint import fmpq, fmpq_mat
 
 from samebits.exact.rational import exactly, nearest_float
 
@@ -46,57 +46,66 @@ class Tree:
 class Quadratic:
     """(x - v)' Q (x - v) for a positive semidefinite Q (m, m), with its minimiser v (m,) and the inverse P (m, m) of Q.
 
-    exact: P as rational numbers, for up to MOST_EXACT coordinates. jitter: what part of its diagonal had to be added to
-    Q to invert it; without it, the trees of few coordinates are exact.
+    jitter: what part of its diagonal had to be added to Q to invert it. damped: Q with it. exact: P in rational
+    numbers, for up to MOST_EXACT coordinates.
     """
 
     v: np.ndarray
     Q: np.ndarray
     P: np.ndarray
-    exact: fmpq_mat | None
     jitter: float
+    damped: np.ndarray
+    exact: fmpq_mat | None
     trees: dict[bytes, Tree] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, v: np.ndarray, Q: fmpq_mat) -> Self:
         """Invert Q; without damping if it is well enough conditioned, else with as little as is needed."""
-        m, jitter = len(v), 0.0
-        rounded = _floats(Q)
+        m, rounded, jitter = len(v), _floats(Q), 0.0
         if m <= MOST_EXACT:
-            exact = Q
-            while (inverse := _exact_inverse(exact)) is None:
+            while (exact := _exact_inverse(Q, jitter)) is None:
                 jitter = max(10 * jitter, FIRST_JITTER)
-                exact = Q + fmpq_mat(
-                    m, m, [exactly(jitter) * (Q[i, i] or 1) * (i == j) for i in range(m) for j in range(m)]
-                )
-            return cls(v, rounded, _floats(inverse), inverse, jitter)
-        size = np.sqrt(np.where(np.diag(rounded) > 0, np.diag(rounded), 1))
+            return cls(v, rounded, _floats(exact), jitter, rounded, exact)
+        size = np.sqrt(np.where(rounded.diagonal() > 0, rounded.diagonal(), 1))
         while (P := _inverse(rounded / size / size[:, None] + jitter * np.eye(m))) is None:
             jitter = max(10 * jitter, FIRST_JITTER)
-        return cls(v, rounded, P / size / size[:, None], None, jitter)
+        return cls(v, rounded, P / size / size[:, None], jitter, rounded + jitter * np.diag(size * size), None)
 
     def tree(self, error: np.ndarray) -> Tree:
         """The coordinate with the largest conditional error first; error: (m,) what rounding may move each by."""
         if (key := error.tobytes()) not in self.trees:
-            tree = _tree(self.P, error)
-            if self.exact:
-                same = [each for each in self.trees.values() if (each.order == tree.order).all()]
-                tree = same[0] if same else _exact_tree(self.exact, tree.order)
-            self.trees[key] = tree
+            order = _order(self.P, error)
+            same = [each for each in self.trees.values() if (each.order == order).all()]
+            if same:
+                self.trees[key] = same[0]
+            elif self.exact is None:
+                self.trees[key] = _float_tree(self.damped, order)
+            else:
+                self.trees[key] = _exact_tree(self.exact, order)
         return self.trees[key]
 
 
-def _tree(P: np.ndarray, error: np.ndarray) -> Tree:
-    m, P = len(P), P.copy()
-    left, order = list(range(m)), []
-    weight, moves, stiffness = np.zeros(m), np.zeros((m, m)), np.zeros((m, m))
-    for d in range(m):
-        stiffness[d] = 1 / np.maximum(P.diagonal(), TINY)
-        k = left.pop(int(np.argmax(error[left] * error[left] * stiffness[d, left])))
+def _order(P: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """The coordinate with the largest conditional error first."""
+    least, P = np.maximum(P.diagonal() * UNIT, TINY), P.copy()
+    left, order = list(range(len(P))), []
+    while left:
+        k = left.pop(int(np.argmax((error * error / np.maximum(P.diagonal(), least))[left])))
         order.append(k)
-        weight[d], moves[:, d] = stiffness[d, k], P[:, k] * stiffness[d, k]
-        P -= P[:, k, None] * moves[:, d]
-    return Tree(np.array(order), weight, moves[order], stiffness[:, order], np.inf)
+        P -= P[:, k, None] * (P[k] / max(P[k, k], least[k]))
+    return np.array(order)
+
+
+def _float_tree(Q: np.ndarray, order: np.ndarray) -> Tree:
+    """From Q, not from its inverse, which loses more to rounding."""
+    m, Q = len(order), Q[np.ix_(order, order)]
+    inverse, moves = np.eye(m), np.eye(m)
+    for d in reversed(range(m)):
+        inverse[d, :d] = Q[d, :d] / Q[d, d]
+        Q[:d, :d] -= Q[:d, d, None] * inverse[d, :d]
+    for d in range(m):
+        moves[d + 1 :] -= inverse[d + 1 :, d, None] * moves[d]
+    return Tree(order, Q.diagonal().copy(), moves, np.zeros((m, m)), np.inf)
 
 
 def _exact_tree(P: fmpq_mat, order: np.ndarray) -> Tree:
@@ -137,9 +146,11 @@ def _floats(Q: fmpq_mat) -> np.ndarray:
     return floats
 
 
-def _exact_inverse(Q: fmpq_mat) -> fmpq_mat | None:
+def _exact_inverse(Q: fmpq_mat, jitter: float) -> fmpq_mat | None:
+    m = Q.nrows()
+    added = [exactly(jitter) * (Q[i, i] or 1) if i == j else fmpq(0) for i in range(m) for j in range(m)]
     try:
-        return Q.inv()
+        return (Q + fmpq_mat(m, m, added)).inv()
     except ZeroDivisionError:
         return None
 

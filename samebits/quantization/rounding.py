@@ -34,13 +34,15 @@ from samebits.model.schemes import (
 )
 from samebits.params import Rounding
 from samebits.quantization.quadratic import Quadratic
-from samebits.quantization.search import MOST_NODES, Grids, Points, improve, search, search_all
+from samebits.quantization.search import Grids, Points, improve, search, search_all
 
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
 
 MOST_EXACT = 16  # weights for which all codes are searched
 KEEP = 16  # branches of the beam search for each scale
-KEEP_FIRST = 4  # where the search of all codes follows
+FEW = 4  # where a search of all codes follows, or haste is asked for
+MOST_NODES = 1_000_000  # of the tree in a search of all codes; takes about a second
+FEW_NODES = 30_000
 SCALES_PER_OCTAVE = 16
 SIGNIFICANT = 1e-4  # of training R2: a weight that is worth more gets a power of two of its own if need be
 
@@ -82,7 +84,11 @@ class Task:
         unit = max(each.q for each in moved)  # the greatest of powers of two
         row = fmpz_mat([[*((each * unit).p for each in moved), fmpz(0)]])
         square = (row * self.moments.integers * row.transpose())[0, 0] * fmpq(2) ** self.moments.exponent
-        return square / (unit * unit * (self.moments.total_sum_of_squares() or fmpq(1)))
+        return square / (unit * unit * self._total)
+
+    @functools.cached_property
+    def _total(self) -> fmpq:
+        return self.moments.total_sum_of_squares() or fmpq(1)
 
 
 @dataclass(frozen=True)
@@ -100,21 +106,21 @@ class Choice:
     jitter: float
 
 
-def choose(
-    task: Task, bits: int, rounding: Rounding, earlier: Iterable[Choice] = (), most_nodes: int = MOST_NODES
-) -> Choice:
+def choose(task: Task, bits: int, rounding: Rounding, earlier: Iterable[Choice] = (), thorough: bool = True) -> Choice:
     """Choose scales and codes of `bits` bits.
 
     nearest: each parameter on its own, on the scales of a min-max observer (`choose_qparams`).
     babai: successive rounding (GPTQ), on the best of the scales below.
     exact: the best codes on the best of these scales. Proved optimal (before the re-fitted bias is rounded to float32)
-        if the search came to its end within `most_nodes` nodes and C was inverted without jitter, for up to 16 weights:
-        among affine scales m * 2**e with 16 <= m < 32, from a quarter of the min-max scale to twice that, with every
-        zero point; among windows of exponents from the least to the greatest that the greatest parameter can make use
-        of. Not proved for other scales. For more weights, a beam search and exchanges of one or two codes.
+        if the search came to its end and C was inverted without jitter, for up to 16 weights: among affine scales
+        m * 2**e with 16 <= m < 32, from a quarter of the min-max scale to twice that, with every zero point; among
+        windows of exponents from the least to the greatest that the greatest parameter can make use of. Not proved for
+        other scales. For more weights, a beam search and exchanges of one or two codes.
 
     earlier: choices of the same bits or less, such as of another rounding; their values are on the grid of `bits`, too,
-    and the result loses no more than any of them. Raises UserError where a parameter lies beyond float32.
+    and the result loses no more than any of them. thorough: whether a search of all codes may take MOST_NODES nodes of
+    the tree, about a second, and not FEW_NODES; for more weights, whether the beam is wide and exchanges are tried.
+    Raises UserError where a parameter lies beyond float32.
 
     >>> from samebits import ExactLinearRegression
     >>> from samebits.model.schemes import SCHEMES
@@ -132,14 +138,16 @@ def choose(
     else:
         grids = _grids(task, observed, bits)
         error = _spacing(task, grids, bits)
-        all_codes = rounding == "exact" and len(task.model.coef) <= MOST_EXACT
-        points = search(task.loss, grids, error, 1 if rounding == "babai" else KEEP_FIRST if all_codes else KEEP)
-        if all_codes:
-            first, points = points, search_all(task.loss, grids, error, points.cost[0], most_nodes)
+        if rounding == "babai":
+            points = search(task.loss, grids, error, keep=1)
+        elif len(task.model.coef) > MOST_EXACT:
+            points = search(task.loss, grids, error, KEEP if thorough else FEW)
+            points = improve(task.loss, grids, points) if thorough else points
+        else:
+            first = search(task.loss, grids, error, FEW)
+            points = search_all(task.loss, grids, error, first.cost[0], MOST_NODES if thorough else FEW_NODES)
             optimal = points.complete
             points = points if len(points.cost) else first
-        elif rounding == "exact":
-            points = improve(task.loss, grids, points)
         found = _decoded(points, grids, bits, task)
     known = [(task.exact_loss(each.model), each) for each in found]
     known += [(each.loss, _with_more_bits(each.quantized, bits)) for each in earlier]

@@ -15,7 +15,6 @@ import numpy as np
 from samebits.quantization.quadratic import CLOSE, TINY, UNIT, Quadratic, Tree
 
 MOST_EXCHANGES = 1000
-MOST_NODES = 1_000_000  # of the tree in a search of all; takes about a second
 BATCH = 1_000  # branches that grow at once
 MOST_GROWN = 50 * BATCH  # branches that they may grow
 MOST_CLOSE = 100  # points that may be too close for floats to decide between
@@ -133,7 +132,7 @@ def search(loss: Quadratic, grids: Grids, error: np.ndarray, keep: int) -> Point
     return _points(tree, branches[branches.cost <= branches.cost.min() * (1 + CLOSE)])
 
 
-def search_all(loss: Quadratic, grids: Grids, error: np.ndarray, bound: float, most_nodes: int = MOST_NODES) -> Points:
+def search_all(loss: Quadratic, grids: Grids, error: np.ndarray, bound: float, most_nodes: int) -> Points:
     """The cheapest point of those that cost at most the bound, and all that rounding may hide to be cheaper.
 
     Where that takes more than `most_nodes` nodes, what was found until then. error: as in `search`.

@@ -13,19 +13,16 @@ from samebits.model.linear import LinearModel
 from samebits.model.schemes import SCHEMES
 from samebits.params import Rounding
 from samebits.quantization.rounding import ROUNDINGS, Choice, Task, choose
-from samebits.quantization.search import MOST_NODES
 
 BITS = range(2, 17)
 FLOATS = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
-
-FEW_NODES = 30_000  # of the tree in a search of all whose result is a point of the curve, no more
 
 Key = tuple[str, Rounding, int]  # scheme, rounding, bits
 Choices = dict[Key, Choice]
 
 
 def choices(model: LinearModel, train: Moments, asked: Key | None = None) -> Choices:
-    """The quantization in every scheme, rounding and bit-width; the long search is only for the one that is asked for.
+    """The quantization in every scheme, rounding and bit-width; only the one that is asked for takes the thorough search.
 
     The loss never rises, neither with bits nor from one rounding to the next.
     """
@@ -37,7 +34,7 @@ def choices(model: LinearModel, train: Moments, asked: Key | None = None) -> Cho
                 key = scheme.name, rounding, bits
                 known = [found.get((scheme.name, rounding, bits - 1)), found.get((scheme.name, lesser, bits))]
                 earlier = [each for each in known if each]
-                found[key] = choose(task, bits, rounding, earlier, MOST_NODES if key == asked else FEW_NODES)
+                found[key] = choose(task, bits, rounding, earlier, thorough=key == asked)
     return found
 
 
