@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Self, get_args
 
 import numpy as np
-from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
+from flint import fmpq, fmpq_mat, fmpz_mat
 
 from samebits.errors import UserError
 from samebits.exact import score
@@ -52,7 +52,7 @@ class Task:
     """A model to be quantized in a scheme, with the moments of its training rows.
 
     values: (m,) the weights and, where the scheme quantizes it, the bias. loss: as a function of them.
-    significant: (m,) which of them are worth more than SIGNIFICANT. r2: the model's own, on the training rows.
+    significant: (m,) which of them are worth more than SIGNIFICANT.
     """
 
     model: LinearModel
@@ -61,7 +61,6 @@ class Task:
     values: np.ndarray
     loss: Quadratic
     significant: np.ndarray
-    r2: fmpq
 
     @classmethod
     def of(cls, model: LinearModel, moments: Moments, scheme: Scheme) -> Self:
@@ -71,24 +70,30 @@ class Task:
             raise UserError("models/model.joblib: a parameter is not finite; run `dvc repro`")
         loss = Quadratic.of(values, _loss(moments, scheme))
         significant = values * values * np.diag(loss.Q) > SIGNIFICANT
-        return cls(model, moments, scheme, values, loss, significant, score.r2(moments, model))
-
-    @functools.cached_property
-    def _exact_parameters(self) -> list[fmpq]:
-        return list(map(exactly, self.model.parameters))
+        return cls(model, moments, scheme, values, loss, significant)
 
     def exact_loss(self, model: LinearModel) -> fmpq:
         """The loss of a quantized model, its re-fitted bias rounded as it is stored."""
-        *weights, bias = map(operator.sub, map(exactly, model.parameters), self._exact_parameters)
-        moved = [bias, *weights]
-        unit = max(each.q for each in moved)  # the greatest of powers of two
-        row = fmpz_mat([[*((each * unit).p for each in moved), fmpz(0)]])
-        square = (row * self.moments.integers * row.transpose())[0, 0] * fmpq(2) ** self.moments.exponent
-        return square / (unit * unit * self._total)
+        moved = map(operator.sub, map(exactly, model.parameters), self._parameters)
+        return _square([*moved, fmpq(0)], self.moments) / (self._total or 1)
+
+    def train_loss(self, model: LinearModel) -> fmpq:
+        """The training R2 that another model costs."""
+        if not self._total:
+            return score.r2(self.moments, self.model) - score.r2(self.moments, model)
+        return (_square([*map(exactly, model.parameters), fmpq(-1)], self.moments) - self._residual) / self._total
+
+    @functools.cached_property
+    def _parameters(self) -> list[fmpq]:
+        return list(map(exactly, self.model.parameters))
+
+    @functools.cached_property
+    def _residual(self) -> fmpq:
+        return _square([*self._parameters, fmpq(-1)], self.moments)
 
     @functools.cached_property
     def _total(self) -> fmpq:
-        return self.moments.total_sum_of_squares() or fmpq(1)
+        return self.moments.total_sum_of_squares()
 
 
 @dataclass(frozen=True)
@@ -152,7 +157,7 @@ def choose(task: Task, bits: int, rounding: Rounding, earlier: Iterable[Choice] 
     known = [(task.exact_loss(each.model), each) for each in found]
     known += [(each.loss, _with_more_bits(each.quantized, bits)) for each in earlier]
     loss, best = min(known, key=lambda pair: pair[0])
-    return Choice(best, task.r2 - score.r2(task.moments, best.model), loss, optimal, task.loss.jitter)
+    return Choice(best, task.train_loss(best.model), loss, optimal, task.loss.jitter)
 
 
 def fit_bias(weights: np.ndarray, moments: Moments) -> float:
@@ -194,15 +199,24 @@ def _with_more_bits(quantized: Quantized, bits: int) -> Quantized:
     return replace(quantized, bits=bits, codes=codes, qparams=QParams.pow2(quantized.qparams.scale, bits))
 
 
+def _square(parameters: list[fmpq], moments: Moments) -> fmpq:
+    """The sum over all rows of (X w + b + c y)^2; parameters: [*w, b, c], which are floats."""
+    *weights, bias, target = parameters
+    unit = max(each.q for each in parameters)  # the greatest of powers of two
+    row = fmpz_mat([[(each * unit).p for each in (bias, *weights, target)]])
+    return (row * moments.integers * row.transpose())[0, 0] * fmpq(2) ** moments.exponent / (unit * unit)
+
+
 def _loss(moments: Moments, scheme: Scheme) -> fmpq_mat:
     """Q of the loss (x - v)' Q (x - v)."""
-    N, unit, p = moments.integers, fmpq(2) ** moments.exponent, moments.integers.ncols() - 2
-    total = moments.total_sum_of_squares() or fmpq(1)
+    N, p = moments.integers, moments.integers.ncols() - 2
+    unit = fmpq(2) ** moments.exponent / (moments.total_sum_of_squares() or fmpq(1))
+    order = [*range(1, p + 1), 0] if scheme.quantized_bias else [*range(1, p + 1)]
+    second = fmpz_mat([[N[i, j] for j in order] for i in order])
     if scheme.quantized_bias:
-        order = [*range(1, p + 1), 0]
-        return fmpq_mat([[N[i, j] for j in order] for i in order]) * (unit / total)
-    centred = moments.centred()
-    return fmpq_mat([[centred[i, j] for j in range(p)] for i in range(p)]) / total
+        return fmpq_mat(second) * unit
+    first = fmpz_mat([[N[0, j] for j in order]])
+    return fmpq_mat(second * N[0, 0] - first.transpose() * first) * (unit / N[0, 0])
 
 
 def _grids(task: Task, observed: QParams, bits: int) -> Grids:

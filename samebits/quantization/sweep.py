@@ -22,18 +22,18 @@ Choices = dict[Key, Choice]
 
 
 def choices(model: LinearModel, train: Moments, asked: Key | None = None) -> Choices:
-    """The quantization in every scheme, rounding and bit-width; only the one that is asked for takes the thorough search.
+    """The quantization in every scheme, rounding and bit-width; only the search for what is asked for is thorough.
 
     The loss never rises, neither with bits nor from one rounding to the next.
     """
     found: Choices = {}
     for scheme in SCHEMES.values():
         task = Task.of(model, train, scheme)
-        for lesser, rounding in zip((None, *ROUNDINGS), ROUNDINGS, strict=False):
+        for number, rounding in enumerate(ROUNDINGS):
             for bits in BITS:
                 key = scheme.name, rounding, bits
-                known = [found.get((scheme.name, rounding, bits - 1)), found.get((scheme.name, lesser, bits))]
-                earlier = [each for each in known if each]
+                lesser = [(scheme.name, each, bits) for each in ROUNDINGS[:number][-1:]]
+                earlier = [found[each] for each in [(*key[:2], bits - 1), *lesser] if each in found]
                 found[key] = choose(task, bits, rounding, earlier, thorough=key == asked)
     return found
 
@@ -71,6 +71,5 @@ def curve(found: Choices, model: LinearModel, train: Moments, test: Moments) -> 
         if np.isfinite(parameters).all():
             bits = 8 * np.dtype(dtype).itemsize
             copy = LinearModel(parameters[:-1], float(parameters[-1]))
-            loss = task.r2 - score.r2(train, copy)
-            rows.append(row(name, "nearest", bits, bits * len(parameters), copy, loss))
+            rows.append(row(name, "nearest", bits, bits * len(parameters), copy, task.train_loss(copy)))
     return rows
