@@ -1,10 +1,9 @@
 import itertools
 
 import numpy as np
+from flint import fmpq_mat
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-
-from flint import fmpq_mat
 
 from samebits.exact.rational import exactly
 from samebits.quantization.quadratic import Quadratic
@@ -86,12 +85,18 @@ def test_a_singular_matrix_gets_no_more_jitter_than_it_needs() -> None:
 
 
 def test_a_search_of_too_many_nodes_says_so() -> None:
-    m = 12
-    loss = quadratic(np.full(m, 0.49), np.eye(m))
-    grids = Grids(np.array([1.0]), np.arange(-2.0, 3.0))
-    found = search_all(loss, grids, np.ones(m), bound=100.0, most_nodes=100_000)
+    loss, grids = quadratic(np.full(12, 0.49), np.eye(12)), Grids(np.array([1.0]), np.arange(-2.0, 3.0))
+    few, many = (search_all(loss, grids, np.ones(12), 100.0, most_nodes) for most_nodes in (1000, 10**6))
+    assert not few.complete
+    assert many.complete
+    assert np.isclose(many.cost[0], 12 * 0.49**2)
+
+
+def test_a_search_that_leaves_too_many_equals_to_exact_arithmetic_says_so() -> None:
+    loss, grids = quadratic(np.full(12, 0.5), np.eye(12)), Grids(np.array([1.0]), np.arange(-2.0, 3.0))
+    found = search_all(loss, grids, np.ones(12), 100.0, most_nodes=10**6)
     assert not found.complete
-    assert np.isclose(found.cost[0], m * 0.49**2)
+    assert found.cost[0] == 12 * 0.25
 
 
 def test_a_damped_loss_proves_nothing() -> None:
