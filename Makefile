@@ -75,8 +75,9 @@ setup: $(INSTALLED)  ## make .venv and install the pins of requirements.txt; TOR
 dev: $(DEV)  ## set up what tests, checks and the server need, too
 
 .PHONY: readme
-readme: $(DEV)  ## put the results into README.md
+readme: $(DEV)  ## put the results into README.md, draw its picture, make the page of `dvc plots`
 	python -m samebits results --write README.md --picture docs/bits.svg
+	python tools/plots_page/make.py
 
 .PHONY: bench
 bench: $(DEV) .venv/bench/installed  ## measure what the docs quote anew; needs wrk, and the models of `make`

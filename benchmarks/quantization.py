@@ -58,11 +58,12 @@ def seconds(X: np.ndarray, y: np.ndarray) -> float:
     """The CPU time of the choices and the curve, as stage `quantize` makes them, in one thread."""
     moments = Moments.of(X, y)
     model = least_squares.solve(moments).model
-    measured = []
+    measured: list[float] = []
+    chosen: sweep.Key = ("per_channel_pow2", "exact", 8)
     for _ in range(TURNS):
         begin = time.process_time()
-        found = sweep.choices(model, moments, ("per_channel_pow2", "exact", 8))
-        sweep.curve(found, model, moments, moments)
+        found = sweep.choices(model, moments, chosen)
+        sweep.curve(found, model, moments, moments, chosen)
         measured.append(time.process_time() - begin)
     return statistics.median(measured)
 

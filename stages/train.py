@@ -2,19 +2,16 @@
 
 from samebits import artifacts, params, pickles
 from samebits.errors import run, warn
-from samebits.exact import score
 from samebits.exact.estimator import ExactLinearRegression
 from samebits.exact.moments import Moments
 from samebits.frameworks import sklearn
-from samebits.model.linear import LinearModel
 
 
 def main() -> None:
-    """Solve, compare with scikit-learn's own fit, write the model and its metrics."""
+    """Solve, compare with scikit-learn's own fit, write the model and what it consists of."""
     alpha = params.load().train.alpha
     data = pickles.load("data/moments.joblib")
-    moments = {part: Moments.from_plain(data[part]) for part in ("train", "test")}
-    model = ExactLinearRegression(alpha=alpha).fit_moments(moments["train"], data["features"])
+    model = ExactLinearRegression(alpha=alpha).fit_moments(Moments.from_plain(data["train"]), data["features"])
     for relation in model.relations_:
         warn(f"collinear columns: {relation.text(data['features'])}; this is the solution of minimum norm")
 
@@ -28,13 +25,9 @@ def main() -> None:
         warn(f"columns are nearly collinear, or of very different units: {ranks}; rescale or drop some in data.query")
 
     pickles.dump(sklearn.estimator(model), "models/model.joblib")
-    exact = LinearModel(model.coef_, model.intercept_)
-    scores = {part: score.scores(of, exact) for part, of in moments.items()}
     coefficients = dict(zip(data["features"], model.coef_.tolist(), strict=True))
-    artifacts.write_json(
-        {**scores, "rank": model.rank_, "intercept": model.intercept_, "coefficients": coefficients},
-        "metrics/train.json",
-    )
+    facts = {"rank": model.rank_, "intercept": model.intercept_, "coefficients": coefficients}
+    artifacts.write_json(facts, "metrics/train.json")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ GOOD: dict[str, Any] = {
     "compute": {"backend": "threading", "workers": 2, "scheduler": None},
     "train": {"alpha": 0.5},
     "quantize": {"bits": 4, "scheme": "unified_affine", "rounding": "nearest"},
-    "gate": {"evaluate.quantized.r2": 0.01},
+    "gate": {"evaluate.quant.r2": 0.01},
 }
 
 TEXT_KEYS = {
@@ -139,8 +139,8 @@ def test_a_value_that_is_not_allowed_is_refused(path: Path, key: str, value: Any
 
 @pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf"), "0", True, None, [0]])
 def test_a_tolerance_that_is_not_allowed_is_refused(path: Path, value: Any) -> None:
-    dump(path, lambda document: document["gate"].update({"train.test.r2": value}))
-    assert mistake(path) == f"gate.train.test.r2 is {value!r}; it must be {FINITE}"
+    dump(path, lambda document: document["gate"].update({"evaluate.float.r2": value}))
+    assert mistake(path) == f"gate.evaluate.float.r2 is {value!r}; it must be {FINITE}"
 
 
 def test_a_gate_may_be_empty(path: Path) -> None:

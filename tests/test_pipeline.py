@@ -40,6 +40,15 @@ def test_every_environment_gives_the_committed_bytes(
     assert "Data and pipelines are up to date." in again.stdout
 
 
+def test_the_metrics_fit_a_terminal(project: Project) -> None:
+    shown = project.run("dvc", "metrics", "show").stdout.splitlines()
+    assert max(map(len, shown)) <= 160
+    [names, values] = shown
+    numbers = dict(zip(names.split()[1:], values.split()[1:], strict=True))
+    assert {"quant.r2", "quant.rmse", "quant.mae", "float.r2", "float.rmse", "float.mae"} < set(numbers)
+    assert all(float(number) for number in numbers.values())  # none is so small that it is lost
+
+
 @pytest.mark.slow
 def test_a_change_of_bits_runs_only_what_depends_on_it(project: Project) -> None:
     project.run("dvc", "repro")
@@ -47,9 +56,12 @@ def test_a_change_of_bits_runs_only_what_depends_on_it(project: Project) -> None
     project.replace("params.yaml", "bits: 8", "bits: 4")
     done = project.run("dvc", "repro")
     assert [stage for stage in STAGES if f"Running stage '{stage}'" in done.stdout] == ["quantize", "evaluate"]
-    metrics = project.run("dvc", "metrics", "diff", "main").stdout
-    assert "quantized.r2" in metrics
-    assert "payload_bytes" in metrics
+    header, *rows = project.run("dvc", "metrics", "diff", "main").stdout.splitlines()
+    changes = {row.split()[1]: row.split()[2:] for row in rows}
+    assert set(changes) == {"bits", "bytes", "loss_ppm", "quant.r2", "quant.rmse", "quant.mae"}
+    assert all(float(change) for *_, change in changes.values())  # to the digits that DVC shows
+    assert changes["bits"] == ["8", "4", "-4"]
+    assert header.split() == ["Path", "Metric", "main", "workspace", "Change"]
     assert "quantize.bits  8       4" in project.run("dvc", "params", "diff", "main").stdout
     project.run("dvc", "plots", "diff", "main", "--out", "plots_page")
     page = (project.root / "plots_page" / "index.html").read_text()
@@ -60,7 +72,14 @@ def test_a_change_of_bits_runs_only_what_depends_on_it(project: Project) -> None
 def test_an_experiment_leaves_the_branch_alone(project: Project) -> None:
     project.run("dvc", "repro")
     project.run("dvc", "exp", "run", "--temp", "-S", "quantize.bits=4", "--name", "four")
-    assert "four" in project.run("dvc", "exp", "show", "--csv").stdout
+    shown = {}
+    for option in ("--only-changed", "--no-pager"):  # the latter changes nothing where no terminal is
+        lines = project.run("dvc", "exp", "show", option, env={"COLUMNS": "160"}).stdout.splitlines()
+        [_, shown[option], _, *rows, _] = lines  # between rules
+        assert max(map(len, lines)) <= 160
+        assert [row.split()[0] for row in rows] == ["workspace", "main", "└──"]  # one line a run
+    for name in ("bits", "bytes", "loss_ppm", "quant.r2", "quant.rmse", "quant.mae"):
+        assert f" {name} " in shown["--only-changed"]
     assert differences(project) == ""
 
 

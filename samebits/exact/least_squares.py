@@ -58,16 +58,19 @@ def solve(moments: Moments, alpha: float = 0.0, fit_intercept: bool = True) -> S
     Collinear columns with alpha = 0 have many solutions; this is the one of minimum norm, as in scikit-learn. Raises
     UserError where a parameter lies beyond the range of float64.
     """
-    N, last = moments.integers.tolist(), moments.integers.ncols() - 1
-    columns = range(0 if fit_intercept else 1, last)
-    penalty = exactly(alpha) / fmpq(2) ** moments.exponent
-    A = [[penalty.q * N[i][j] + (penalty.p if i == j and i > 0 else 0) for j in columns] for i in columns]
-    b = [[penalty.q * N[i][last]] for i in columns]
+    first, last = 0 if fit_intercept else 1, moments.integers.ncols() - 1
+    rows = moments.integers.tolist()[first:last]
+    A, b = fmpz_mat([row[first:last] for row in rows]), fmpz_mat([row[last:] for row in rows])
+    if alpha:
+        penalty = exactly(alpha) / fmpq(2) ** moments.exponent
+        A, b = penalty.q * A, penalty.q * b
+        for i in range(1 - first, last - first):  # the intercept is not penalised
+            A[i, i] += penalty.p
     relations: list[Relation] = []
-    parameters = _round_balls(fmpz_mat(A), fmpz_mat(b))
+    parameters = _round_balls(A, b)
     if parameters is None:
         try:
-            exact = fmpz_mat(A).solve(fmpz_mat(b)).entries()
+            exact = A.solve(b).entries()
         except ZeroDivisionError:
             exact, relations = _minimum_norm(moments, fit_intercept)
         parameters = [nearest_float(entry) for entry in exact]

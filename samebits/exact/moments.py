@@ -44,7 +44,12 @@ class Moments:
             X, y = X[left_out], y[left_out]  # few rows, which have a grid of their own
             if hopeless:
                 break
-        return cls._sum([*parts, slices.products_by_definition(X, y)])
+        few = slices.products_by_definition(X, y)
+        if not parts:
+            return cls._sum([few])
+        low = min(exponent for _, exponent in parts)
+        integers = np.sum([each << (exponent - low) for each, exponent in parts], axis=0)
+        return cls._sum([few, (fmpz_mat(integers.tolist()), low)])
 
     @classmethod
     def weighted(cls, X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Self:
@@ -74,11 +79,14 @@ class Moments:
         low = min(exponent for _, exponent in parts)
         [first, *others] = [integers * fmpz(2) ** (exponent - low) for integers, exponent in parts]
         total = sum(others, first)
-        bits = int(functools.reduce(operator.or_, total.entries()))
+        entries = total.entries()
+        bits = int(functools.reduce(operator.or_, entries))
         if not bits:
             return cls(0, total)
         twos = (bits & -bits).bit_length() - 1
-        return cls(low + twos, fmpz_mat(total.nrows(), total.ncols(), [entry >> twos for entry in total.entries()]))
+        if twos:
+            total = fmpz_mat(total.nrows(), total.ncols(), [entry >> twos for entry in entries])
+        return cls(low + twos, total)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).from_plain, (self.to_plain(),)

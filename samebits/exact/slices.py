@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from flint import fmpz, fmpz_mat
+from flint import fmpz_mat
 from threadpoolctl import ThreadpoolController
 
 BITS = 23  # of a slice with its sign: an integer from -LIMIT to LIMIT
@@ -66,8 +66,11 @@ class Grid:
         return [self.order[: np.count_nonzero(self.slices > k)] for k in range(self.slices.max(initial=0))]
 
 
-def products(X: np.ndarray, y: np.ndarray, grid: Grid, threads: int) -> tuple[fmpz_mat, int, np.ndarray]:
-    """A'A with A = [1, X, y] over the rows that fit, as integers and exponent, and the indices of the other rows."""
+def products(X: np.ndarray, y: np.ndarray, grid: Grid, threads: int) -> tuple[np.ndarray, int, np.ndarray]:
+    """A'A with A = [1, X, y] over the rows that fit, as integers and exponent, and the indices of the other rows.
+
+    The integers are those of Python, (p + 2, p + 2): arrays of them add faster than they become flint's.
+    """
     size = 1 + int(grid.slices.sum())
     buffer = BUFFER
     if threads > 1 and len(y) * size > SMALL:
@@ -182,8 +185,8 @@ def _cut(X: np.ndarray, y: np.ndarray, grid: Grid, scaled: np.ndarray, Z: np.nda
     return unfit
 
 
-def _put_together(sums: np.ndarray, grid: Grid) -> tuple[fmpz_mat, int]:
-    """A'A, as integers and exponent, from the sums of products of slices."""
+def _put_together(sums: np.ndarray, grid: Grid) -> tuple[np.ndarray, int]:
+    """A'A, as Python's integers and exponent, from the sums of products of slices."""
     size, counts = 1 + len(grid.slices), [len(columns) for columns in grid.columns] or [0]
     ends = np.cumsum([1, *counts])
     source = [slice(0, ends[1]), *map(slice, ends[1:-1], ends[2:])]
@@ -199,16 +202,16 @@ def _put_together(sums: np.ndarray, grid: Grid) -> tuple[fmpz_mat, int]:
         digits.append(low & (2**BITS - 1))
         carry = (low >> BITS) + (high << (32 - BITS))
     total = carry.astype(object)
-    for digit in reversed(digits):
-        total = (total << BITS) + digit.astype(object)
+    while len(digits) > 1:  # two at a time: Python's integers are slow
+        total = (total << 2 * BITS) + (digits.pop() << BITS | digits.pop()).astype(object)
+    total = (total << BITS) + digits.pop().astype(object)
     scale = np.concatenate([[BITS - 1], grid.scale[grid.order]])  # the unit of the ones is 1
     above = scale - scale.min()
     total <<= (above[:, None] + above)[upper].astype(object)
     integers = np.empty((size, size), dtype=object)
-    integers[upper] = integers.T[upper] = [fmpz(entry) for entry in total]  # flint is slow to convert large integers
+    integers[upper] = integers.T[upper] = total
     place = np.concatenate([[0], 1 + np.argsort(grid.order)])
-    entries = integers[place[:, None], place].ravel().tolist()
-    return fmpz_mat(size, size, entries), 2 * (int(scale.min()) + 1 - BITS * levels)
+    return integers[place[:, None], place], 2 * (int(scale.min()) + 1 - BITS * levels)
 
 
 @functools.cache

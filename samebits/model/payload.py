@@ -45,6 +45,11 @@ def payload_bits(quantized: Quantized) -> int:
     return sum(len(numbers) * bits for numbers, bits in fields(quantized))
 
 
+def payload_bytes(quantized: Quantized) -> int:
+    """How many bytes hold them."""
+    return (payload_bits(quantized) + 7) // 8
+
+
 def to_plain(quantized: Quantized) -> dict[str, Any]:
     """Plain containers, for a file: the packed payload, and a header that says how to read it."""
     stored = fields(quantized)

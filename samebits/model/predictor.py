@@ -21,6 +21,7 @@ from samebits.model import payload
 from samebits.model.linear import LinearModel
 
 CARD = "card.json"  # beside the model
+FOR_THE_PAGE = ("widths", "rows")  # of the card: the model at other bit-widths, telling test rows
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Predictor:
 
     def info(self) -> dict[str, Any]:
         """What the model is and where it comes from."""
-        card = {key: value for key, value in self.card.items() if key != "widths"}
+        card = {key: value for key, value in self.card.items() if key not in FOR_THE_PAGE}
         lock_md5 = artifacts.md5((self._root / LOCK).read_bytes()) if self._root else None
         return {**card, "commit": self.commit, "model_md5": self.md5, "lock_md5": lock_md5}
 

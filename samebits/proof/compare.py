@@ -9,8 +9,8 @@ from samebits import artifacts, params
 from samebits.errors import UserError
 from samebits.git import commit_of, files_at, git
 
-HIGHER_IS_BETTER = {"r2": True, "rmse": False, "mae": False, "r2_loss": False, "train_loss": False}
-LOWER_IS_BETTER_PREFIXES = ("quantize.payload_", "quantize.file_bytes.")
+HIGHER_IS_BETTER = {"r2": True, "rmse": False, "mae": False, "loss_ppm": False, "bits": False, "bytes": False}
+LOWER_IS_BETTER_PREFIXES = ("quantize.payload_bits", "quantize.bits_per_weight", "quantize.file_bytes.")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
 """The card of a quantized model: what its users need to know, written beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from samebits.exact import score
 from samebits.exact.moments import Moments
@@ -10,20 +12,30 @@ from samebits.model import payload
 from samebits.model.linear import LinearModel
 from samebits.model.schemes import Quantized
 
+SHOWN = 5  # test rows in the card
+SEARCHED = 1000  # the first test rows; the split has shuffled them
+
 
 def describe(
-    quantized: Quantized, rounding: str, widths: Mapping[int, LinearModel], data: Mapping[str, Any]
+    quantized: Quantized,
+    rounding: str,
+    widths: Mapping[int, LinearModel],
+    data: Mapping[str, Any],
+    test: Mapping[str, np.ndarray],
 ) -> dict[str, Any]:
     """Plain containers, for a file.
 
     widths: the model at other bit-widths. data: what the stage `data` wrote with the moments, the names of the
-    columns and the ranges of the features in training.
+    columns and the ranges of the features in training. test: test rows, X (n, p) and y (n,).
     """
     moments = {part: Moments.from_plain(data[part]) for part in ("train", "test")}
-    means = map(nearest_float, moments["train"].means().entries())
-    columns = zip(
-        data["features"], data["min"].tolist(), means, data["max"].tolist(), strict=False
-    )  # y has a mean, too
+    metrics = {part: score.scores(of, quantized.model) for part, of in moments.items()}
+    *means, _ = map(nearest_float, moments["train"].means().entries())
+    columns = zip(data["features"], data["min"].tolist(), means, data["max"].tolist(), strict=True)
+    X, y = test["X"][:SEARCHED], test["y"][:SEARCHED]
+    usual = ((data["min"] <= X) & (data["max"] >= X)).all(axis=1)
+    usual &= np.abs(y - quantized.model.predict(X)) <= metrics["test"]["rmse"]
+    telling = telling_rows(X[usual], quantized.model, np.array(means), list(widths.values()))
     return {
         "target": data["target"],
         "features": {name: {"min": low, "mean": mean, "max": high} for name, low, mean, high in columns},
@@ -31,6 +43,24 @@ def describe(
         "bits": quantized.bits,
         "rounding": rounding,
         "payload_bytes": (payload.payload_bits(quantized) + 7) // 8,
-        "metrics": {part: score.scores(of, quantized.model) for part, of in moments.items()},
+        "metrics": metrics,
         "widths": {bits: {"intercept": of.intercept, "coef": of.coef.tolist()} for bits, of in widths.items()},
+        "rows": [{"x": X[usual][i].tolist(), "y": float(y[usual][i])} for i in telling],
     }
+
+
+def telling_rows(X: np.ndarray, model: LinearModel, means: np.ndarray, widths: Sequence[LinearModel]) -> list[int]:
+    """Which rows of X (n, p) show best what a model does, from low to high predictions.
+
+    The rows are sorted by their predictions and cut into `SHOWN` equal parts. Of each part, it is the row with the
+    greatest product of how far the predictions of `widths` lie apart and of the second greatest size of a
+    contribution w_i (x_i - mean_i), so that no single feature makes it; the first of equals. Elementwise: the same
+    rows everywhere.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        sizes = np.sort(np.abs(model.coef * (X - means)), axis=1)
+        predictions = np.array([each.predict(X) for each in widths])
+        telling = (predictions.max(axis=0) - predictions.min(axis=0)) * sizes[:, -2:][:, 0]
+        telling[~np.isfinite(telling)] = -1
+        parts = np.array_split(np.argsort(model.predict(X), kind="stable"), SHOWN)
+    return [int(part[np.argmax(telling[part])]) for part in parts if len(part)]

@@ -21,8 +21,8 @@ Key = tuple[str, Rounding, int]  # scheme, rounding, bits
 Choices = dict[Key, Choice]
 
 
-def choices(model: LinearModel, train: Moments, asked: Key | None = None) -> Choices:
-    """The quantization in every scheme, rounding and bit-width; only the search for what is asked for is thorough.
+def choices(model: LinearModel, train: Moments, chosen: Key | None = None) -> Choices:
+    """The quantization in every scheme, rounding and bit-width; only the search for the chosen one is thorough.
 
     The loss never rises, neither with bits nor from one rounding to the next.
     """
@@ -34,12 +34,12 @@ def choices(model: LinearModel, train: Moments, asked: Key | None = None) -> Cho
                 key = scheme.name, rounding, bits
                 lesser = [(scheme.name, each, bits) for each in ROUNDINGS[:number][-1:]]
                 earlier = [found[each] for each in [(*key[:2], bits - 1), *lesser] if each in found]
-                found[key] = choose(task, bits, rounding, earlier, thorough=key == asked)
+                found[key] = choose(task, bits, rounding, earlier, thorough=key == chosen)
     return found
 
 
-def curve(found: Choices, model: LinearModel, train: Moments, test: Moments) -> list[dict[str, Any]]:
-    """A row for each choice: stored bits, loss of training R2, test R2.
+def curve(found: Choices, model: LinearModel, train: Moments, test: Moments, chosen: Key) -> list[dict[str, Any]]:
+    """A row for each choice: stored bits, training R2 and the loss of it, test R2, whether it is the chosen one.
 
     Beside them the assignment's own, which rounds to nearest at each bit-width anew, and float copies of the model.
     """
@@ -53,8 +53,10 @@ def curve(found: Choices, model: LinearModel, train: Moments, test: Moments) -> 
             "bits": bits,
             "payload_bits": stored,
             "train_loss": nearest_float(loss),
+            "train_r2": nearest_float(r2 - loss),
             "test_r2": nearest_float(score.r2(test, copy)),
             "optimal": optimal,
+            "chosen": (name, rounding, bits) == chosen,
         }
 
     def row_of(choice: Choice, rounding: str) -> dict[str, Any]:
@@ -62,8 +64,9 @@ def curve(found: Choices, model: LinearModel, train: Moments, test: Moments) -> 
         name, bits, stored = quantized.scheme.name, quantized.bits, payload.payload_bits(quantized)
         return row(name, rounding, bits, stored, quantized.model, choice.train_loss, choice.optimal)
 
-    rows = [row_of(choice, rounding) for (_, rounding, _), choice in found.items()]
+    r2 = score.r2(train, model)
     task = Task.of(model, train, SCHEMES["unified_affine"])
+    rows = [row_of(choice, rounding) for (_, rounding, _), choice in found.items()]
     rows += [row_of(choose(task, bits, "nearest"), "as published") for bits in BITS]
     for name, dtype in FLOATS.items():
         with np.errstate(over="ignore"):

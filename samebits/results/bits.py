@@ -31,31 +31,21 @@ def chart() -> str:
 
 
 def picture() -> str:
-    """The plot of quality against size as SVG, from the template and the data of `dvc plots`."""
+    """The plot of R2 lost against stored bits as SVG, from the template, the labels and the data of `dvc plots`."""
     import vl_convert  # not needed to make anything else
+    from dvc_render.vega import VegaRenderer
+    from ruamel.yaml import YAML
 
-    template = artifacts.read_json(".dvc/plots/bits.json")
-    anchors = {
-        "<DVC_METRIC_DATA>": artifacts.read_json(CURVE),
-        "<DVC_METRIC_TITLE>": "Quality against size, the best codes of each format",
-        "<DVC_METRIC_X>": "payload_bits",
-        "<DVC_METRIC_X_LABEL>": "stored bits of all parameters",
-        "<DVC_METRIC_Y>": "test_r2",
-        "<DVC_METRIC_Y_LABEL>": "test R2 (0 if below)",
-    }
-    return str(vl_convert.vegalite_to_svg(_filled(template, anchors), vl_version="5.20"))
+    plots = YAML(typ="safe").load(artifacts.read_bytes("dvc.yaml"))["plots"]
+    [(title, plot)] = [named for each in plots for named in each.items() if named[1]["template"] == "bits"]
+    shown = {**plot, "y": plot["y"][CURVE], "title": title, "template_dir": ".dvc/plots"}
+    spec = VegaRenderer(artifacts.read_json(CURVE), title, **shown).get_filled_template()
+    return str(vl_convert.vegalite_to_svg(_without_revisions(spec)))
 
 
-def _filled(template: Any, anchors: dict[str, Any]) -> Any:
-    if isinstance(template, dict):
-        return {key: _filled(value, anchors) for key, value in template.items()}
-    if isinstance(template, list):
-        return [_filled(value, anchors) for value in template]
-    if not isinstance(template, str):
-        return template
-    if template in anchors:
-        return anchors[template]
-    for anchor in anchors:
-        if anchor in template:  # only texts stand within a text
-            template = template.replace(anchor, anchors[anchor])
-    return template
+def _without_revisions(spec: Any) -> Any:
+    """A part of a specification without what tells revisions apart, where there is one."""
+    if isinstance(spec, dict):
+        kept = {key: of for key, of in spec.items() if not (isinstance(of, dict) and of.get("field") == "rev")}
+        return {key: _without_revisions(of) for key, of in kept.items()}
+    return [_without_revisions(of) for of in spec] if isinstance(spec, list) else spec

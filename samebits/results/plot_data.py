@@ -7,13 +7,17 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 ROWS = 1000  # of the test rows, which the split has shuffled: enough to see, small enough for git
-DECIMALS = 4
+DIGITS = 5
 
 
-def predictions(actual: np.ndarray, predicted: np.ndarray, predicted_quantized: np.ndarray) -> str:
-    """Of the first of rows (n,): the actual and the predicted values, and the residuals before quantization."""
-    columns = np.column_stack([actual, predicted, predicted_quantized, actual - predicted])[:ROWS]
-    return _csv(["actual", "predicted", "predicted_quantized", "residual"], columns.round(DECIMALS).tolist())
+def predictions(actual: np.ndarray, before: np.ndarray, predicted: np.ndarray) -> str:
+    """Of the first of rows (n,), what the quantized model predicts, the residuals, and its change from `before`.
+
+    before: the predictions of the model that was quantized.
+    """
+    columns = np.column_stack([actual, predicted, actual - predicted, predicted - before])[:ROWS]
+    rows = [[f"{value:.{DIGITS}g}" for value in row] for row in columns.tolist()]
+    return _csv(["actual", "predicted", "residual", "change"], rows)
 
 
 def coefficients(features: Sequence[str], before: np.ndarray, after: np.ndarray) -> str:

@@ -4,19 +4,17 @@ from samebits import artifacts, markdown
 
 
 def results() -> str:
-    """The models that the metrics files describe, as a line and a table."""
-    rows, features = (artifacts.read_json("metrics/data.json")[key] for key in ("rows", "features"))
-    scores = artifacts.read_json("metrics/evaluate.json")
-    quantize = artifacts.read_json("metrics/quantize.json")
-    train = artifacts.read_json("metrics/train.json")
-    size = quantize["file_bytes"]
-    parameters = len(train["coefficients"]) + 1
-    quantized = f"{quantize['bits']} bits, {quantize['scheme']}, {quantize['rounding']}"
+    """The models that the files in metrics/ describe, as a line and a table."""
+    data, quantize, torch, metrics = (
+        artifacts.read_json(f"metrics/{name}.json") for name in ("data", "quantize", "torch", "evaluate")
+    )
+    rows, size = data["rows"], quantize["file_bytes"]
+    quantized = f"{metrics['bits']} bits, {quantize['scheme']}, {quantize['rounding']}"
     models = [
-        ("float64", scores["float"], 8 * parameters, size["unquantized"]),
-        ("float64, in PyTorch", scores["torch"], "", ""),
-        (quantized, scores["quantized"], quantize["payload_bytes"], size["quantized"]),
-        ("the same, in PyTorch", scores["torch_quantized"], "", ""),
+        ("float64", metrics["float"], 8 * (data["features"] + 1), size["unquantized"]),
+        ("float64, in PyTorch", torch["float"], "", ""),
+        (quantized, metrics["quant"], metrics["bytes"], size["quantized"]),
+        ("the same, in PyTorch", torch["quant"], "", ""),
     ]
     curve = artifacts.read_json("plots/bits.json")
     for scheme, rounding, bits, name in (
@@ -33,7 +31,7 @@ def results() -> str:
         for name, score, payload, file in models
     ]
     headers = ["model", "test R2", "test RMSE", "test MAE", "parameters, bytes", "file, bytes"]
-    head = f"{features} features, {rows['train']:,} training rows, {rows['test']:,} test rows."
-    if (sample := scores["rows"]["mae_torch"]) < rows["test"]:
+    head = f"{data['features']} features, {rows['train']:,} training rows, {rows['test']:,} test rows."
+    if (sample := data["kept_rows"]["test"]) < rows["test"]:
         head += f" MAE, and R2 in PyTorch, are of a sample of {sample:,} test rows."
     return f"{head}\n\n" + markdown.table(cells, headers, colalign=("left", *["right"] * 5))

@@ -125,6 +125,15 @@ def test_a_block_outside_the_common_range_of_exponents_is_exact() -> None:
     assert matrix(Moments.of(X, y)) == definitions.moments(X, y)
 
 
+def test_rows_of_different_magnitudes_are_exact() -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(300, 3))
+    rows[200:260] *= 2.0**-200  # these have a grid of their own, of another exponent,
+    rows[260:] *= 2.0**-400  # and so have these
+    X, y = rows[:, 1:], rows[:, 0]
+    assert matrix(Moments.of(X, y)) == definitions.moments(X, y)
+
+
 @pytest.mark.parametrize("value", [math.nextafter(1, 0), -math.nextafter(1, 0), 2 / 3, 1 - 2.0**-21, 0.5 + 2.0**-21])
 def test_sums_over_a_million_rows_do_not_overflow(value: float) -> None:
     rows = 2**20 + 4097

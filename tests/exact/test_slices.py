@@ -27,7 +27,7 @@ def full(k: int) -> float:
     return math.fsum(sign * LIMIT * 2.0 ** (-BITS * (k + i)) for i, sign in enumerate(signs))
 
 
-def matrix(integers: fmpz_mat, exponent: int) -> definitions.Matrix:
+def matrix(integers: fmpz_mat | np.ndarray, exponent: int) -> definitions.Matrix:
     return [[int(entry) * Fraction(2) ** exponent for entry in row] for row in integers.tolist()]
 
 
@@ -54,6 +54,7 @@ def test_the_constants_keep_the_bounds_of_the_proof() -> None:
     assert MOST_ROWS * limit**2 // 2**32 + MOST_THREADS < 2**63  # 7. Carry: high of all threads
     assert MOST_ROWS + 2**32 * MOST_THREADS < 2**63  # 7. Carry: low of all threads
     assert BITS <= 32  # 8. Together: high is shifted to the left
+    assert 2 ** (2 * BITS) <= 2**63  # 8. Together: two digits in one number
     bound = MAX_SLICES * MOST_ROWS * limit**2
     carry = bound // (2**BITS - 1) + 2
     assert carry + MOST_ROWS + 2**32 * MOST_THREADS * MAX_SLICES < 2**63  # 8. Together: low + carry

@@ -113,7 +113,7 @@ def test_what_the_image_is(built: Project, place: Place, pushed: str) -> None:
     assert labels["org.opencontainers.image.source"] == SOURCE
     assert datetime.fromisoformat(labels["org.opencontainers.image.created"]) == created
     assert datetime.fromisoformat(config["created"]) == created
-    r2 = json.loads((built.root / "metrics" / "evaluate.json").read_text())["quantized"]["r2"]
+    r2 = json.loads((built.root / "metrics" / "evaluate.json").read_text())["quant"]["r2"]
     assert labels["samebits.model.test-r2"] == repr(r2)
     assert re.fullmatch("[0-9a-f]{32}", labels["samebits.dvc-lock.md5"])
     for program in ("/bin/sh", "/usr/bin/dpkg", "/usr/bin/apt-get", "/usr/bin/pip"):

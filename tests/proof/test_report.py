@@ -32,9 +32,9 @@ def test_the_verdict_on_a_change(
 def set_metric(project: Project, change: float) -> float:
     path = project.root / "metrics" / "evaluate.json"
     metrics = json.loads(path.read_text())
-    metrics["quantized"]["r2"] += change
+    metrics["quant"]["r2"] += change
     path.write_text(json.dumps(metrics))
-    return float(metrics["quantized"]["r2"])
+    return float(metrics["quant"]["r2"])
 
 
 def row(markdown: str, name: str) -> list[str]:
@@ -45,8 +45,22 @@ def row(markdown: str, name: str) -> list[str]:
 def test_a_tiny_change_is_readable(project: Project) -> None:
     set_metric(project, -3e-7)
     done = project.run("python", "-m", "samebits", "report", "--gate")
-    assert row(done.stdout, "evaluate.quantized.r2")[3:] == ["-3e-07", "higher", "same"]
+    assert row(done.stdout, "evaluate.quant.r2")[3:] == ["-3e-07", "higher", "same"]
     assert "Gate: passed." in done.stdout
+
+
+def test_every_metric_has_a_direction(project: Project) -> None:
+    path = project.root / "metrics" / "evaluate.json"
+    metrics = json.loads(path.read_text())
+    for group in (metrics, *(value for value in metrics.values() if isinstance(value, dict))):
+        group.update({name: 0.9 * value for name, value in group.items() if not isinstance(value, dict)})
+    path.write_text(json.dumps(metrics))
+    shown = project.run("python", "-m", "samebits", "report").stdout
+    rows = [line.split("|") for line in shown.splitlines() if line.startswith("| evaluate.")]
+    seen = {row[1].strip(): (row[5].strip(), row[6].strip(" *")) for row in rows}
+    assert len(seen) == 11
+    for name, verdict in seen.items():
+        assert verdict == (("higher", "worse") if name.endswith(".r2") else ("lower", "better"))
 
 
 def test_the_gate_fails_beyond_the_tolerance(project: Project) -> None:
@@ -54,9 +68,9 @@ def test_the_gate_fails_beyond_the_tolerance(project: Project) -> None:
     project.replace("params.yaml", "bits: 8", "bits: 5")
     done = project.run("python", "-m", "samebits", "report", "main", "--gate", check=False)
     assert done.returncode == 1
-    assert row(done.stdout, "evaluate.quantized.r2")[3:] == ["-0.1", "higher", "**worse**"]
+    assert row(done.stdout, "evaluate.quant.r2")[3:] == ["-0.1", "higher", "**worse**"]
     assert row(done.stdout, "quantize.bits") == ["quantize.bits", "8", "5", "-3"]
-    assert "Gate: evaluate.quantized.r2 worse than" in done.stdout
+    assert "Gate: evaluate.quant.r2 worse than" in done.stdout
     assert "xychart-beta" in done.stdout
     assert project.run("python", "-m", "samebits", "report").returncode == 0
 
@@ -65,10 +79,10 @@ def test_the_gate_fails_beyond_the_tolerance(project: Project) -> None:
     ("old", "new", "arguments", "message"),
     [
         (
-            "train.test.r2",
-            "train.test.r3",
+            "evaluate.float.r2",
+            "evaluate.float.r3",
             [],
-            "params.yaml: gate.train.test.r3 is not a metric; the metrics are data.",
+            "params.yaml: gate.evaluate.float.r3 is not a metric; the metrics are data.",
         ),
         ("bits: 8", "bits: 8", ["nowhere"], "git: no commit nowhere in this repository"),
     ],
@@ -98,10 +112,10 @@ def test_what_is_null_on_both_sides_did_not_change(project: Project) -> None:
 
 
 def test_a_gate_needs_a_metric_with_a_direction(project: Project) -> None:
-    project.replace("params.yaml", "train.test.r2: 0.001", "train.rank: 0")
+    project.replace("params.yaml", "evaluate.float.r2: 0.001", "train.rank: 0")
     assert project.mistake("python", "-m", "samebits", "report").startswith(
         "error: params.yaml: gate.train.rank: neither more nor less of it is known to be better; "
-        "the metrics that a gate can hold are evaluate.float.r2, "
+        "the metrics that a gate can hold are evaluate.bits, "
     )
 
 

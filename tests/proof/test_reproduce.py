@@ -83,9 +83,9 @@ def test_an_edited_hash_of_an_output(project: Project, path: str, stage: str, ki
 
 def test_an_edited_metric(project: Project) -> None:
     metrics = json.loads((project.root / "metrics" / "evaluate.json").read_text())
-    honest = metrics["quantized"]["r2"]
+    honest = metrics["quant"]["r2"]
     project.replace("metrics/evaluate.json", f'"r2": {honest}', '"r2": 0.99')
-    assert_found_out(project, "evaluate", "output-edited", f"quantized.r2 is 0.99 promised, {honest} obtained")
+    assert_found_out(project, "evaluate", "output-edited", f"quant.r2 is 0.99 promised, {honest} obtained")
 
 
 def test_a_changed_parameter_without_a_run(project: Project) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,6 +61,18 @@ def test_the_best_codes_of_the_housing_model(
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_every_width_of_the_housing_model_is_proved_optimal(scheme: str) -> None:
     assert all(of_curve(scheme, "exact", bits)["optimal"] for bits in BITS)
+
+
+def test_the_curve_says_which_choice_is_that_of_params() -> None:
+    [row] = [row for row in CURVE if row["chosen"]]
+    options = yaml.safe_load((ROOT / "params.yaml").read_text())["quantize"]
+    assert {key: row[key] for key in ("bits", "scheme", "rounding")} == options
+
+
+def test_training_r2_and_the_loss_of_it_fit() -> None:
+    best = of_curve("float64", "nearest", 64)["train_r2"]
+    for row in CURVE:
+        assert row["train_r2"] == pytest.approx(best - row["train_loss"], rel=1e-12, abs=1e-12)
 
 
 def test_the_assignment_is_as_chaotic_as_published() -> None:

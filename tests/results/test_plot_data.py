@@ -15,20 +15,21 @@ def records(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_predictions_are_those_of_both_models() -> None:
+def test_predictions_are_those_of_the_quantized_model_and_what_changed() -> None:
     X, y = np.array([[1.0, 2.0], [0.0, 4.0], [10.0, 0.0]]), np.array([2.5, -1.0, 20.0])
     assert plot_data.predictions(y, MODEL.predict(X), QUANTIZED.predict(X)) == (
-        "actual,predicted,predicted_quantized,residual\n2.5,2.0,1.875,0.5\n-1.0,-1.0,-1.25,0.0\n20.0,21.0,22.0,-1.0\n"
+        "actual,predicted,residual,change\n2.5,1.875,0.625,-0.125\n-1,-1.25,0.25,-0.25\n20,22,-2,1\n"
     )
 
 
-def test_predictions_are_rounded_to_four_decimals() -> None:
-    X, y = np.random.default_rng(0).normal(size=(50, 2)), np.random.default_rng(1).normal(size=50)
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+def test_predictions_keep_five_digits_whatever_their_size(unit: float) -> None:
+    X, y = np.random.default_rng(0).normal(size=(50, 2)) * unit, np.random.default_rng(1).normal(size=50) * unit
     rows = records(plot_data.predictions(y, MODEL.predict(X), QUANTIZED.predict(X)))
-    for row, actual, predicted, other in zip(rows, y, X @ MODEL.coef + 1, X @ QUANTIZED.coef + 0.75, strict=True):
-        expected = [actual, predicted, other, actual - predicted]
-        assert [float(cell) for cell in row.values()] == pytest.approx(expected, abs=0.5001e-4)
-        assert all(len(cell.partition(".")[2]) <= 4 for cell in row.values())
+    for row, actual, before, after in zip(rows, y, X @ MODEL.coef + 1, X @ QUANTIZED.coef + 0.75, strict=True):
+        expected = [actual, after, actual - after, after - before]
+        assert [float(cell) for cell in row.values()] == pytest.approx(expected, rel=5.1e-5, abs=0)
+        assert all(len(cell.lstrip("-0.").partition("e")[0].replace(".", "")) <= 5 for cell in row.values())
 
 
 def test_at_most_a_thousand_rows_are_plotted() -> None:

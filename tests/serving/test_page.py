@@ -1,3 +1,4 @@
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -6,31 +7,90 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.wait import WebDriverWait
 
 from samebits.model.predictor import Predictor
+from tests.browser import browser as chromium
+from tests.browser import emulate
 from tests.conftest import Project
-from tests.containers import impossible, install
+from tests.containers import impossible
 from tests.housing import FEATURES
 from tests.serving.test_serve import ROW, running
 
 pytestmark = pytest.mark.container
-PACKAGES = {"/usr/bin/chromium": "chromium", "/usr/bin/chromedriver": "chromium-driver"}
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
     if reason := impossible():
         pytest.skip(reason)
-    install(PACKAGES)
-    options = webdriver.ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    options.binary_location = "/usr/bin/chromium"
-    driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
-    yield driver
-    driver.quit()
+    with chromium() as driver:
+        yield driver
+
+
+def contributions(browser: webdriver.Chrome) -> dict[str, float]:
+    """What the page says that each feature adds."""
+    texts = [row.text for row in browser.find_elements(By.CSS_SELECTOR, "#parts tr")]
+    rows = [row.replace("\N{MINUS SIGN}", "-").split() for row in texts]
+    return {row[0]: float(row[-1]) for row in rows if row[0] in FEATURES}
+
+
+def of_widths(browser: webdriver.Chrome) -> dict[int, float]:
+    """The predictions that the page draws, by bit-width."""
+    dots = browser.find_elements(By.CSS_SELECTOR, "circle title")
+    titles = [str(dot.get_attribute("textContent")) for dot in dots]
+    return {int(found[1]): float(found[2]) for each in titles if (found := re.match(r"(\d+) bits: (.*)", each))}
+
+
+def shown(browser: webdriver.Chrome) -> list[float]:
+    """The values in the form."""
+    return [float(str(browser.find_element(By.NAME, name).get_attribute("value"))) for name in FEATURES]
+
+
+def test_the_page_begins_with_a_telling_test_row(trained: Project, browser: webdriver.Chrome) -> None:
+    predictor = Predictor.load(trained.root / "models" / "quant_params.joblib")
+    rows = predictor.card["rows"]
+
+    def text(id_: str) -> str:
+        return browser.find_element(By.ID, id_).text
+
+    with running(trained) as server:
+        browser.get(server.url)
+        for i in (0, 1, 2, 3, 4, 0):
+            assert text("which") == f"Test row {i + 1} of 5. Its true MedHouseVal is {rows[i]['y']:.5g}."
+            expected = float(predictor.predict(np.array([rows[i]["x"]]))[0])
+            answers = expected_conditions.text_to_be_present_in_element((By.ID, "exact"), f"MedHouseVal = {expected!r}")
+            WebDriverWait(browser, 10).until(answers)
+            assert shown(browser) == rows[i]["x"]
+            assert sorted(map(abs, contributions(browser).values()))[-2] > 0.5
+            predictions = of_widths(browser).values()
+            assert max(predictions) - min(predictions) > 0.1
+            browser.find_element(By.ID, "another").click()
+
+        browser.find_element(By.ID, "mean").click()
+        assert text("which") == "The mean of the training rows, where no feature adds anything."
+        assert shown(browser) == [of["mean"] for of in predictor.card["features"].values()]
+        assert set(contributions(browser).values()) == {0}
+        browser.find_element(By.NAME, "MedInc").send_keys("1")
+        assert text("which") == "A row of your own."
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1200])
+def test_the_page_fits_a_phone_and_a_dark_scheme(
+    trained: Project, browser: webdriver.Chrome, width: int, scheme: str
+) -> None:
+    with running(trained) as server:
+        emulate(browser, width, scheme)
+        browser.get(server.url)
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        paper = browser.find_element(By.TAG_NAME, "body").value_of_css_property("background-color")
+        assert paper.startswith("rgba(255, 255, 255") == (scheme == "light")
+        labels = [label.rect for label in browser.find_elements(By.CSS_SELECTOR, "#widths .value")]
+        assert len(labels) == 15
+        assert all(left["x"] + left["width"] <= right["x"] + 1 for left, right in itertools.pairwise(labels))
+        assert all(max(label["width"], label["height"]) > 20 for label in labels)  # large enough to be read
 
 
 def test_a_person_types_a_row(trained: Project, browser: webdriver.Chrome) -> None:
@@ -51,15 +111,11 @@ def test_a_person_types_a_row(trained: Project, browser: webdriver.Chrome) -> No
         assert text("prediction") == f"{expected:.4f}"
 
         means = np.array([of["mean"] for of in predictor.card["features"].values()])
-        texts = [row.text for row in browser.find_elements(By.CSS_SELECTOR, "#parts tr")]
-        rows = [row.replace("\N{MINUS SIGN}", "-").split() for row in texts]
-        parts = {row[0]: float(row[-1]) for row in rows}
+        parts = contributions(browser)
         for name, part in zip(FEATURES, predictor.model.coef * (X[0] - means), strict=True):
             assert parts[name] == pytest.approx(part, abs=6e-5)
 
-        dots = browser.find_elements(By.CSS_SELECTOR, "circle title")
-        titles = [str(dot.get_attribute("textContent")) for dot in dots]
-        of_bits = {int(found[1]): float(found[2]) for each in titles if (found := re.match(r"(\d+) bits: (.*)", each))}
+        of_bits = of_widths(browser)
         assert sorted(of_bits) == list(range(2, 17))
         assert of_bits[8] == expected
 

@@ -89,8 +89,8 @@ def test_info(trained: Project) -> None:
     assert list(info["features"]) == FEATURES
     assert info["features"]["HouseAge"] == {"min": 1.0, "mean": 28.60828488372093, "max": 52.0}
     assert (info["scheme"], info["bits"], info["payload_bytes"]) == ("per_channel_pow2", 8, 17)
-    assert info["metrics"]["test"]["r2"] == json.loads((trained.root / "metrics" / "evaluate.json").read_text())[
-        "quantized"]["r2"]  # fmt: skip
+    metrics = json.loads((trained.root / "metrics" / "evaluate.json").read_text())
+    assert info["metrics"]["test"]["r2"] == metrics["quant"]["r2"]
     assert info["commit"] == trained.git("rev-parse", "HEAD").strip()
     for file, key in (("dvc.lock", "lock_md5"), ("models/quant_params.joblib", "model_md5")):
         assert trained.run("md5sum", file).stdout.split()[0] == info[key]

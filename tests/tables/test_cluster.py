@@ -53,7 +53,7 @@ def table(project: Project) -> Project:
         )
     project.replace("params.yaml", "data/raw/cal_housing.csv.gz", "data/raw/table.parquet")
     text = (project.root / "params.yaml").read_text()
-    begin, end = text.index("  query:"), text.index("  target:")
+    begin, end = text.index("  query:"), text.index("\ncompute:")
     text = f"{text[:begin]}  query: SELECT * FROM source\n{text[end:]}"
     (project.root / "params.yaml").write_text(text.replace("target: MedHouseVal", "target: y"))
     project.replace("params.yaml", "keep_rows: 1000000", "keep_rows: 1000")
@@ -144,4 +144,4 @@ def test_a_scheduler_must_be_named(project: Project) -> None:
 def test_the_check_runs_on_this_machine(project: Project) -> None:
     use(project, "tcp://127.0.0.1:1")
     project.run("git", "commit", "-qam", "On a cluster")
-    assert "Reproduced: 15 of 15" in project.run("python", "-m", "samebits", "check").stdout
+    assert "Reproduced: 16 of 16" in project.run("python", "-m", "samebits", "check").stdout
