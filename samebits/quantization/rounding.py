@@ -39,8 +39,8 @@ from samebits.quantization.search import Grids, Points, improve, search, search_
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
 
 MOST_EXACT = 16  # weights for which all codes are searched
-KEEP = 16  # branches of the beam search for each scale
-FEW = 4  # where a search of all codes follows, or haste is asked for
+KEEP_FIRST = 4  # branches for each scale of the beam search before it
+KEEP, KEEP_FEW = 1024, 128  # branches for all scales together of the beam search for more weights
 MOST_NODES = 1_000_000  # of the tree in a search of all codes; takes about a second
 FEW_NODES = 30_000
 SCALES_PER_OCTAVE = 16
@@ -124,7 +124,7 @@ def choose(task: Task, bits: int, rounding: Rounding, earlier: Iterable[Choice] 
 
     earlier: choices of the same bits or less, such as of another rounding; their values are on the grid of `bits`, too,
     and the result loses no more than any of them. thorough: whether a search of all codes may take MOST_NODES nodes of
-    the tree, about a second, and not FEW_NODES; for more weights, whether the beam is wide and exchanges are tried.
+    the tree, about a second, and not FEW_NODES; for more weights, whether the beam keeps KEEP branches, not KEEP_FEW.
     Raises UserError where a parameter lies beyond float32.
 
     >>> from samebits import ExactLinearRegression
@@ -146,10 +146,10 @@ def choose(task: Task, bits: int, rounding: Rounding, earlier: Iterable[Choice] 
         if rounding == "babai":
             points = search(task.loss, grids, error, keep=1)
         elif len(task.model.coef) > MOST_EXACT:
-            points = search(task.loss, grids, error, KEEP if thorough else FEW)
-            points = improve(task.loss, grids, points) if thorough else points
+            keep = (KEEP if thorough else KEEP_FEW) // len(grids.scale)
+            points = improve(task.loss, grids, search(task.loss, grids, error, max(keep, 1)))
         else:
-            first = search(task.loss, grids, error, FEW)
+            first = search(task.loss, grids, error, KEEP_FIRST)
             points = search_all(task.loss, grids, error, first.cost[0], MOST_NODES if thorough else FEW_NODES)
             optimal = points.complete
             points = points if len(points.cost) else first
