@@ -33,8 +33,9 @@ from samebits.model.schemes import (
     quantize,
 )
 from samebits.params import Rounding
+from samebits.quantization.exchange import improve
 from samebits.quantization.quadratic import Quadratic
-from samebits.quantization.search import Grids, Points, improve, search, search_all
+from samebits.quantization.search import Grids, Points, search, search_all
 
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
 

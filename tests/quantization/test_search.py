@@ -6,8 +6,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from samebits.exact.rational import exactly
+from samebits.quantization.exchange import improve
 from samebits.quantization.quadratic import Quadratic
-from samebits.quantization.search import Grids, improve, search, search_all
+from samebits.quantization.search import Grids, search, search_all
 
 
 def random_problem(seed: int, m: int) -> tuple[np.random.Generator, np.ndarray, np.ndarray]:
