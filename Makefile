@@ -59,6 +59,8 @@ verify: .venv/image  ## prove that an image is the one that its commit describes
 .PHONY: report
 report: $(INSTALLED)  ## compare parameters and metrics with BASE (default: main), as Markdown
 	python -m samebits report $(BASE) $(REPORT)
+	@echo
+	@python -m samebits results --chart
 
 .PHONY: comment
 comment:  ## put report.md into the comment on a pull request

@@ -23,7 +23,7 @@ def others_python() -> str:
 
 def publish(name: str, table: str) -> None:
     """Print a table with the machine that it was measured on, and put it between its markers in docs/performance.md."""
-    text = f"{environment.describe()['cpu']}, {os.cpu_count()} cores.\n\n{table}"
+    text = f"{environment.cpu()}, {os.cpu_count()} cores.\n\n{table}"
     print(f"{name}: {text}\n")
     artifacts.write_text(markdown.between_markers(PERFORMANCE, name, text), PERFORMANCE)
 

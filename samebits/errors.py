@@ -39,8 +39,3 @@ def run(main: Callable[[], int | None]) -> NoReturn:
 def warn(message: str) -> None:
     """Tell the user, in one line on stderr, what is allowed but probably not meant."""
     print(f"warning: {message}", file=sys.stderr)
-
-
-def progress(message: str) -> None:
-    """Tell the user, in one line on stderr, what is being done."""
-    print(message, file=sys.stderr, flush=True)

@@ -16,6 +16,14 @@ def commit_of(revision: str) -> str:
         raise UserError(f"git: no commit {revision} in this repository; name a branch, a tag or a commit") from None
 
 
+def is_or_was_in_git(path: str, folder: Path) -> bool:
+    """Whether a path, from a folder, is in HEAD or was in a commit before it; True where git cannot tell."""
+    try:
+        return bool(git("log", "-1", "--format=%H", "--", path, cwd=folder))
+    except UserError:
+        return True
+
+
 def files_at(revision: str, folder: str, suffix: str) -> dict[str, bytes]:
     """The files right in a folder of a commit whose names end with `suffix`, by path."""
     names = git("ls-tree", "-z", "--name-only", revision, f"{folder}/").decode().split("\0")

@@ -1,5 +1,6 @@
 """Markdown for people: tables, and generated parts of documents."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,20 @@ def table(
 ) -> str:
     """A table of texts, in Markdown or another format of tabulate."""
     return tabulate(rows, headers=headers, tablefmt=tablefmt, disable_numparse=True, colalign=colalign)
+
+
+def printable(text: str, keep: str = "") -> str:
+    """A text from outside as a terminal may show it: control characters, but those to keep, are written out."""
+    return "".join(each if each in keep or each.isprintable() else _written_out(each) for each in text)
+
+
+def escaped(text: str) -> str:
+    """Markdown in which texts from outside cannot open a tag, a comment, an image or a link."""
+    return re.sub(r"([<\[!])(?=[^\s])", r"\\\1", printable(text, "\n"))
+
+
+def _written_out(character: str) -> str:
+    return " " if character == "\t" else character.encode("unicode_escape").decode()
 
 
 def between_markers(path: str | Path, name: str, text: str) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -65,7 +65,6 @@ class Params(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     compute: Compute
     train: Train
     quantize: Quantize
-    gate: dict[str, NotNegative]
 
 
 def load(path: str | Path = FILE) -> Params:
@@ -110,9 +109,6 @@ def _keys_that_are_no_text(tree: Any, prefix: str = "") -> Iterator[str]:
 def _explain(message: str, document: Any) -> str:
     """Msgspec's message in the terms of the file: the key, its value and what is allowed."""
     reason, _, location = message.partition(" - at `$")
-    if location.startswith(".gate["):  # msgspec does not say which
-        name, value = next((name, value) for name, value in document["gate"].items() if not _is_not_negative(value))
-        return f"gate.{name} is {value!r}; it must be {_allowed(Train, 'alpha')}"
     path = [key for key in location.rstrip("`").split(".") if key]
     struct, value = Params, document
     if missing_or_unknown := re.fullmatch(r"Object (missing required|contains unknown) field `(.*)`", reason):
@@ -132,20 +128,10 @@ def _explain(message: str, document: Any) -> str:
     )
 
 
-def _is_not_negative(value: Any) -> bool:
-    try:
-        msgspec.convert(value, NotNegative)
-    except msgspec.ValidationError:
-        return False
-    return True
-
-
 def _allowed(struct: Any, field: str) -> str:
     annotation = struct.__annotations__[field]
     if hasattr(annotation, "__struct_fields__"):
         return f"a mapping with the keys {', '.join(annotation.__struct_fields__)}"
-    if get_origin(annotation) is dict:
-        return "a mapping of metrics to tolerances"
     if hasattr(annotation, "__metadata__"):
         return annotation.__metadata__[0].description
     return f"one of {', '.join(annotation.__args__)}"

@@ -23,7 +23,6 @@ GOOD: dict[str, Any] = {
     "compute": {"backend": "threading", "workers": 2, "scheduler": None},
     "train": {"alpha": 0.5},
     "quantize": {"bits": 4, "scheme": "unified_affine", "rounding": "nearest"},
-    "gate": {"evaluate.quant.r2": 0.01},
 }
 
 TEXT_KEYS = {
@@ -61,7 +60,6 @@ SECTIONS = {
     "compute": "a mapping with the keys backend, workers, scheduler",
     "train": "a mapping with the keys alpha",
     "quantize": "a mapping with the keys bits, scheme, rounding",
-    "gate": "a mapping of metrics to tolerances",
 }
 
 
@@ -100,7 +98,6 @@ def test_every_key_is_read(path: Path) -> None:
     assert [options.quantize.bits, options.quantize.scheme, options.quantize.rounding] == list(
         GOOD["quantize"].values()
     )
-    assert options.gate == GOOD["gate"]
 
 
 def test_the_project_s_own_file_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,17 +132,6 @@ def test_text_of_another_kind_is_refused(path: Path, key: str, value: Any) -> No
 def test_a_value_that_is_not_allowed_is_refused(path: Path, key: str, value: Any) -> None:
     set_key(path, key, value)
     assert mistake(path) == f"{key} is {value!r}; it must be {ALLOWED[key]}"
-
-
-@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf"), "0", True, None, [0]])
-def test_a_tolerance_that_is_not_allowed_is_refused(path: Path, value: Any) -> None:
-    dump(path, lambda document: document["gate"].update({"evaluate.float.r2": value}))
-    assert mistake(path) == f"gate.evaluate.float.r2 is {value!r}; it must be {FINITE}"
-
-
-def test_a_gate_may_be_empty(path: Path) -> None:
-    dump(path, lambda document: document.update({"gate": {}}))
-    assert params.load(path).gate == {}
 
 
 @pytest.mark.parametrize("key", ALLOWED)
@@ -184,7 +170,7 @@ def test_an_unknown_key_is_refused(path: Path, section: str, allowed: str) -> No
 
 def test_an_unknown_section_is_refused(path: Path) -> None:
     dump(path, lambda document: document.update({"training": {"alpha": 1}}))
-    assert mistake(path) == "unknown key training = {'alpha': 1}; allowed here: data, compute, train, quantize, gate"
+    assert mistake(path) == "unknown key training = {'alpha': 1}; allowed here: data, compute, train, quantize"
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -1,17 +1,24 @@
 """samebits check."""
 
-import json
+import sys
 from argparse import ArgumentParser, Namespace
 
+import msgspec
+
 from samebits import artifacts
-from samebits.errors import progress
 from samebits.proof import report, reproduce
+from samebits.proof.progress import Progress
+
+STATUS = {"reproduced": 0, "not reproduced": 1, "inconclusive": 2}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Which commit, how thoroughly, and where the verdict goes."""
+    parser.add_argument("stages", metavar="STAGE", nargs="*", help="check these and what they need (default: all)")
     parser.add_argument("--commit", metavar="REV", default="HEAD", help="the commit to check (default: HEAD)")
+    parser.add_argument("--since", metavar="REV", help="do not run stages whose entry in dvc.lock is that of REV")
     parser.add_argument("--vary", action="store_true", help="run it in 20 or more environments, too")
+    parser.add_argument("--verbose", action="store_true", help="show what the stages print")
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
     parser.add_argument("--markdown", metavar="FILE", help="write the verdict to a file, too")
     parser.add_argument("--outputs", metavar="FOLDER", help="keep the outputs there, if they are what was promised")
@@ -19,11 +26,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Run the pipeline of a commit from nothing, compare, print the verdict."""
-    verdict = reproduce.check(arguments.commit, arguments.vary, progress, arguments.outputs)
+    asked = reproduce.Asked(arguments.commit, arguments.stages, arguments.since, arguments.vary, arguments.outputs)
+    verdict = reproduce.check(asked, Progress(sys.stderr, arguments.verbose))
     if arguments.markdown:
         artifacts.write_text(report.verdict(verdict, "github") + "\n", arguments.markdown)
     if arguments.json:
-        print(json.dumps(verdict.to_plain(), indent=2))
+        print(msgspec.json.format(msgspec.json.encode(verdict), indent=2).decode())
     else:
         print(report.verdict(verdict, "simple"))
-    return 0 if verdict.reproduced else 1
+    return STATUS[verdict.conclusion]

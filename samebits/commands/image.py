@@ -3,9 +3,9 @@
 import sys
 from argparse import ArgumentParser, Namespace
 
-from samebits.errors import progress
 from samebits.image import build, verify
 from samebits.image.engine import Engine
+from samebits.proof.progress import Progress
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def run(arguments: Namespace) -> int:
         pushed, found = build.push(engine, arguments.image, arguments.build_arg)
         print(pushed)
     else:
-        proof = verify.verify(engine, arguments.image, progress)
+        proof = verify.verify(engine, arguments.image, Progress(sys.stderr))
         print(verify.text(proof))
         return 0 if proof.proved else 1
     for each in found:

@@ -2,7 +2,8 @@
 
 from argparse import ArgumentParser, Namespace
 
-from samebits.proof import history, lock
+from samebits.proof import history, lock, report
+from samebits.proof.pipeline import Pipeline, repository
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -10,10 +11,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Print what in dvc.lock is not so."""
-    recorded = lock.recorded()
-    problems = lock.problems(recorded, lock.stages())
-    for problem in history.explained(problems, recorded):
-        print(f"{problem.stage}: {problem.text}")
-    print(f"dvc.lock is {'not ' if problems else ''}the record of a run of this tree")
-    return 1 if problems else 0
+    """Print what in dvc.lock is not so, and what cannot be told here."""
+    pipeline = Pipeline.read(repository())
+    problems = list(history.explained(lock.problems(pipeline), pipeline))
+    print(report.record(pipeline, problems))
+    return 1 if any(problem.decides for problem in problems) else 0

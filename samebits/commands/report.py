@@ -3,10 +3,14 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+import msgspec
+
 from samebits import artifacts
-from samebits.proof import report
-from samebits.proof.reproduce import Verdict
-from samebits.results import bits
+from samebits.errors import UserError
+from samebits.proof import changes, report
+from samebits.proof.pipeline import repository
+from samebits.proof.settings import Settings
+from samebits.proof.verdict import Verdict
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -14,18 +18,24 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "base", metavar="BASE", nargs="?", default="main", help="a branch, tag or commit (default: main)"
     )
-    parser.add_argument("--gate", action="store_true", help="exit 1 if a metric got worse than params.yaml allows")
+    parser.add_argument("--gate", action="store_true", help="exit 1 if a metric got worse than the settings allow")
     parser.add_argument("--verdict", metavar="FILE", nargs="+", default=[], help="what `check --json` printed")
 
 
 def run(arguments: Namespace) -> int:
-    """Print Markdown: parameters and metrics against the base, the chart of bits, verdicts of checks."""
-    verdicts = [Verdict.from_plain(artifacts.read_json(file)) for file in arguments.verdict]
-    comparison, failed = report.comparison(arguments.base)
-    parts = [comparison]
-    if Path(bits.CURVE).exists():
-        parts.append(bits.chart())
+    """Print Markdown: parameters and metrics against the base, verdicts of checks."""
+    verdicts = [_verdict(file) for file in arguments.verdict]
+    repo = repository()
+    found = changes.since(repo, arguments.base, Settings.load(Path(repo.root_dir)).gates)
+    parts = [report.comparison(found, arguments.base)]
     if verdicts:
         parts.append("\n".join(f"- {report.conclusion(each)}" for each in verdicts))
     print("\n\n".join(parts))
-    return 1 if arguments.gate and failed else 0
+    return 1 if arguments.gate and found.failed else 0
+
+
+def _verdict(file: str) -> Verdict:
+    try:
+        return msgspec.json.decode(artifacts.read_bytes(file), type=Verdict)
+    except msgspec.DecodeError as error:
+        raise UserError(f"{file}: not what `samebits check --json` prints ({error})") from None

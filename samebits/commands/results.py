@@ -10,15 +10,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Where the table and the picture go."""
     parser.add_argument("--write", metavar="FILE", help="write the table between its markers in a Markdown file")
     parser.add_argument("--picture", metavar="FILE", help="draw quality against size as SVG")
+    parser.add_argument("--chart", action="store_true", help="print quality against bits as a chart in Markdown")
 
 
 def run(arguments: Namespace) -> int:
-    """Print the metrics of the last run as a table, or write them."""
+    """Print the metrics of the last run as a table, or what else is asked for."""
     if arguments.write:
         text = markdown.between_markers(arguments.write, "results", table.results())
         artifacts.write_text(text, arguments.write)
     if arguments.picture:
         artifacts.write_text(bits.picture(), arguments.picture)
-    if not arguments.write and not arguments.picture:
+    if arguments.chart:
+        print(bits.chart())
+    elif not arguments.write and not arguments.picture:
         print(table.results())
     return 0

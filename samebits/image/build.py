@@ -14,7 +14,7 @@ from samebits.git import git
 from samebits.image.engine import Engine
 from samebits.model import payload
 from samebits.model.predictor import CARD, Predictor
-from samebits.proof import lock
+from samebits.proof.pipeline import Pipeline, repository
 from samebits.serving.predict import predict
 
 CARD_FILE = str(Path(payload.FILE).with_name(CARD))
@@ -108,9 +108,10 @@ def _options(commit: Commit, build_args: Sequence[str]) -> list[str]:
 
 
 def _labels(commit: Commit) -> dict[str, str]:
-    promised = lock.outputs(lock.recorded())
+    outputs = Pipeline.read(repository()).outputs
     for path in MODEL_FILES:
-        _, expected = promised.get(path, ("", None))
+        recorded = outputs[path][1].recorded if path in outputs else None
+        expected = recorded.value if recorded else None
         if (found := artifacts.md5(artifacts.read_bytes(path))) != expected:
             raise UserError(f"{path}: has the md5 {found}, {artifacts.LOCK} promises {expected}; `make` makes it anew")
     card = artifacts.read_json(CARD_FILE)

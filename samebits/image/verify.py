@@ -4,7 +4,7 @@ Compared are the model, the program, dvc.lock and the labels. For the packages a
 digest: every build of the commit on the same base gives the same.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from samebits import artifacts
@@ -13,7 +13,8 @@ from samebits.git import commit_of, git
 from samebits.image import build
 from samebits.image.engine import Engine
 from samebits.proof import report, reproduce
-from samebits.proof.reproduce import Verdict
+from samebits.proof.progress import Progress
+from samebits.proof.verdict import Verdict
 
 PACKAGES = "lib"
 
@@ -32,7 +33,7 @@ class Proof:
         return self.verdict.reproduced and not self.differences
 
 
-def verify(engine: Engine, name: str, progress: Callable[[str], None] = lambda _: None) -> Proof:
+def verify(engine: Engine, name: str, progress: Progress | None = None) -> Proof:
     """Read an image's labels, reproduce the commit that they name and compare.
 
     Raises UserError where the image cannot be had, or names no commit of the repository in the working directory.
@@ -41,7 +42,7 @@ def verify(engine: Engine, name: str, progress: Callable[[str], None] = lambda _
     revision = labels.get(build.REVISION)
     if not revision:
         raise UserError(f"{name}: has no label {build.REVISION}; only an image that `make image` built can be verified")
-    verdict = reproduce.check(commit_of(revision), progress=progress)
+    verdict = reproduce.check(reproduce.Asked(commit_of(revision)), progress)
     obtained = {output.path: output.obtained for output in verdict.outputs}
     expected = {path: obtained.get(path) for path in build.MODEL_FILES}
     expected |= {path: artifacts.md5(git("show", f"{revision}:{path}")) for path in _from_git(revision)}

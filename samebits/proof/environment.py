@@ -1,11 +1,16 @@
 """What may make a run's bits differ: the machine and its libraries; and the environments in which they must not."""
 
-import importlib.metadata
-import os
+import json
 import platform
 import re
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
+
+from samebits.proof import system
+
+PROBE = Path(__file__).with_name("probe.py")
 
 # OpenBLAS's kernels, with the CPU feature without which each stops at its first instruction
 KERNELS = {
@@ -25,7 +30,7 @@ AT_LEAST = 20
 
 def variations() -> list[dict[str, str]]:
     """Environment variables of 20 or more environments that this machine can run and that must give the same bytes."""
-    cpu_features, cpu_dispatch = _features_of_cpu()
+    cpu_features, cpu_dispatch = _features_ofcpu()
     machine = MACHINES.get(platform.machine(), platform.machine())
     kernels = [kernel for kernel, feature in KERNELS.get(machine, {}).items() if cpu_features.get(feature)]
     optional = [feature for feature in cpu_dispatch if cpu_features.get(feature)]
@@ -45,21 +50,25 @@ def variations() -> list[dict[str, str]]:
     return found + more_threads[: max(1, AT_LEAST - len(found))]
 
 
-def describe() -> dict[str, str]:
-    """The machine, the CPU and the version of Python; numpy's, the BLAS kernel and its threads where numpy is there."""
-    found = {"machine": platform.machine(), "cpu": _cpu(), "python": platform.python_version()}
-    if find_spec("numpy") and find_spec("threadpoolctl"):
-        import numpy as np
-        from threadpoolctl import threadpool_info
+class Environment(NamedTuple):
+    """Where stages run. machine: what it is, in words. packages: versions by name, of their Python."""
 
-        blas = [each for each in threadpool_info() if each["user_api"] == "blas"]
-        kernels = [f"{each['internal_api']} {each.get('architecture', '')}".strip() for each in blas]
-        threads = max((each["num_threads"] for each in blas), default=os.cpu_count() or 1)
-        found |= {"blas": ", ".join(kernels) or "unknown", "threads": str(threads), "numpy": np.__version__}
-    return found
+    machine: dict[str, str]
+    packages: dict[str, str]
 
 
-def _features_of_cpu() -> tuple[dict[str, bool], list[str]]:
+def describe(env: Mapping[str, str], folder: Path) -> Environment:
+    """The machine, and the `python` that stages find in an environment, where there is one."""
+    machine = {"machine": platform.machine(), "cpu": cpu()}
+    done = system.run(["python", str(PROBE)], folder, env, network=False, timeout=60)
+    try:
+        found = json.loads(done.output.splitlines()[-1])
+    except (ValueError, IndexError):  # no Python, or one that is too old
+        return Environment(machine, {})
+    return Environment(machine | found["machine"], found["packages"])
+
+
+def _features_ofcpu() -> tuple[dict[str, bool], list[str]]:
     """What the CPU can do, and of that what numpy may do without; nothing where numpy is not there."""
     if not find_spec("numpy"):
         return {}, []
@@ -68,28 +77,11 @@ def _features_of_cpu() -> tuple[dict[str, bool], list[str]]:
     return of_numpy.__cpu_features__, of_numpy.__cpu_dispatch__
 
 
-def _cpu() -> str:
+def cpu() -> str:
+    """The name of the CPU."""
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
         return platform.processor() or "unknown"
     name = re.search(r"^(?:model name|CPU part)\s*:\s*(.+)$", text, re.MULTILINE)
     return name[1] if name else platform.processor() or "unknown"
-
-
-def pins(requirements: str) -> dict[str, str]:
-    """The versions that the text of a requirements file pins, by name."""
-    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;#]+)", requirements, re.MULTILINE))
-
-
-def differing_pins(requirements: Path) -> list[str]:
-    """Where the installed packages are not those that a requirements file pins; nothing where there is none."""
-    found = []
-    for name, version in pins(requirements.read_text() if requirements.exists() else "").items():
-        try:
-            installed = importlib.metadata.version(name).partition("+")[0]
-        except importlib.metadata.PackageNotFoundError:
-            installed = "missing"
-        if installed != version:
-            found.append(f"{name} is pinned to {version} and {installed} here")
-    return found

@@ -1,62 +1,63 @@
 """What git knows of a change of which dvc.lock knows only hashes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from samebits.artifacts import LOCK, md5
+from samebits.artifacts import md5
 from samebits.errors import UserError
 from samebits.git import git
-from samebits.proof import environment
-from samebits.proof.lock import Problem
+from samebits.proof.pins import is_pins, pinned
+from samebits.proof.pipeline import LOCK, PIPELINE, Pipeline
+from samebits.proof.verdict import Problem
 
 MOST = 5  # files that are named
-REQUIREMENTS = "requirements.txt"
+MOST_COMMITS = 200  # that are looked through for a version of a file
 
 
-def explained(problems: list[Problem], lock: dict[str, Any], commit: str | None = None) -> Iterator[Problem]:
-    """Problems that a lock has with a commit, or with the working tree; after each dependency, what changed in it."""
+def explained(problems: Iterable[Problem], pipeline: Pipeline) -> Iterator[Problem]:
+    """Problems of a tree with its lock; after each change of a file in git, what changed in it."""
     for problem in problems:
         yield problem
-        if problem.kind == "dependency-changed" and problem.path:
-            changes = _changed_pins if problem.path == REQUIREMENTS else _changed_files
+        if problem.kind == "code-changed" and problem.path:
+            explain = _changed_pins if is_pins(problem.path) else _changed_files
             with suppress(UserError):  # there may be no repository
-                yield from changes(problem.stage, problem.path, lock, commit)
+                yield from explain(problem.stage, problem.path, pipeline)
 
 
-def _changed_files(stage: str, path: str, _: dict[str, Any], commit: str | None) -> list[Problem]:
+def _changed_files(stage: str, path: str, pipeline: Pipeline) -> Iterator[Problem]:
     """The files of a folder that changed since the commit that wrote dvc.lock."""
-    of_lock = git("log", "-1", "--format=%H", commit or "HEAD", "--", LOCK).decode().strip()
-    listing = git("diff", "--name-only", "-z", of_lock, *([commit] if commit else []), "--", path)
-    if not commit:
-        listing += git("ls-files", "-z", "--others", "--exclude-standard", "--", path)
-    names = [name for name in listing.decode().split("\0") if name not in ("", path)]
-    if not names:
-        return []
-    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
-    text = f"since {LOCK} was last committed, these changed: {', '.join(names[:MOST])}{more}"
-    return [Problem(stage, "dependency-changed", path, text)]
+    lock = _file_of(stage, pipeline).removesuffix(PIPELINE) + LOCK
+    of_lock = git("log", "-1", "--format=%H", "HEAD", "--", lock, cwd=pipeline.root).decode().strip()
+    listing = git("diff", "--relative", "--name-only", "-z", of_lock, "--", path, cwd=pipeline.root)
+    listing += git("ls-files", "-z", "--others", "--exclude-standard", "--", path, cwd=pipeline.root)
+    names = [name for name in listing.decode(errors="replace").split("\0") if name not in ("", path)]
+    if names:
+        more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+        text = f"since {lock} was last committed, these changed: {', '.join(names[:MOST])}{more}"
+        yield Problem(stage, "code-changed", path, text)
 
 
-def _changed_pins(stage: str, path: str, lock: dict[str, Any], commit: str | None) -> list[Problem]:
+def _changed_pins(stage: str, path: str, pipeline: Pipeline) -> Iterator[Problem]:
     """Which versions differ from those that the run had."""
-    hash_of_run = next(dep["md5"] for dep in lock[stage]["deps"] if dep["path"] == path)
-    then = environment.pins(_version(path, hash_of_run, commit or "HEAD").decode())
-    now = environment.pins((git("show", f"{commit}:{path}") if commit else Path(path).read_bytes()).decode())
-    return [
-        Problem(
-            stage, "package-changed", path, f"package {name}: {then.get(name)} in the run, {now.get(name)} pinned now"
-        )
-        for name in sorted(then.keys() | now.keys())
-        if then and then.get(name) != now.get(name)
-    ]
+    deps = [dep for each in pipeline.stages if each.name == stage for dep in each.deps if dep.path == path]
+    then = pinned(path, _version(path, deps[0].recorded.value, pipeline.root) if deps and deps[0].recorded else b"")
+    now = pinned(path, Path(pipeline.root, path).read_bytes())
+    for name in sorted(then.keys() | now.keys()):
+        if then and then.get(name) != now.get(name):
+            text = f"package {name}: {then.get(name)} in the run, {now.get(name)} pinned now"
+            yield Problem(stage, "package-changed", path, text)
 
 
-def _version(path: str, hash_of_run: str, commit: str) -> bytes:
-    """The version of a file in the history of a commit that has a hash, or nothing."""
-    for each in git("rev-list", commit, "--", path).decode().split():
-        content = git("show", f"{each}:{path}")
-        if md5(content) == hash_of_run:
-            return content
+def _file_of(stage: str, pipeline: Pipeline) -> str:
+    return next((each.file for each in pipeline.stages if each.name == stage), PIPELINE)
+
+
+def _version(path: str, hash_of_run: str, folder: Path) -> bytes:
+    """The version of a file in the history of HEAD that has a hash, or nothing."""
+    for commit in git("rev-list", f"--max-count={MOST_COMMITS}", "HEAD", "--", path, cwd=folder).decode().split():
+        with suppress(UserError):  # it may not be there at that commit
+            content = git("show", f"{commit}:./{path}", cwd=folder)
+            if md5(content) == hash_of_run:
+                return content
     return b""

@@ -1,161 +1,160 @@
 """Is `dvc.lock` the record of a run of this very tree? Told from hashes alone, without data and without a run."""
 
-from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator
 
-from dvc.dependency.param import ParamsDependency
+from dvc.dependency.param import BadParamFileError
 from dvc.exceptions import DvcException
-from dvc.output import Output
-from dvc.repo import Repo
-from dvc.repo.reproduce import plan_repro
-from dvc.schema import COMPILED_LOCKFILE_SCHEMA
-from dvc.stage import PipelineStage
-from voluptuous import Invalid
 
-from samebits.artifacts import LOCK, check_merged
-from samebits.errors import UserError
-from samebits.params import flatten, read
-
-Kind = Literal[
-    "lock-edited",  # dvc.lock says what no run can have written
-    "stage-unrecorded",  # a stage of dvc.yaml is not in dvc.lock, or the reverse, or has other deps or outs there
-    "command-changed",
-    "parameter-changed",
-    "dependency-changed",  # a file that a stage reads: code, data, pins
-    "dependency-missing",
-    "package-changed",  # a pinned version, or an installed one
-    "output-edited",  # a file that a stage wrote
-    "output-missing",
-    "cache-edited",  # an object of DVC's cache
-    "stage-failed",
-    "not-deterministic",
-    "computes-otherwise",  # other bytes from the same inputs
-]
-Outputs = dict[str, tuple[str, str | None]]  # by path: the stage that made it, and its hash
+from samebits.git import is_or_was_in_git
+from samebits.params import flatten
+from samebits.proof.pipeline import LOCK, PIPELINE, Item, Params, Pipeline, Stage
+from samebits.proof.tree import Hash, Missing, Unknown
+from samebits.proof.verdict import Kind, Problem
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Why a commit does not describe its outputs, with the stage and, if there is one, the file or parameter."""
+def problems(pipeline: Pipeline) -> list[Problem]:
+    """All that dvc.lock says of a tree and is not so, or cannot be told of it, in the order of the stages.
 
-    stage: str
-    kind: Kind
-    path: str | None
-    text: str
-
-
-def stages(root: str | Path = ".") -> list[PipelineStage]:
-    """The stages of dvc.yaml, as they run in order, with what dvc.lock records of them.
-
-    Raises UserError where DVC cannot read them.
-    """
-    try:
-        found = [stage for stage in plan_repro(Repo(str(root)).index.graph) if isinstance(stage, PipelineStage)]
-    except DvcException as error:
-        raise UserError(f"DVC: {error}") from None
-    if not found:
-        raise UserError("dvc.yaml: no stages; it must define the pipeline")
-    return found
-
-
-def recorded(root: str | Path = ".") -> dict[str, Any]:
-    """The stages of dvc.lock. Raises UserError where it is not readable."""
-    try:
-        content = (Path(root) / LOCK).read_bytes()
-    except OSError:
-        return {}
-    check_merged(content, LOCK)
-    try:
-        found = read(content, LOCK)
-        COMPILED_LOCKFILE_SCHEMA(found)
-        return found["stages"] or {}
-    except (UserError, Invalid, KeyError, TypeError):
-        raise UserError(
-            f"{LOCK}: broken, not what DVC writes, as after a run that was killed; "
-            f"`git checkout {LOCK}` puts back the committed one, `make` the one of the last run"
-        ) from None
-
-
-def problems(lock: dict[str, Any], pipeline: list[PipelineStage]) -> list[Problem]:
-    """All that a lock says of the tree of a pipeline and is not so, in the order of the stages.
-
-    >>> problems(recorded(), stages())  # in a repository whose dvc.lock is the record of its tree
+    >>> from samebits.proof.pipeline import repository
+    >>> problems(Pipeline.read(repository()))  # in a repository whose dvc.lock is the record of its tree
     []
     """
-    found = list(_broken_chain(lock))
-    for stage in pipeline:
-        if stage.name in lock:
-            found += _problems_of_stage(stage, lock[stage.name], outputs(lock))
+    found: list[Problem] = []
+    for stage in pipeline.stages:
+        if not stage.commands:
+            continue
+        if stage.in_pipeline and stage.entry is None:
+            if not stage.dvc.frozen:
+                text = f"is not in {_lock_of(stage)}: it never ran, or was deleted from the lock"
+                found.append(Problem(stage.name, "stage-unrecorded", None, text))
+            continue
+        found += _unrecorded(stage)
+        if not stage.dvc.frozen:
+            found += _command(stage)
+            for dep in stage.deps:
+                found += _dependency(pipeline, stage, dep)
+            for params in stage.params:
+                found += _params(pipeline, stage, params)
+        for out in stage.outs:
+            if not out.cached and out.here:
+                found += _output_in_git(pipeline, stage, out)
+    for file, name in pipeline.strangers:
+        stranger = name if file == PIPELINE else f"{file}:{name}"
+        text = f"is in {file.removesuffix(PIPELINE)}{LOCK}, but not in {file}"
+        found.append(Problem(stranger, "stage-unrecorded", None, text))
+    return in_order(found, pipeline)
+
+
+def in_order(found: Iterable[Problem], pipeline: Pipeline) -> list[Problem]:
+    """Problems in the order of the stages, those of unknown stages last."""
+    return sorted(found, key=lambda problem: pipeline.places.get(problem.stage, len(pipeline.places)))
+
+
+def _lock_of(stage: Stage) -> str:
+    return stage.file.removesuffix(PIPELINE) + LOCK if stage.in_pipeline else stage.file
+
+
+def _unrecorded(stage: Stage) -> Iterator[Problem]:
+    """Deps and outs that only one of dvc.yaml and dvc.lock has."""
+    if stage.entry is None:
+        return
+    for part, items in (("deps", stage.deps), ("outs", stage.outs)):
+        recorded = {each["path"] for each in stage.entry.get(part) or []}
+        declared = {each.name for each in items}
+        for name in sorted(declared ^ recorded):
+            here, not_there = f"in {stage.file}", f"among the {part} of the run"
+            where = f"{here}, but not {not_there}" if name in declared else f"{not_there}, but not {here}"
+            yield Problem(stage.name, "stage-unrecorded", name, f"{name}: {where}")
+
+
+def _command(stage: Stage) -> Iterator[Problem]:
+    if stage.entry is not None and stage.entry.get("cmd") != stage.dvc.cmd:
+        text = f"its command is `{_line(stage.dvc.cmd)}`; the run had `{_line(stage.entry.get('cmd'))}`"
+        yield Problem(stage.name, "command-changed", None, text)
+
+
+def _line(command: object) -> str:
+    return "; ".join(command if isinstance(command, list) else str(command).splitlines())
+
+
+def _dependency(pipeline: Pipeline, stage: Stage, dep: Item) -> Iterator[Problem]:
+    """A file that a stage read, against what the tree holds."""
+    path, recorded = dep.path, dep.recorded
+    if stage.entry is not None and dep.name not in {each["path"] for each in stage.entry.get("deps") or []}:
+        return  # told already
+    if recorded is None or not dep.here:
+        why = "lies elsewhere" if recorded or not dep.here else f"{_lock_of(stage)} has no hash of it"
+        yield Problem(stage.name, "cannot-tell", path, f"{path}: {why}; only a run tells whether it is the same")
+        return
+    holds = pipeline.contents.of(path, recorded.name)
+    makers = [each for each in pipeline.makers(path) if each.outs]
+    if isinstance(holds, Unknown):
+        text = f"{path}: {holds.why}" + (f"; `dvc pull {holds.pull}` would tell" if holds.pull else "")
+        yield Problem(stage.name, "cannot-tell", path, text, holds.pull)
+    elif isinstance(holds, Missing):
+        yield _missing(pipeline, stage, path, "dependency-missing")
+    elif not _same(holds, recorded):
+        if holds.name != recorded.name:
+            text = f"{path}: recorded by its {recorded.name} here and by its {holds.name} there"
+            yield Problem(stage.name, "cannot-tell", path, text, path)
         else:
-            text = f"is not in {LOCK}: it never ran, or was deleted from the lock"
-            found.append(Problem(stage.name, "stage-unrecorded", None, text))
-    names = {stage.name for stage in pipeline}
-    text = f"is in {LOCK}, but not in dvc.yaml"
-    found += [Problem(name, "stage-unrecorded", None, text) for name in lock if name not in names]
-    return sorted(found, key=place_in(pipeline))
+            yield _changed(stage, path, makers, recorded, holds)
 
 
-def place_in(pipeline: list[PipelineStage]) -> Callable[[Any], int]:
-    """A key that sorts what has a `stage` in the order of the pipeline, stages that it does not know last."""
-    places = {stage.name: place for place, stage in enumerate(pipeline)}
-    return lambda item: places.get(item.stage, len(places))
+def _same(one: Hash, other: Hash) -> bool:
+    return one.value == other.value
 
 
-def outputs(lock: dict[str, Any]) -> Outputs:
-    """The outputs that a lock records."""
-    return {out["path"]: (name, out.get("md5")) for name, stage in lock.items() for out in stage.get("outs", [])}
+def _changed(stage: Stage, path: str, makers: list[Stage], read: Hash, holds: Hash) -> Problem:
+    hashes = f"({read.value} then, {holds.value} now)"
+    if made := [each for each in makers if each.runs]:
+        maker = made[0]
+        text = (
+            f"{path}: {_lock_of(stage)} says that {maker.name} wrote {holds.value} and that {stage.name} read "
+            f"{read.value}: the lock was edited, merged from different runs, or is of a run of one stage alone"
+        )
+        return Problem(maker.name, "lock-edited", path, text)
+    if makers:
+        text = f"{path}: {makers[0].name} promises other data than the run read {hashes}"
+        return Problem(stage.name, "dependency-changed", path, text)
+    return Problem(stage.name, "code-changed", path, f"{path}: changed since the run {hashes}")
 
 
-def _broken_chain(lock: dict[str, Any]) -> Iterator[Problem]:
-    """Outputs that a stage wrote with one hash and another read with a different one: of no single run."""
-    made = outputs(lock)
-    for reader, stage in lock.items():
-        for dep in stage.get("deps", []):
-            path = dep["path"]
-            maker, written = made.get(path, (None, None))
-            if maker and written != dep.get("md5"):
-                text = (
-                    f"{path}: {LOCK} says that it wrote {written} and that {reader} read {dep.get('md5')}: "
-                    "the lock was edited, or merged from different runs"
-                )
-                yield Problem(maker, "lock-edited", path, text)
+def _missing(pipeline: Pipeline, stage: Stage, path: str, kind: Kind) -> Problem:
+    if is_or_was_in_git(path, pipeline.root):
+        return Problem(stage.name, kind, path, f"{path}: missing")
+    text = f"{path}: neither in git nor promised by a `.dvc` file; what the run had is not part of the commit"
+    return Problem(stage.name, "cannot-tell", path, text)
 
 
-def _problems_of_stage(stage: PipelineStage, entry: dict[str, Any], made: Container[str]) -> Iterator[Problem]:
-    name = stage.name
-    if entry.get("cmd") != stage.cmd:
-        text = f"its command is `{stage.cmd}`; the run had `{entry.get('cmd')}`"
-        yield Problem(name, "command-changed", None, text)
-    files = [dep for dep in stage.deps if not isinstance(dep, ParamsDependency)]
-    for part, declared in (("deps", files), ("outs", stage.outs)):
-        hashes = {each["path"]: each.get("md5") for each in entry.get(part, [])}
-        by_path = {each.def_path: each for each in declared}
-        for path in by_path.keys() ^ hashes.keys():
-            where = ("in dvc.yaml", f"among the {part} of the run")
-            here, not_there = where if path in by_path else reversed(where)
-            yield Problem(name, "stage-unrecorded", path, f"{path}: {here}, but not {not_there}")
-        for path in by_path.keys() & hashes:
-            if path not in made if part == "deps" else not by_path[path].use_cache:
-                yield from _changed(name, part, by_path[path], hashes[path])
-    yield from _changed_params(stage, entry.get("params", {}))
+def _params(pipeline: Pipeline, stage: Stage, params: Params) -> Iterator[Problem]:
+    if not params.dvc.exists:
+        if pipeline.makers(params.path):
+            text = f"{params.path}: a stage makes it, and it is not here; only a run tells its parameters"
+            yield Problem(stage.name, "cannot-tell", params.path, text)
+        else:
+            yield _missing(pipeline, stage, params.path, "dependency-missing")
+        return
+    try:
+        now = flatten(params.dvc.read_params())
+    except (DvcException, BadParamFileError) as error:
+        yield Problem(stage.name, "parameter-changed", params.path, f"{params.path}: {error}")
+        return
+    then = flatten(params.recorded)
+    for key in sorted(then.keys() | now.keys()):
+        if key not in then or key not in now or then[key] != now[key]:
+            was, is_ = (repr(each[key]) if key in each else "none" for each in (then, now))
+            text = f"parameter {key}: {was} in the run, {is_} in {params.path}"
+            yield Problem(stage.name, "parameter-changed", key, text)
 
 
-def _changed(stage: str, part: str, file: Output, hash_of_run: str | None) -> Iterator[Problem]:
-    path, is_dep = file.def_path, part == "deps"
-    if not file.exists:
-        yield Problem(stage, "dependency-missing" if is_dep else "output-missing", path, f"{path}: missing")
-    elif (now := file.get_hash().value) != hash_of_run:
-        text = f"{path}: changed since the run ({hash_of_run} then, {now} now)"
-        yield Problem(stage, "dependency-changed" if is_dep else "output-edited", path, text)
-
-
-def _changed_params(stage: PipelineStage, of_run: dict[str, dict[str, Any]]) -> Iterator[Problem]:
-    for dep in stage.deps:
-        if isinstance(dep, ParamsDependency):
-            then, now = flatten(of_run.get(dep.def_path, {})), flatten(dep.read_params())
-            for key in sorted(then.keys() | now.keys()):
-                if then.get(key) != now.get(key):
-                    text = f"parameter {key}: {then.get(key)!r} in the run, {now.get(key)!r} in {dep.def_path}"
-                    yield Problem(stage.name, "parameter-changed", key, text)
+def _output_in_git(pipeline: Pipeline, stage: Stage, out: Item) -> Iterator[Problem]:
+    """An output that git holds, against its hash in the lock."""
+    if out.recorded is None:
+        return
+    holds = pipeline.contents.on_disk(out.path, out.recorded.name)
+    if isinstance(holds, Missing):
+        yield _missing(pipeline, stage, out.path, "output-missing")
+    elif isinstance(holds, Hash) and not _same(holds, out.recorded):
+        text = f"{out.path}: changed since the run ({out.recorded.value} then, {holds.value} now)"
+        yield Problem(stage.name, "output-edited", out.path, text)

@@ -1,71 +1,130 @@
-"""What people read of a proof: the verdict of a check, and the comparison with another revision."""
+"""What people read of a proof: a verdict, what a lock records, the comparison with another revision."""
 
-from samebits import markdown, params
-from samebits.proof import compare
-from samebits.proof.reproduce import Verdict
+from collections.abc import Iterable
+
+from samebits import markdown
+from samebits.markdown import printable
+from samebits.proof.changes import Change, Changes
+from samebits.proof.pipeline import Pipeline
+from samebits.proof.verdict import Output, Problem, Verdict
 
 COLUMNS = ["name", "base", "now", "change", "better", "verdict"]
 DIRECTION = {True: "higher", False: "lower", None: ""}
+SENTENCE = {
+    "reproduced": "Reproduced",
+    "not reproduced": "NOT reproduced",
+    "inconclusive": "Inconclusive, neither reproduced nor refuted",
+}
 
 
 def verdict(checked: Verdict, tablefmt: str) -> str:
     """A verdict of the reproduction check, its table in a format of tabulate."""
     rows = [
-        (each.stage, each.path, _short(each.promised), _short(each.obtained), "same" if each.same else "differs")
-        for each in checked.outputs
+        (each.stage, each.path, _short(each.promised), _short(each.obtained), each.verdict) for each in checked.outputs
     ]
-    lines = [
-        f"Commit {checked.commit[:10]}: {checked.subject}",
-        "",
-        markdown.table(rows, ["stage", "output", "promised", "obtained", "verdict"], tablefmt),
-        "",
-    ]
-    if checked.problems:
-        first = checked.problems[0].stage
-        lines += [f"The first stage that diverged is {first}:", ""]
-        lines += [f"- {each.text}" for each in checked.problems if each.stage == first]
-        later = [f"- {each.stage}: {each.text}" for each in checked.problems if each.stage != first]
-        lines += ["", "After it:", "", *later, ""] if later else [""]
+    headers = ["stage", "output", "promised", "obtained", "verdict"]
+    lines = [f"Commit {checked.commit[:10]}: {checked.subject}", "", markdown.table(rows, headers, tablefmt), ""]
+    if told := [each for each in checked.outputs if each.detail and each.verdict != "unknown"]:
+        lines += ["What differs:", "", *(f"- {line}" for each in told for line in _details(each)), ""]
+    if allowed := [each for each in checked.outputs if each.rule and each.allowed]:
+        lines += ["Allowed by the settings of the repository:", ""]
+        lines += [*(f"- {each.path}: {each.verdict}, by {each.rule}" for each in allowed), ""]
+    lines += _problems(checked.problems)
+    if checked.taken:
+        lines += [
+            "Not run, outputs taken as recorded:",
+            "",
+            *(f"- {name}: {why}" for name, why in checked.taken.items()),
+            "",
+        ]
+    if checked.notes:
+        lines += [*(f"- {note}" for note in checked.notes), ""]
     if checked.varied:
         bad = [name for name, good in checked.varied.items() if not good]
         lines += [f"{len(checked.varied) - len(bad)} of {len(checked.varied)} environments gave the same bytes."]
         lines += [*(f"- other bytes: {name}" for name in bad), ""]
-    return "\n".join([*lines, conclusion(checked)])
+    text = "\n".join([*lines, conclusion(checked)])
+    return markdown.escaped(text) if tablefmt == "github" else printable(text, "\n")
 
 
 def conclusion(checked: Verdict) -> str:
     """A verdict of the reproduction check in one line."""
-    same = sum(each.same for each in checked.outputs)
+    same = sum(each.verdict == "same" for each in checked.outputs)
     machine = ", ".join(f"{key} {value}" for key, value in checked.machine.items())
-    network = "without network" if checked.network_cut_off else "the network could not be cut off"
-    proof = "Reproduced" if checked.reproduced else "NOT reproduced"
-    return f"{proof}: {same} of {len(checked.outputs)} outputs are the same ({machine}; {network})."
+    network = "without network"
+    if checked.network is None:
+        network = "the network could not be cut off"
+    elif checked.network:
+        network = f"network only for {', '.join(checked.network)}"
+    count = f"{same} of {len(checked.outputs)} outputs are the same"
+    return f"{SENTENCE[checked.conclusion]}: {count} ({machine}; {network})."
 
 
-def comparison(base: str) -> tuple[str, list[str]]:
-    """Markdown of what changed since the revision `base`, and the names of the metrics that fail the gate."""
-    gate = params.load().gate
-    options, metrics = compare.changed_params(base), compare.metrics(base, gate)
-    failed = [metric.name for metric in metrics if metric.name in gate and metric.verdict in ("worse", "gone")]
+def record(pipeline: Pipeline, problems: list[Problem]) -> str:
+    """What `lock` says of a tree."""
+    lines = [f"{each.stage}: {each.text}" for each in problems]
+    stages = [stage.name for stage in pipeline.stages if stage.commands]
+    wrong = {each.stage for each in problems if each.decides}
+    open_ = {each.stage for each in problems} - wrong
+    recorded = [name for name in stages if name not in wrong | open_]
+    pull = list(dict.fromkeys(each.pull for each in problems if each.pull))
+    parts = [f"{len(recorded)} of {len(stages)} stages are recorded"]
+    parts += [f"{len(wrong)} not"] if wrong else []
+    parts += [f"{len(open_)} cannot be known here"] if open_ else []
+    lines.append(", ".join(parts) + (f"; `dvc pull {' '.join(pull)}` would tell" if pull else ""))
+    answer = "is not" if wrong else "may be" if open_ else "is"
+    lines.append(f"dvc.lock {answer} the record of a run of this tree")
+    return printable("\n".join(lines), "\n")
+
+
+def comparison(changes: Changes, base: str) -> str:
+    """Markdown of what changed since the revision `base`."""
     lines = [f"## Against {base}", ""]
-    lines += ["Parameters:", "", markdown.table([_row(each) for each in options], COLUMNS[:4]), ""] if options else []
-    verdicts = [f"**{each.verdict}**" if each.name in failed else each.verdict for each in metrics]
-    rows = [[*_row(each), DIRECTION[each.higher_is_better], seen] for each, seen in zip(metrics, verdicts, strict=True)]
-    lines += [markdown.table(rows, COLUMNS), ""]
-    lines += [f"Gate: {', '.join(failed)} worse than `gate:` in params.yaml allows." if failed else "Gate: passed."]
-    return "\n".join(lines), failed
+    if changes.params:
+        lines += ["Parameters:", "", markdown.table([_row(each) for each in changes.params], COLUMNS[:4]), ""]
+    verdicts = [f"**{each.verdict}**" if each.name in changes.failed else each.verdict for each in changes.metrics]
+    rows = [
+        [*_row(each), DIRECTION[each.higher_is_better], seen]
+        for each, seen in zip(changes.metrics, verdicts, strict=True)
+    ]
+    lines += [markdown.table(rows, COLUMNS), ""] if rows else ["No metrics.", ""]
+    lines += [*(f"- could not be read: {each}" for each in changes.unread), ""] if changes.unread else []
+    if changes.gated:
+        passed = "passed" if not changes.failed else f"{', '.join(changes.failed)} worse than the settings allow"
+        lines += [f"Gate: {passed}."]
+    return markdown.escaped("\n".join(lines).rstrip())
 
 
-def _row(change: compare.Change) -> list[str]:
+def _problems(problems: list[Problem]) -> Iterable[str]:
+    """The problems, those that decide first, and of them those of the first stage."""
+    decided, open_ = ([each for each in problems if each.decides is decides] for decides in (True, False))
+    first = decided[0].stage if decided else None
+    parts = {
+        f"The first stage that diverged is {first}:": [each.text for each in decided if each.stage == first],
+        "After it:": [f"{each.stage}: {each.text}" for each in decided if each.stage != first],
+        "What keeps it from being decided:" if not decided else "Besides:": [
+            f"{each.stage}: {each.text}" for each in open_
+        ],
+    }
+    for title, lines in parts.items():
+        if lines:
+            yield from (title, "", *(f"- {line}" for line in lines), "")
+
+
+def _details(output: Output) -> list[str]:
+    return [line if line.startswith(output.path) else f"{output.path}: {line}" for line in output.detail]
+
+
+def _row(change: Change) -> list[str]:
     difference = "" if not change.difference else f"{change.difference:+.3g}"
-    return [change.name, _value(change.base), _value(change.now), difference]
+    return [_value(change.name), _value(change.base), _value(change.now), difference]
 
 
 def _value(value: object) -> str:
     if value is None:
         return ""
     text = f"{value:.9g}" if isinstance(value, float) else " ".join(str(value).split()).replace("|", "\\|")
-    return text if len(text) <= 40 else f"{text[:37]}..."
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _short(md5: str | None) -> str:

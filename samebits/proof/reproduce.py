@@ -1,230 +1,283 @@
 """The reproduction check: run the pipeline of a commit from nothing and compare every output with its promise."""
 
-import dataclasses
-import functools
-import re
-import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from samebits import artifacts
-from samebits.artifacts import LOCK, md5
 from samebits.errors import UserError
 from samebits.git import commit_of, git
-from samebits.proof import difference, environment, history, lock
-from samebits.proof.export import Export, can_cut_off_network, export
-from samebits.proof.lock import Problem
+from samebits.proof import environment, history, lock, pins, system
+from samebits.proof.comparators import compare
+from samebits.proof.diagnosis import Diagnosis
+from samebits.proof.export import Export, export
+from samebits.proof.judge import Judge
+from samebits.proof.pipeline import LOCK, Pipeline, Stage, repository
+from samebits.proof.progress import Progress
+from samebits.proof.run import Runner
+from samebits.proof.settings import Settings
+from samebits.proof.sources import Sources
+from samebits.proof.store import Store
+from samebits.proof.tree import Hash, Paths
+from samebits.proof.verdict import Output, Problem, Verdict, concluded
 
 
 @dataclass(frozen=True)
-class Output:
-    """A file that a stage writes: its hash in dvc.lock and in the run, None where there is none."""
+class Asked:
+    """What is to be checked.
 
-    stage: str
-    path: str
-    promised: str | None
-    obtained: str | None
-
-    @property
-    def same(self) -> bool:
-        """Whether the run made the bytes that the lock promises."""
-        return self.promised is not None and self.promised == self.obtained
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the check found.
-
-    problems: why the commit does not describe its model, those of the first stage that diverged first.
-    machine: where the check ran. network_cut_off: whether the run had no network.
-    varied: for each environment that was tried, whether it gave the same bytes.
+    revision: a commit. stages: only these and what they need; else all. since: a revision: stages of which the lock
+    says what it said there are taken from cache or remote. vary: run it in other environments, too. keep: a folder for
+    the outputs of a run that is what the commit promises.
     """
 
-    commit: str
-    subject: str
-    outputs: list[Output]
-    problems: list[Problem]
-    machine: dict[str, str]
-    network_cut_off: bool
-    varied: dict[str, bool]
-
-    @property
-    def reproduced(self) -> bool:
-        """Whether the commit is proved to describe its model."""
-        return not self.problems and all(output.same for output in self.outputs) and all(self.varied.values())
-
-    def to_plain(self) -> dict[str, Any]:
-        """Plain containers, for JSON."""
-        return {"reproduced": self.reproduced, **dataclasses.asdict(self)}
-
-    @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> Self:
-        """The verdict that `to_plain` gave."""
-        fields = {field.name: plain[field.name] for field in dataclasses.fields(cls)}
-        outputs = [Output(**each) for each in plain["outputs"]]
-        return cls(**{**fields, "outputs": outputs, "problems": [Problem(**each) for each in plain["problems"]]})
+    revision: str = "HEAD"
+    stages: Sequence[str] = ()
+    since: str | None = None
+    vary: bool = False
+    keep: str | None = None
 
 
-def check(
-    revision: str = "HEAD",
-    vary: bool = False,
-    progress: Callable[[str], None] = lambda _: None,
-    keep: str | None = None,
-) -> Verdict:
-    """Run the pipeline of a commit of the repository in the working directory from nothing, and compare.
+def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdict:
+    """Run the pipeline of a commit of the repository around the working directory from nothing, and compare.
 
-    vary: run it in other environments, too. progress: is told what is being done. keep: a folder for the outputs of
-    the run, if they are what the commit promises; apart from it, only a temporary folder is written to. Raises
-    UserError where the check cannot run.
+    Writes to temporary folders, and to that of `keep`. Raises UserError where the check cannot run.
 
-    >>> verdict = check("HEAD")
-    >>> verdict.reproduced, verdict.problems
-    (True, [])
+    >>> verdict = check()
+    >>> verdict.conclusion, verdict.problems
+    ('reproduced', [])
     """
-    commit = commit_of(revision)
-    subject = git("log", "-1", "--format=%s", commit).decode().strip()
-    progress(f"{commit[:10]}: running the pipeline from nothing")
-    with export(commit) as tree:
-        promised = lock.recorded(tree.root)
-        pipeline = lock.stages(tree.root)
-        found = lock.problems(promised, pipeline)
-        committed = _take_outputs(tree, promised)
-        run = tree.reproduce("--force")
-        obtained = lock.recorded(tree.root)
-        outputs = sorted(_compare(lock.outputs(promised), lock.outputs(obtained)), key=lock.place_in(pipeline))
-        found += [*_replaced_in_cache(promised), *_failed(run), *_edited_files(outputs, committed, tree)]
-        found = list(history.explained(found, promised, commit))
-        if not found and (first := next((output for output in outputs if not output.same), None)):
-            found += _same_inputs_other_bytes(first.stage, outputs, committed, tree)
-        if keep and not found and all(output.same for output in outputs):
-            _copy(outputs, tree.root, Path(keep))
-    varied = {}
-    for variation in environment.variations() if vary else []:
-        name = " ".join(f"{key}={value}" for key, value in variation.items())
-        progress(f"{commit[:10]}: {name}")
-        with export(commit, "a folder with spaces") as tree:
-            _take_outputs(tree, promised)
-            tree.reproduce("--force", env=variation)
-            varied[name] = lock.outputs(lock.recorded(tree.root)) == lock.outputs(obtained)
-    found.sort(key=lock.place_in(pipeline))
-    return Verdict(commit, subject, outputs, found, environment.describe(), can_cut_off_network(), varied)
-
-
-def _take_outputs(tree: Export, promised: dict[str, Any]) -> dict[str, bytes]:
-    """Remove the lock and all outputs that git holds, so that the run starts from nothing; returns the outputs."""
-    (tree.root / LOCK).unlink(missing_ok=True)
-    files = {path: tree.root / path for path in lock.outputs(promised) if (tree.root / path).is_file()}
-    taken = {path: file.read_bytes() for path, file in files.items()}
-    for file in files.values():
-        file.unlink()
-    return taken
-
-
-def _compare(promised: lock.Outputs, obtained: lock.Outputs) -> list[Output]:
-    """Every output that the lock or the run knows, by path."""
-    nothing = (None, None)
-    return [
-        Output(
-            stage=(promised.get(path) or obtained[path])[0],
-            path=path,
-            promised=promised.get(path, nothing)[1],
-            obtained=obtained.get(path, nothing)[1],
+    asked, progress = asked or Asked(), progress or Progress()
+    user = repository(config={"core": {"no_scm": True}})
+    root = Path(user.root_dir)
+    commit = commit_of(asked.revision)
+    subject = git("log", "-1", "--format=%s", commit).decode(errors="replace").strip()
+    progress.say(f"{commit[:10]}: running the pipeline from nothing")
+    with export(commit, root) as tree:
+        run = _Check(tree, user, asked, progress)
+        run.whole()
+        varied = {}
+        for variation in environment.variations() if asked.vary else []:
+            name = " ".join(f"{key}={value}" for key, value in variation.items())
+            progress.say(f"{commit[:10]}: {name}")
+            with export(commit, root, "a folder with spaces") as other:
+                again = _Check(other, user, asked, Progress(None), variation)
+                varied[name] = again.bytes_only() == run.runner.obtained
+        problems = lock.in_order(history.explained(run.problems, run.pipeline), run.pipeline)
+        conclusion = concluded(run.outputs, problems, varied, run.undisturbed)
+        if asked.keep and conclusion == "reproduced":
+            _copy(run.outputs, tree.root, Path(asked.keep))
+        return Verdict(
+            conclusion=conclusion,
+            commit=commit,
+            subject=subject,
+            outputs=run.outputs,
+            problems=problems,
+            taken=run.taken,
+            notes=run.notes,
+            machine=run.runner.place.machine,
+            network=list(run.settings.network) if system.can_cut_off_network() else None,
+            seconds=run.runner.seconds,
+            varied=varied,
         )
-        for path in sorted({*promised, *obtained})
-    ]
 
 
-def _failed(run: subprocess.CompletedProcess[str]) -> Iterator[Problem]:
-    """The stage at which the run stopped."""
-    if run.returncode:
-        lines = [line for line in run.stdout.splitlines() if line.strip()]
-        stopped = [found for line in lines if (found := re.search(r"failed to reproduce '(.+?)': (.*)", line))]
-        stage, reason = stopped[-1].groups() if stopped else ("(dvc)", lines[-1] if lines else "no message")
-        said = [
-            line
-            for line in lines
-            if not line.startswith(("ERROR: failed to", "Running", ">", "Updating", "Generating"))
+@dataclass
+class _Check:
+    """One run of the pipeline of an export."""
+
+    tree: Export
+    user: Repo
+    asked: Asked
+    progress: Progress
+    extra: Mapping[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+    taken: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    undisturbed: bool = True  # nothing that could explain other bytes is absent or of another version
+
+    def __post_init__(self) -> None:
+        self.store = Store(self.user, self.tree.folder / "downloads")
+        self.pipeline = Pipeline.read(repository(self.tree.root, _config(self.user, self.tree)), self.store)
+        self.settings = Settings.load(self.tree.root, self.tree.top)
+        self.runner = Runner(self.tree, self.pipeline, self.settings, self.progress, self.extra)
+        self.judge = Judge(self.pipeline, self.settings.outputs, self.runner.aside, self.store)
+        self.diagnosis = Diagnosis(self.runner, self.judge)
+        self.sources = Sources(self.pipeline, self.store)
+        self.chosen = self._chosen()
+        self.blocked: dict[str, str] = {}  # stages that cannot run, and why
+
+    def whole(self) -> None:
+        """Run all, judge all."""
+        names = {stage.name for stage in self.chosen}
+        told = lock.problems(self.pipeline)
+        self.problems += [each for each in told if each.decides and (each.stage in names or not self.asked.stages)]
+        self._prepare()
+        for number, stage in enumerate(self.running, 1):
+            if self._run(stage, number):
+                self._judge(stage)
+            else:
+                why = self.blocked[stage.name]
+                self.outputs += [self.judge.not_made(stage, out, why) for out in stage.outs if out.here]
+        self.problems += self._edited()
+        for path in self.sources.changed():
+            text = f"{path}: a stage wrote to this file of your cache, through a link; `dvc fetch` mends it"
+            self.problems.append(Problem(self.running[-1].name, "cache-edited", str(path), text))
+        if any(not each.allowed for each in self.outputs):
+            self._environment()
+
+    def bytes_only(self) -> dict[str, Hash]:
+        """Run all; the hashes of the outputs."""
+        self._prepare()
+        for number, stage in enumerate(self.running, 1):
+            self._run(stage, number)
+        return self.runner.obtained
+
+    def _chosen(self) -> list[Stage]:
+        """The stages that the check is about, in order."""
+        stages = [stage for stage in self.pipeline.stages if stage.runs]
+        by_name = {stage.name: stage for stage in stages}
+        for name in self.asked.stages:
+            if name not in by_name:
+                raise UserError(f"no stage {name} that runs; the stages are {', '.join(by_name)}")
+        if not self.asked.stages:
+            return stages
+        wanted, needed = [by_name[name] for name in self.asked.stages], set()
+        while wanted:
+            stage = wanted.pop()
+            needed.add(stage.name)
+            wanted += [each for each in self.pipeline.needed(stage) if each.runs and each.name not in needed]
+        return [stage for stage in stages if stage.name in needed]
+
+    def _prepare(self) -> None:
+        """Set up the environment, put the sources in their places, take out the outputs."""
+        self.running = list(self.chosen)
+        self.taken |= {each.name: "it is frozen" for each in self.pipeline.stages if each.commands and each.dvc.frozen}
+        if self.asked.since:
+            self._take_since(self.asked.since)
+        for path, command in self.tree.absent.items():
+            self.notes.append(f"{path} is not at hand: `{command}` gets it")
+            self.undisturbed = False
+            for stage in self.running:
+                if Paths(stage.reads).overlapping(path):
+                    text = f"{path} is not at hand: `{command}` gets it"
+                    self._block(Problem(stage.name, "missing-source", path, text))
+        for problem in [*self.runner.take_outputs(self.running), *self.sources.provide(self.running)]:
+            self._block(problem)
+        self.runner.read_only = self.sources.linked
+        self.runner.set_up()
+
+    def _take_since(self, revision: str) -> None:
+        """Do not run stages whose entry in the lock is that of a revision, where their outputs are at hand."""
+        with export(commit_of(revision), Path(self.user.root_dir)) as base:
+            then = {
+                each.name: each.entry for each in Pipeline.read(repository(base.root, _config(self.user, base))).stages
+            }
+        contradicted = {each.stage for each in lock.problems(self.pipeline) if each.decides}
+        for stage in list(self.running):
+            if stage.entry and then.get(stage.name) == stage.entry and stage.name not in contradicted:
+                places = [self.sources.place(stage, out, True) for out in stage.outs if out.here and out.cached]
+                if not any(places):
+                    self.taken[stage.name] = f"its entry in {LOCK} is that of {revision}"
+                    self.running.remove(stage)
+
+    def _block(self, problem: Problem) -> None:
+        self.problems.append(problem)
+        self.blocked.setdefault(problem.stage, problem.text)
+
+    def _run(self, stage: Stage, number: int) -> bool:
+        """Run a stage, if all that it needs is there; whether it ran to its end."""
+        for other in self.pipeline.needed(stage):
+            if other.name in self.blocked:
+                self.blocked.setdefault(stage.name, f"{other.name}, whose outputs it reads, did not run to its end")
+        if stage.name not in self.blocked:
+            if problem := self.runner.run(stage, number, len(self.running)):
+                self._block(problem)
+            else:
+                self.runner.obtained |= self.runner.hashes(stage)
+        return stage.name not in self.blocked
+
+    def _judge(self, stage: Stage) -> None:
+        obtained = self.runner.obtained
+        outs = [out for out in stage.outs if out.here]
+        outputs = [self.judge.output(stage, out, obtained.get(out.path)) for out in outs]
+        self.outputs += outputs
+        for output in outputs:
+            if output.verdict == "missing":
+                text = f"{output.path}: the stage ran to its end without making it"
+                self._block(Problem(stage.name, "output-not-made", output.path, text))
+        different = [
+            out for out, each in zip(outs, outputs, strict=True) if each.verdict in ("differs", "equal", "close")
         ]
-        text = f"the run stopped here: {reason}" + (f" ({said[-1].strip()})" if said else "")
-        yield Problem(stage, "stage-failed", None, text)
+        if different and not all(each.allowed for each in outputs) and self._same_inputs(stage):
+            self.problems += self.diagnosis.of(stage, different)
+
+    def _same_inputs(self, stage: Stage) -> bool:
+        """Whether a stage had, as far as can be told, what the lock says that it read."""
+        if not stage.entry or any(each.stage == stage.name and each.decides for each in self.problems):
+            return False
+        disk = self.pipeline.fresh()
+        return all(
+            dep.recorded is None or not dep.here or disk.on_disk(dep.path, dep.recorded.name) == dep.recorded
+            for dep in stage.deps
+        )
+
+    def _edited(self) -> Iterator[Problem]:
+        """Outputs that are as promised, but not in git, or not in the cache."""
+        by_path = {out.path: (stage, out) for stage in self.running for out in stage.outs if out.here}
+        for output in self.outputs:
+            stage, out = by_path[output.path]
+            kept = self.runner.aside.get(out.path)
+            if output.verdict == "same" and kept and kept.is_file() and out.recorded:
+                found = compare(out.path, kept, self.tree.root / out.path, [])
+                for text in found.differences:
+                    yield Problem(
+                        stage.name, "output-edited", out.path, f"{out.path}: {text}: the committed file was edited"
+                    )
+            if out.cached and out.recorded:
+                yield from self._edited_in_cache(stage, out.path, out.recorded)
+
+    def _edited_in_cache(self, stage: Stage, path: str, hash_: Hash) -> Iterator[Problem]:
+        local = Store(self.user)
+        manifest = local.manifest(hash_) if hash_.is_folder else None
+        for each in [hash_, *(manifest or {}).values()]:
+            local.get(each)
+        for edited in local.edited:
+            text = f"{path}: replaced in the cache of DVC, where {edited.value} has other bytes than its name says"
+            yield Problem(stage.name, "cache-edited", path, text)
+
+    def _environment(self) -> None:
+        """Where the packages that are installed are not those that the commit pins."""
+        files = [each for each in sorted(self.tree.root.glob("*")) if pins.is_pins(each.name)]
+        pinned = [(each.name, pins.pinned(each.name, each.read_bytes())) for each in files]
+        if any(found for _, found in pinned):
+            for name, found in pinned:
+                for text in pins.differing(found, self.runner.place.packages):
+                    self.undisturbed = False
+                    stage = next(each.stage for each in self.outputs if not each.allowed)
+                    self.problems.append(Problem(stage, "environment-differs", name, f"{name}: package {text}"))
+
+
+def _config(user: Repo, tree: Export) -> dict[str, Any]:
+    """Settings of DVC for an export: the remotes of the user, a cache of its own, no repository of git to write to."""
+    core = {"no_scm": True, "autostage": False, "site_cache_dir": str(tree.folder / "dvc")}
+    if remote := user.config["core"].get("remote"):
+        core["remote"] = remote
+    cache = {"dir": str(tree.folder / "cache"), "type": ["reflink", "hardlink", "symlink", "copy"]}
+    return {"core": core, "cache": cache, "remote": dict(user.config.get("remote") or {})}
 
 
 def _copy(outputs: list[Output], root: Path, folder: Path) -> None:
     try:
         for output in outputs:
-            artifacts.write_bytes((root / output.path).read_bytes(), folder / output.path)
+            if (root / output.path).is_dir():
+                shutil.copytree(root / output.path, folder / output.path, dirs_exist_ok=True)
+            else:
+                artifacts.write_bytes((root / output.path).read_bytes(), folder / output.path)
     except OSError as error:
         raise UserError(f"{folder}: {error.strerror}; the outputs of the run cannot be kept there") from None
-
-
-def _replaced_in_cache(promised: dict[str, Any]) -> Iterator[Problem]:
-    """Objects of the local DVC cache that are not what their names, their hashes, say."""
-    for path, (stage, promised_md5) in lock.outputs(promised).items():
-        content = _cached(promised_md5)
-        if content is not None and md5(content) != promised_md5:
-            text = f"{path}: replaced in the cache of DVC, where {promised_md5} has other bytes than its name says"
-            yield Problem(stage, "cache-edited", path, text)
-
-
-def _cached(name: str | None) -> bytes | None:
-    """The object of the local DVC cache under a hash, where there is one."""
-    cache = _cache()
-    if not cache or not name:
-        return None
-    file = cache / name[:2] / name[2:]
-    return file.read_bytes() if file.is_file() else None
-
-
-@functools.cache
-def _cache() -> Path | None:
-    try:
-        return Path(Repo().cache.local.path)
-    except DvcException:
-        return None
-
-
-def _edited_files(outputs: list[Output], committed: dict[str, bytes], tree: Export) -> Iterator[Problem]:
-    """Outputs in git that are neither what the lock promises nor what the run made."""
-    for output in outputs:
-        content = committed.get(output.path)
-        if content is not None and output.same and md5(content) != output.promised:
-            made = (tree.root / output.path).read_bytes()
-            for text in difference.describe(output.path, content, made):
-                text = f"{text}: the committed file was edited"
-                yield Problem(output.stage, "output-edited", output.path, text)
-
-
-def _same_inputs_other_bytes(
-    stage: str, outputs: list[Output], committed: dict[str, bytes], tree: Export
-) -> Iterator[Problem]:
-    """What can be known of a stage that made other bytes from what the lock says are the same inputs."""
-    for text in environment.differing_pins(tree.root / history.REQUIREMENTS):
-        yield Problem(stage, "package-changed", history.REQUIREMENTS, f"package {text}")
-    tree.reproduce("--force", "--single-item", stage)
-    again = lock.outputs(lock.recorded(tree.root))
-    here = ", ".join(f"{key} {value}" for key, value in environment.describe().items())
-    for output in outputs:
-        if output.stage != stage or output.same:
-            continue
-        path = output.path
-        if again.get(path, (None, None))[1] != output.obtained:
-            text = f"{path}: not deterministic, two runs here made different bytes"
-            yield Problem(stage, "not-deterministic", path, text)
-            continue
-        content = committed.get(path) or _cached(output.promised)
-        if content and md5(content) == output.obtained:
-            text = f"{path}: {LOCK} was edited; the committed file is what the run made"
-            yield Problem(stage, "lock-edited", path, text)
-            continue
-        text = f"{path}: other bytes from the same inputs: {LOCK} was edited or merged, or {here} computes otherwise"
-        yield Problem(stage, "computes-otherwise", path, text)
-        if content:
-            made = (tree.root / path).read_bytes()
-            yield from (
-                Problem(stage, "computes-otherwise", path, each) for each in difference.describe(path, content, made)
-            )

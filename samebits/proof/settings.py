@@ -39,7 +39,9 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_default
 
     def __str__(self) -> str:
         """The rule as people read it: `eval/*.json: close (ulp 4)`."""
-        limits = ", ".join(f"{name} {value:g}" for name in ("ulp", "rtol", "atol") if (value := getattr(self, name)))
+        limits = ", ".join(
+            f"{name} {value:g}" for name in ("ulp", "rtol", "atol") if (value := getattr(self, name)) is not None
+        )
         field = f", field {self.field}" if self.field else ""
         return f"{self.path}{field}: {self.compare}" + (f" ({limits or self.reason})" if limits or self.reason else "")
 
@@ -56,7 +58,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     setup: a command, or several, that make the environment of the stages; run first, in the commit's files, with
     network. network: the stages that may use it. timeout: of a stage, in seconds. pass_env: names of variables of the
-    environment that reach the stages, beside the usual ones; `*` is any text.
+    environment that reach the stages, beside the usual ones; `*` is any text. gate: by the name of a metric, by how
+    much it may get worse than at a base.
     """
 
     setup: Text | list[Text] = []
@@ -64,12 +67,17 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     timeout: Annotated[float, Meta(gt=0, le=1e9, description="a number of seconds")] | None = None
     pass_env: list[Text] = []
     outputs: list[Rule] = []
-    gate: dict[str, Gate] = {}
+    gate: dict[str, NotNegative | Gate] = {}
 
     @property
     def commands(self) -> list[str]:
         """The commands of `setup`."""
         return [self.setup] if isinstance(self.setup, str) else self.setup
+
+    @property
+    def gates(self) -> dict[str, Gate]:
+        """What `gate` says, a number being a tolerance."""
+        return {name: each if isinstance(each, Gate) else Gate(each) for name, each in self.gate.items()}
 
     @classmethod
     def load(cls, *folders: Path) -> Self:

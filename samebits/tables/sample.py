@@ -4,7 +4,8 @@ import numpy as np
 
 from samebits.errors import UserError
 
-SPARE = 8  # 1 / SPARE of the size is taken in addition before the rows of the highest priorities are dropped
+SPARE = 4  # 1 / SPARE of the size is taken in addition before the rows of the highest priorities are dropped
+TOGETHER = 4  # columns that are put in order at once: fewer take longer, more take more memory
 NO_LIMIT = np.uint64(2**64 - 1)
 
 
@@ -47,8 +48,8 @@ class Sample:
         """X (k, p) and y (k,) of the sample, in the order of their priorities; views of its memory."""
         X, y, priority = self.unordered()
         order = np.argsort(priority, kind="stable")
-        for column in (*X.T, y, priority):
-            column[:] = column[order]
+        for column in (*(X[:, start : start + TOGETHER] for start in range(0, X.shape[1], TOGETHER)), y, priority):
+            column[:] = np.take(column, order, axis=0)
         return X, y
 
     def _drop(self) -> None:

@@ -69,13 +69,21 @@ class Hash:
     def decide(self, first: int, X: np.ndarray, y: np.ndarray) -> Decision:
         """For the rows X (n, p), y (n,), whatever their number."""
         h = np.full(len(y), self.seed, np.uint64)
+        bits = np.empty(len(y))
         for column in (*X.T, y):
-            h = _mix(h ^ (column + 0.0).view(np.uint64))
-        return h < np.uint64(math.ldexp(self.test_size, 64)), _mix(h)
+            h ^= np.add(column, 0.0, out=bits).view(np.uint64)
+            _mix(h)
+        test = h < np.uint64(math.ldexp(self.test_size, 64))
+        _mix(h)
+        return test, h
 
 
-def _mix(h: np.ndarray) -> np.ndarray:
-    h = h + np.uint64(0x9E3779B97F4A7C15)
-    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return h ^ (h >> np.uint64(31))
+def _mix(h: np.ndarray) -> None:
+    """A step of SplitMix64, in place."""
+    h += np.uint64(0x9E3779B97F4A7C15)
+    shifted = h >> np.uint64(30)
+    h ^= shifted
+    h *= np.uint64(0xBF58476D1CE4E5B9)
+    h ^= np.right_shift(h, np.uint64(27), out=shifted)
+    h *= np.uint64(0x94D049BB133111EB)
+    h ^= np.right_shift(h, np.uint64(31), out=shifted)

@@ -37,8 +37,10 @@ class Block:
     def of(cls, X: np.ndarray, y: np.ndarray, priority: np.ndarray, limit: np.uint64, threads: int) -> "Block":
         """Of rows X (n, p), y (n,), of which those of priorities (n,) up to the limit may be kept."""
         low, high = X.min(axis=0, initial=np.inf), X.max(axis=0, initial=-np.inf)
-        wanted = np.flatnonzero(priority <= limit)
-        return cls(Moments.of(X, y, threads), low, high, X[wanted], y[wanted], priority[wanted])
+        moments, wanted = Moments.of(X, y, threads), np.flatnonzero(priority <= limit)
+        if len(wanted) < len(y):
+            X, y, priority = np.take(X.T, wanted, axis=1).T, y[wanted], priority[wanted]
+        return cls(moments, low, high, X, y, priority)
 
 
 class Summary:

@@ -17,8 +17,8 @@ from samebits.errors import UserError
 from samebits.tables import diagnosis, remote
 from samebits.tables.diagnosis import identifier, string
 
-BLOCK_ROWS = 2**15  # a few of their columns stay in the cache of a core
-FRAGMENT_ROWS = 2**17  # of a Parquet file: a fraction of a second for a worker
+BLOCK_ROWS = 2**16  # fewer take longer for each row, more leave the cache of a core
+FRAGMENT_ROWS = 2**18  # of a Parquet file: a fraction of a second for a worker
 TYPES_OF_TEXT = ["BOOLEAN", "DOUBLE", "TIME", "DATE", "TIMESTAMP", "VARCHAR"]
 NUMBERS = {"boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint"}
 NUMBERS |= {"float", "double"}
@@ -39,11 +39,12 @@ class Fragment:
 class Table:
     """The rows that `query` gives over the table named source, with the names of the features and of the target.
 
-    source: a path from the root, or a URL. fragments: one after the other they are the whole table; each can be read by
-    itself, by any process.
+    source: a path from the root, or a URL. files: the SQL of its files, with what DuckDB found out about them.
+    fragments: one after the other they are the whole table; each can be read by itself, by any process.
     """
 
     source: str
+    files: str
     query: str
     features: list[str]
     target: str
@@ -57,7 +58,8 @@ class Table:
         there are no features.
         """
         source = source if "://" in source else os.path.join(_folder(), source)
-        with _opened(source, Fragment()) as connection:
+        files = _files(source)
+        with _opened(source, files, Fragment()) as connection:
             result = _result(connection, source, query)
             names = result.columns
             if len(set(names)) < len(names):
@@ -68,7 +70,7 @@ class Table:
             if len(names) < 2:
                 raise UserError(f"data.query gives only the target {target}; it must give at least one feature")
             features = [name for name in names if name != target]
-            table = cls(source, query, features, target, _fragments(connection, source, query))
+            table = cls(source, files, query, features, target, _fragments(connection, source, query))
             if not all(_numeric(result)):
                 raise table._problem()
             return table
@@ -78,7 +80,7 @@ class Table:
 
         Raises UserError where a value is not a finite number or cannot be read.
         """
-        with _opened(self.source, fragment, threads) as connection:
+        with _opened(self.source, self.files, fragment, threads) as connection:
             try:
                 result = _result(connection, self.source, self.query)
                 kinds = dict(zip(result.columns, result.types, strict=True))
@@ -86,17 +88,19 @@ class Table:
                 for chunk in nanoarrow.ArrayStream(result.project(", ".join(floats))).iter_chunks():
                     columns = [_values(chunk.child(i)) for i in range(len(floats))]
                     for start in range(0, len(chunk), BLOCK_ROWS):
-                        block = np.array([column[start : start + BLOCK_ROWS] for column in columns])
+                        block = np.empty((len(floats), min(BLOCK_ROWS, len(chunk) - start)))
+                        for values, column in zip(block, columns, strict=True):
+                            # Equal rows are equal bits: -0.0 becomes 0.0
+                            np.add(column[start : start + BLOCK_ROWS], 0.0, out=values)
                         if not np.isfinite(block).all():
                             raise self._problem()
-                        block += 0.0  # equal rows are equal bits: -0.0 becomes 0.0
                         yield block[:-1].T, block[-1]
             except (duckdb.Error, RuntimeError) as error:  # the latter is nanoarrow's
                 raise _problem_of_query(connection, self.source, error) from None
 
     def count(self, fragment: Fragment, threads: int = 1) -> int:
         """How many rows a fragment has."""
-        with _opened(self.source, fragment, threads) as connection:
+        with _opened(self.source, self.files, fragment, threads) as connection:
             try:
                 [(rows,)] = _result(connection, self.source, self.query).count("*").fetchall()
             except duckdb.Error as error:
@@ -105,7 +109,7 @@ class Table:
 
     def _problem(self) -> UserError:
         """What is wrong with the first value that is not a finite number."""
-        with _opened(self.source, Fragment()) as connection:
+        with _opened(self.source, self.files, Fragment()) as connection:
             try:
                 result = _result(connection, self.source, self.query)
                 return diagnosis.no_number(result, _numeric(result)) or diagnosis.no_rows(_short(self.source))
@@ -114,37 +118,59 @@ class Table:
 
 
 @contextmanager
-def _opened(source: str, fragment: Fragment, threads: int = 1) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection in which `source` is the fragment of the files of that name."""
+def _opened(source: str, files: str, fragment: Fragment, threads: int = 1) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in which the view `source` is the fragment of the files."""
     # One thread: sums in a query, and rows without ORDER BY, would otherwise depend on the number of cores. Of a file
     # that is a fragment, the query takes row by row, which DuckDB keeps in order.
-    with _database(threads if fragment.file else 1).cursor() as connection:
+    with _database().cursor() as connection:
         rows = f" WHERE filename = {string(fragment.file)}" if fragment.file else ""
         if fragment.last is not None:
             rows += f" AND file_row_number >= {fragment.first} AND file_row_number < {fragment.last}"
         remote.register(connection, source)
         try:
+            connection.execute(f"SET threads = {threads if fragment.file else 1}")
             connection.execute("SET enable_progress_bar = false")  # there is one of ours
             connection.execute("SET python_enable_replacements = false")  # our variables are no tables
-            connection.execute(f"CREATE TEMP VIEW source AS SELECT * FROM {_reader(source)}{rows}")
+            connection.execute(f"CREATE TEMP VIEW source AS SELECT * FROM {files}{rows}")
         except (duckdb.Error, OSError) as error:
             raise UserError(f"data.source {_short(source)}: {_first_line(error)}") from None
         yield connection
 
 
-def _reader(source: str) -> str:
+def _files(source: str) -> str:
     """The SQL of the files. DuckDB looks at the first rows only, and would cast later 0.5 to the integers of these."""
     name = source.lower().removesuffix(".gz").removesuffix(".zst")
     if name.endswith((".csv", ".tsv")):
-        return f"read_csv({string(source)}, auto_type_candidates = {TYPES_OF_TEXT})"
+        return _csv(source)
     if name.endswith((".json", ".jsonl", ".ndjson")):
         return f"read_json({string(source)}, sample_size = -1)"
     return string(source)
 
 
+def _csv(source: str) -> str:
+    """The SQL of CSV files; of one file, with its dialect and types, for which DuckDB else looks at each use anew."""
+    options = f"auto_type_candidates = {TYPES_OF_TEXT}"
+    anew = f"read_csv({string(source)}, {options})"
+    if "://" in source or glob.has_magic(source):
+        return anew
+    try:
+        [(found, *dialect, columns)] = (
+            _database()
+            .execute(
+                f"SELECT Prompt, Delimiter, Quote, Escape, Comment, Columns FROM sniff_csv({string(source)}, {options})"
+            )
+            .fetchall()
+        )
+    except duckdb.Error:
+        return anew  # which tells what is wrong
+    # DuckDB does not escape what it puts into the SQL that it suggests
+    texts = [source, *dialect, *(column["name"] for column in columns)]
+    return anew if "'" in "".join(texts) else str(found).removeprefix("FROM ").removesuffix(";")
+
+
 @functools.cache
-def _database(threads: int) -> duckdb.DuckDBPyConnection:
-    database = duckdb.connect(config={"threads": threads})
+def _database() -> duckdb.DuckDBPyConnection:
+    database = duckdb.connect(config={"threads": 1})
     database.execute("SET parquet_metadata_cache = true")  # each fragment of a file needs it
     return database
 
@@ -191,7 +217,7 @@ def _fragments(connection: duckdb.DuckDBPyConnection, source: str, query: str) -
 def _takes_row_by_row(source: duckdb.DuckDBPyRelation, query: str) -> bool:
     """Whether each row of the result is made of one row of the source: then the query can be asked of its fragments."""
     columns = [f"{identifier(name)} {kind}" for name, kind in zip(source.columns, source.types, strict=True)]
-    with duckdb.connect() as connection:  # in a plan, a table has a name, a file has none
+    with _database().cursor() as connection:  # in a plan, a table has a name, a file has none
         connection.execute(f"CREATE TEMP TABLE source ({', '.join(columns)})")
         connection.execute("PRAGMA disable_optimizer")  # it would see that there are no rows
         try:

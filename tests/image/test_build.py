@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from samebits.proof import environment
+from samebits.proof.pins import pinned
 from tests import containers
 from tests.conftest import ROOT, Project
 from tests.test_pipeline import imported_modules
@@ -42,10 +42,10 @@ def test_all_that_the_build_is_let_see_it_copies() -> None:
 
 def test_the_image_has_the_pinned_versions_by_their_hashes() -> None:
     text = (ROOT / "requirements-image.txt").read_text()
-    of_image = environment.pins(text)
+    of_image = pinned("requirements-image.txt", text.encode())
     tested = "".join((ROOT / name).read_text() for name in ("requirements.txt", "requirements-dev.txt"))
-    pinned = {normal(name): version for name, version in environment.pins(tested).items()}
-    assert {name: pinned.get(name) for name in of_image} == of_image
+    of_tests = pinned("requirements.txt", tested.encode())
+    assert {name: of_tests.get(name) for name in of_image} == of_image
     blocks = text.replace("\\\n", "").splitlines()[1:]
     assert len(blocks) == len(of_image)
     assert all("--hash=sha256:" in block for block in blocks)

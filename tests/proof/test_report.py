@@ -1,10 +1,13 @@
 import json
+from pathlib import Path
 
 import pytest
 
-from samebits.proof import difference
-from samebits.proof.compare import Change
+from samebits.errors import UserError
+from samebits.proof import report
+from samebits.proof.changes import Change
 from tests.conftest import Project
+from tests.proof.repositories import Repository, simple
 
 
 @pytest.mark.parametrize(
@@ -29,12 +32,17 @@ def test_the_verdict_on_a_change(
     assert Change("metric", base, now, higher_is_better, tolerance).verdict == verdict
 
 
-def set_metric(project: Project, change: float) -> float:
-    path = project.root / "metrics" / "evaluate.json"
-    metrics = json.loads(path.read_text())
-    metrics["quant"]["r2"] += change
-    path.write_text(json.dumps(metrics))
-    return float(metrics["quant"]["r2"])
+def with_metrics(top: Path, metrics: object, settings: str = "") -> Repository:
+    """A repository with a file of metrics in git, and others at HEAD~1."""
+    repo = simple(top)
+    repo.write("samebits.toml", settings)
+    repo.write("metrics.json", json.dumps(metrics))
+    return repo
+
+
+def change(repo: Repository, name: str, base: str = "HEAD") -> tuple[object, ...]:
+    [found] = [each for each in repo.changes(base).metrics if each.name == name]
+    return found.base, found.now, found.higher_is_better, found.verdict
 
 
 def row(markdown: str, name: str) -> list[str]:
@@ -42,87 +50,126 @@ def row(markdown: str, name: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_a_tiny_change_is_readable(project: Project) -> None:
-    set_metric(project, -3e-7)
-    done = project.run("python", "-m", "samebits", "report", "--gate")
-    assert row(done.stdout, "evaluate.quant.r2")[3:] == ["-3e-07", "higher", "same"]
-    assert "Gate: passed." in done.stdout
+def test_parameters_and_metrics_of_any_repository(tmp_path: Path) -> None:
+    repo = with_metrics(tmp_path / "repo", {"lines": 2, "test": {"r2": 0.9}, "loss": 0.5})
+    repo.commit()
+    repo.replace("params.yaml", "n: 2", "n: 5")
+    repo.write("metrics.json", json.dumps({"lines": 5, "test": {"r2": 0.8}, "loss": 0.4}))
+    found = repo.changes("HEAD")
+    assert [(each.name, each.base, each.now) for each in found.params] == [("n", 2, 5)]
+    seen = {each.name: (each.higher_is_better, each.verdict) for each in found.metrics}
+    assert seen == {"lines": (None, "changed"), "test.r2": (True, "worse"), "loss": (False, "better")}
+    assert row(report.comparison(found, "HEAD"), "test.r2")[1:] == ["0.9", "0.8", "-0.1", "higher", "worse"]
 
 
-def test_every_metric_has_a_direction(project: Project) -> None:
+def test_a_metric_in_several_files_is_named_with_its_file(tmp_path: Path) -> None:
+    repo = with_metrics(tmp_path / "repo", {"acc": 0.5})
+    stages = repo.lock("dvc.yaml")["stages"]
+    other = {"cmd": "echo '{\"acc\": 0.5}' > other.json", "metrics": [{"other.json": {"cache": False}}]}
+    repo.pipeline(stages={**stages, "other": other})
+    repo.write("other.json", '{"acc": 0.5}')
+    repo.commit()
+    repo.write("other.json", '{"acc": 0.25}')
+    assert change(repo, "other.json:acc") == (0.5, 0.25, True, "worse")
+    repo.write("samebits.toml", "[gate]\nacc = 0.1\n")
+    with pytest.raises(UserError, match=r"gate: acc is in several files; name one of metrics.json:acc, other.json:acc"):
+        repo.changes("HEAD")
+    repo.write("samebits.toml", '[gate]\n"other.json:acc" = 0.1\n')
+    assert repo.changes("HEAD").failed == ["other.json:acc"]
+
+
+@pytest.mark.parametrize(
+    ("gate", "failed"),
+    [
+        ('"r2" = 0.2', []),
+        ('"r2" = 0.05', ["r2"]),
+        ('"metrics.json:r2" = 0.05', ["r2"]),
+        ('"lines" = {better = "higher"}', ["lines"]),
+        ('"lines" = {tolerance = 1, better = "higher"}', []),
+        ('"lines" = {better = "lower"}', []),
+        ('"gone" = {better = "lower"}', ["gone"]),
+    ],
+)
+def test_a_gate_fails_beyond_its_tolerance(tmp_path: Path, gate: str, failed: list[str]) -> None:
+    repo = with_metrics(tmp_path / "repo", {"r2": 0.9, "lines": 3, "gone": 1})
+    repo.commit()
+    repo.write("metrics.json", json.dumps({"r2": 0.8, "lines": 2}))
+    repo.write("samebits.toml", f"[gate]\n{gate}\n")
+    found = repo.changes("HEAD")
+    assert found.failed == failed
+    assert ("Gate: passed." in report.comparison(found, "HEAD")) == (not failed)
+
+
+@pytest.mark.parametrize(
+    ("settings", "base", "message"),
+    [
+        ('[gate]\n"r3" = 0.1', "HEAD", "gate: r3 is not a metric; the metrics are lines, r2"),
+        ('[gate]\n"lines" = 0.1', "HEAD", "gate: lines: neither more nor less of it is known to be better; say which"),
+        ('[gate]\n"r2" = -0.1', "HEAD", "samebits.toml: gate[...]: Expected"),
+        ("", "nowhere", "git: no commit nowhere in this repository"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path: Path, settings: str, base: str, message: str) -> None:
+    repo = with_metrics(tmp_path / "repo", {"r2": 0.9, "lines": 3}, settings)
+    repo.commit()
+    with pytest.raises(UserError) as raised:
+        repo.changes(base)
+    assert str(raised.value).startswith(message)
+
+
+def test_metrics_that_are_not_at_hand_are_named(tmp_path: Path) -> None:
+    repo = simple(tmp_path / "repo")
+    repo.git("rm", "-q", "--cached", "metrics.json")
+    repo.replace("dvc.yaml", "    - metrics.json:\n        cache: false\n", "    - metrics.json\n")
+    repo.run(force=True)
+    clone = repo.clone(tmp_path / "clone")
+    found = clone.changes("HEAD")
+    assert found.metrics == []
+    assert any("metrics.json" in each for each in found.unread)
+    assert "could not be read: metrics.json" in report.comparison(found, "HEAD")
+
+
+def test_names_from_a_repository_cannot_break_the_table(tmp_path: Path) -> None:
+    repo = with_metrics(tmp_path / "repo", {"a|b\n<script>r2": 0.9})
+    repo.commit()
+    repo.write("metrics.json", json.dumps({"a|b\n<script>r2": 0.5}))
+    shown = report.comparison(repo.changes("HEAD"), "HEAD")
+    assert "<script>" not in shown.replace("\\<script>", "")
+    [line] = [line for line in shown.splitlines() if "script" in line]
+    assert line.startswith("| a\\|b ")
+
+
+def test_every_metric_of_this_project_has_a_direction(project: Project) -> None:
     path = project.root / "metrics" / "evaluate.json"
     metrics = json.loads(path.read_text())
     for group in (metrics, *(value for value in metrics.values() if isinstance(value, dict))):
         group.update({name: 0.9 * value for name, value in group.items() if not isinstance(value, dict)})
     path.write_text(json.dumps(metrics))
-    shown = project.run("python", "-m", "samebits", "report").stdout
-    rows = [line.split("|") for line in shown.splitlines() if line.startswith("| evaluate.")]
-    seen = {row[1].strip(): (row[5].strip(), row[6].strip(" *")) for row in rows}
+    done = project.run("python", "-m", "samebits", "report", "--gate", check=False)
+    assert done.returncode == 1
+    rows = [
+        [cell.strip(" *") for cell in line.split("|")] for line in done.stdout.splitlines() if line.startswith("| ")
+    ]
+    seen = {row[1]: (row[5], row[6]) for row in rows if row[1] != "name"}
     assert len(seen) == 11
     for name, verdict in seen.items():
-        assert verdict == (("higher", "worse") if name.endswith(".r2") else ("lower", "better"))
-
-
-def test_the_gate_fails_beyond_the_tolerance(project: Project) -> None:
-    set_metric(project, -0.1)
-    project.replace("params.yaml", "bits: 8", "bits: 5")
-    done = project.run("python", "-m", "samebits", "report", "main", "--gate", check=False)
-    assert done.returncode == 1
-    assert row(done.stdout, "evaluate.quant.r2")[3:] == ["-0.1", "higher", "**worse**"]
-    assert row(done.stdout, "quantize.bits") == ["quantize.bits", "8", "5", "-3"]
-    assert "Gate: evaluate.quant.r2 worse than" in done.stdout
-    assert "xychart-beta" in done.stdout
-    assert project.run("python", "-m", "samebits", "report").returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "arguments", "message"),
-    [
-        (
-            "evaluate.float.r2",
-            "evaluate.float.r3",
-            [],
-            "params.yaml: gate.evaluate.float.r3 is not a metric; the metrics are data.",
-        ),
-        ("bits: 8", "bits: 8", ["nowhere"], "git: no commit nowhere in this repository"),
-    ],
-)
-def test_mistakes_are_one_line(project: Project, old: str, new: str, arguments: list[str], message: str) -> None:
-    project.replace("params.yaml", old, new)
-    done = project.run("python", "-m", "samebits", "report", *arguments, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {message}")
-    assert done.stderr.count("\n") == 1
-
-
-def test_a_difference_names_the_place_and_the_last_places() -> None:
-    promised, obtained = (json.dumps({"a": {"r2": value}, "n": 1}).encode() for value in (1.0, 1.0 + 2**-51))
-    text = "m.json: a.r2 is 1.0 promised, 1.0000000000000004 obtained (2 ulp)"
-    assert difference.describe("m.json", promised, obtained) == [text]
-    assert difference.describe("m.json", promised, promised + b" ") == ["m.json: equal values, stored in other bytes"]
-    assert difference.describe("p.csv", b"1", b"22") == ["p.csv: 1 bytes promised, 2 obtained, not the same"]
+        assert verdict == (("higher", "worse") if name.endswith("r2") else ("lower", "better"))
+    assert "Gate: float.r2, quant.r2 worse than the settings allow." in done.stdout
 
 
 def test_what_is_null_on_both_sides_did_not_change(project: Project) -> None:
     assert Change("scheduler", None, None).verdict == "same"
     project.replace("params.yaml", "bits: 8", "bits: 5")
     shown = project.run("python", "-m", "samebits", "report").stdout
-    assert "| quantize.bits " in shown
+    assert row(shown, "quantize.bits") == ["quantize.bits", "8", "5", "-3"]
     assert "scheduler" not in shown
 
 
-def test_a_gate_needs_a_metric_with_a_direction(project: Project) -> None:
-    project.replace("params.yaml", "evaluate.float.r2: 0.001", "train.rank: 0")
-    assert project.mistake("python", "-m", "samebits", "report").startswith(
-        "error: params.yaml: gate.train.rank: neither more nor less of it is known to be better; "
-        "the metrics that a gate can hold are evaluate.bits, "
-    )
-
-
 def test_a_chart_of_nothing_is_a_sentence(project: Project) -> None:
+    assert "xychart-beta" in project.run("python", "-m", "samebits", "results", "--chart").stdout
     path = project.root / "plots" / "bits.json"
     path.write_text(json.dumps([{**row, "test_r2": -abs(row["test_r2"])} for row in json.loads(path.read_text())]))
-    shown = project.run("python", "-m", "samebits", "report").stdout
+    shown = project.run("python", "-m", "samebits", "results", "--chart").stdout
     assert "mermaid" not in shown
     assert "Test R2 is 0 or less in every format and at every bit-width" in shown
 

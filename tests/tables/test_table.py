@@ -64,6 +64,30 @@ def test_gzipped_csv_is_read() -> None:
     assert_four_rows(read("table.csv.gz", ALL, "y"))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        FOUR_ROWS.replace(",", ";"),
+        FOUR_ROWS.replace(",", "\t"),
+        FOUR_ROWS.replace("\n", "\r\n"),
+        FOUR_ROWS.replace("a,b,y", '"a","b","y"').replace("1,0.5", '"1","0.5"'),
+        FOUR_ROWS.replace("a,b,y", "'a','b','y'").replace("1,0.5", "'1','0.5'"),
+        f"# a comment\n{FOUR_ROWS}",
+        f"\ufeff{FOUR_ROWS}",
+    ],
+)
+def test_csv_of_any_dialect_is_read(text: str) -> None:
+    assert_four_rows(read_text(text))
+
+
+@pytest.mark.parametrize("name", ["it's", "', 'b", "a': 'DOUBLE'}); COPY (SELECT 1) TO 'written.csv'; --"])
+def test_the_names_of_columns_are_no_sql(name: str) -> None:
+    table = read_text(f'"{name}",y\n1,2\n3,4\n')
+    assert table.features == [name]
+    assert table.X.tolist() == [[1], [3]]
+    assert not Path("written.csv").exists()
+
+
 def test_parquet_is_read() -> None:
     Path("table.csv").write_text(FOUR_ROWS)
     with duckdb.connect() as connection:

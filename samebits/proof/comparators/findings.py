@@ -1,0 +1,146 @@
+"""What was found, as the rules read it."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self, Union
+
+from samebits.proof.settings import Rule
+
+MOST = 5  # differences that are shown
+LONGEST = 400  # characters of one of them
+
+Place = Union["tuple[Place, Any]", None]  # from the last part to the first
+
+
+class Findings:
+    """Collects what differs.
+
+    used: the rules that let something pass, in the order in which they did. values: whether no file differs in bytes
+    that were not read.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = rules
+        self.used: dict[Rule, None] = {}
+        self.values = True
+        self._counts = {"differs": 0, "ignored": 0, "close": 0}
+        self._texts: dict[str, list[str]] = {status: [] for status in self._counts}
+
+    def scope(self, path: str) -> "Scope":
+        """What the rules say of the file at `path`."""
+        rule, fields = None, {}
+        for index, each in enumerate(self.rules):
+            if each.fits(path):
+                if each.field is None:
+                    rule = each
+                else:
+                    fields[each.field] = index, each
+        return Scope(self, path, rule, -1, fields)
+
+    def add(self, status: Literal["differs", "ignored", "close"], place: Place, text: str) -> None:
+        """Keep a difference."""
+        self._counts[status] += 1
+        if len(self._texts[status]) < MOST:
+            where = rendered(place)
+            self._texts[status].append(shown(f"{where} {text}" if where else text, LONGEST))
+
+    @property
+    def verdict(self) -> Literal["differs", "ignored", "close", "equal"]:
+        """The strongest that holds."""
+        if self._counts["differs"]:
+            return "differs"
+        if self._counts["ignored"]:
+            return "ignored"
+        return "close" if self._counts["close"] else "equal"
+
+    def texts(self) -> list[str]:
+        """The first differences, those that no rule allows first, and how many more there are."""
+        of = self._texts
+        found = [*of["differs"], *(f"{text} [{status}]" for status in ("ignored", "close") for text in of[status])]
+        more = sum(self._counts.values()) - len(found[:MOST])
+        return [*found[:MOST], f"and {more:,} more"] if more else found[:MOST]
+
+    def copy(self) -> Self:
+        """A copy, for `restore`."""
+        kept = copy.copy(self)
+        kept.used, kept._counts = dict(self.used), dict(self._counts)
+        kept._texts = {status: list(texts) for status, texts in self._texts.items()}
+        return kept
+
+    def restore(self, kept: Self) -> None:
+        """Forget what was found since `copy`."""
+        self.__dict__ = kept.__dict__
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The rule that stands at a place of a file, and its number among the rules; the rules for fields, and theirs."""
+
+    findings: Findings
+    path: str
+    rule: Rule | None
+    index: int
+    fields: dict[str, tuple[int, Rule]]
+
+    def into(self, key: object) -> "Scope":
+        """The scope of the value under a key."""
+        found = self.fields.get(str(key)) if self.fields and isinstance(key, str) else None
+        if not found or found[0] <= self.index:
+            return self
+        index, rule = found
+        if rule.compare != "bytes":
+            self.findings.used.setdefault(rule)
+        return replace(self, rule=rule, index=index)
+
+    def member(self, name: str) -> "Scope":
+        """The scope of a member of an archive."""
+        return self.findings.scope(f"{self.path}/{name}")
+
+    @property
+    def tolerance(self) -> Rule | None:
+        """The rule, where it is one of tolerance."""
+        return self.rule if self.rule and self.rule.compare == "close" else None
+
+    def note(self, place: Place, text: str, close: bool = False) -> None:
+        """Something differs; `close`: within the tolerance of the rule."""
+        ignored = self.rule is not None and self.rule.compare == "ignore"
+        if self.rule and (ignored or close):
+            self.findings.used.setdefault(self.rule)
+        self.findings.add("ignored" if ignored else "close" if close else "differs", place, text)
+
+    def opaque(self, place: Place, text: str) -> None:
+        """A file differs in bytes that were not read: fields that a stricter rule is for may be among them."""
+        self.findings.values = False
+        stricter = any(rule.compare != "ignore" for _, rule in self.fields.values())
+        (replace(self, rule=None) if stricter else self).note(place, text)
+
+
+def rendered(place: Place) -> str:
+    """A place as people read it: `model.coef_[3]`, and `name: ` for a file in an archive."""
+    parts: list[str] = []
+    while place is not None:
+        place, part = place
+        name = part[-1] if isinstance(part, tuple) else part  # a tuple says of which type a key is
+        parts.append(f"[{name}]" if isinstance(name, int) else f".{shown(str(name), 60)}")
+        if len(parts) == 20:
+            parts.append("...")
+            break
+    return "".join(reversed(parts)).lstrip(".").replace(":.", ": ")
+
+
+def shown(text: str, longest: int) -> str:
+    """A text with its control characters escaped, shortened."""
+    text = text if len(text) <= longest else f"{text[: longest - 3]}..."
+    return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def short(value: object) -> str:
+    """A value as Python writes it, shortened."""
+    if isinstance(value, str | bytes) and len(value) > 60:
+        value = value[:60]  # its repr may be large
+        return f"{value!r}..."
+    if isinstance(value, int) and value.bit_length() > 8192:
+        return f"an integer of {value.bit_length():,} bits"  # Python writes no more than 4300 digits
+    text = repr(value)
+    return text if len(text) <= 70 else f"{text[:67]}..."

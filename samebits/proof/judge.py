@@ -1,0 +1,165 @@
+"""The outputs of a run against what the commit promises, by the rules of its settings."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from samebits.proof.comparators import compare
+from samebits.proof.pipeline import Item, Pipeline, Stage
+from samebits.proof.settings import Rule
+from samebits.proof.store import Store
+from samebits.proof.tree import Hash, Manifest, files_in, folder_hash, hash_of
+from samebits.proof.verdict import Output, OutputVerdict
+
+# From the best to the worst: a folder has the verdict of the worst of its files.
+ORDER: list[OutputVerdict] = ["same", "ignored", "equal", "close", "unknown", "new", "missing", "differs"]
+MOST = 5  # files or places that are told of an output
+ROUNDING = Rule(path="**", compare="close", rtol=1e-6)  # beyond it, no rounding explains a difference
+
+
+class Found(NamedTuple):
+    """How a file of an output compares: as `comparators.Comparison`, or without one."""
+
+    verdict: OutputVerdict
+    allowed: bool
+    told: list[str]
+    rule: str | None = None
+
+
+@dataclass
+class Judge:
+    """Compares outputs.
+
+    root: where the outputs of the run lie. aside: by path, those of the commit that git holds. store: the others.
+    """
+
+    pipeline: Pipeline
+    rules: list[Rule]
+    aside: dict[str, Path]
+    store: Store
+
+    def output(self, stage: Stage, out: Item, obtained: Hash | None) -> Output:
+        """An output of a stage that ran to its end."""
+        promised = out.recorded
+        verdict: OutputVerdict
+        if obtained is None:
+            verdict, found = "missing", [Found("missing", False, [])]
+        elif promised is None:
+            verdict, found = "new", [Found("new", False, [])]
+        elif promised.value == obtained.value:
+            verdict, found = "same", []
+        else:
+            return self._compared(stage, out, promised, obtained)
+        return self._output(stage, out, obtained, verdict, found)
+
+    def not_made(self, stage: Stage, out: Item, why: str) -> Output:
+        """An output of a stage that did not run to its end."""
+        promised = out.recorded.value if out.recorded else None
+        return Output(stage.name, out.path, "unknown", False, promised, None, [why])
+
+    def rounding_explains(self, out: Item) -> bool | None:
+        """Whether rounding may explain how an output differs; None if it cannot be told."""
+        if not out.recorded or out.recorded.is_folder or not (promised := self.promised(out)):
+            return None
+        found = compare(out.path, promised, self.pipeline.root / out.path, [ROUNDING])
+        return found.allowed if found.values else None
+
+    def promised(self, out: Item) -> Path | None:
+        """A file with the promised bytes of an output that is a file."""
+        kept = self.aside.get(out.path)
+        if kept and kept.is_file() and out.recorded and hash_of(kept, out.recorded.name) == out.recorded:
+            return kept
+        return self.store.get(out.recorded, out.dvc.remote) if out.recorded else None
+
+    def _compared(self, stage: Stage, out: Item, promised: Hash, obtained: Hash) -> Output:
+        if promised.is_folder != obtained.is_folder:
+            kinds = ["a folder" if each.is_folder else "a file" for each in (promised, obtained)]
+            found = [Found("differs", False, [f"{kinds[0]} promised, {kinds[1]} made"])]
+        elif promised.is_folder:
+            found = list(self._folder(out, promised))
+        else:
+            found = [self._file(out.path, self.promised(out), self.pipeline.root / out.path)]
+        worst: OutputVerdict = max((each.verdict for each in found), key=ORDER.index, default="same")
+        return self._output(stage, out, obtained, worst, found)
+
+    def _output(
+        self, stage: Stage, out: Item, obtained: Hash | None, verdict: OutputVerdict, found: list[Found]
+    ) -> Output:
+        told = [text for each in found for text in each.told]
+        more = [f"and {len(told) - MOST} more"] if len(told) > MOST else []
+        return Output(
+            stage=stage.name,
+            path=out.path,
+            verdict=verdict,
+            allowed=all(each.allowed for each in found),
+            promised=out.recorded.value if out.recorded else None,
+            obtained=obtained.value if obtained else None,
+            detail=[*told[:MOST], *more],
+            rule="; ".join(dict.fromkeys(each.rule for each in found if each.rule)) or None,
+        )
+
+    def _file(self, path: str, promised: Path | None, obtained: Path) -> Found:
+        rule = self._rule(path)
+        if rule and rule.compare == "ignore":
+            return Found("ignored", True, [], str(rule))
+        if promised:
+            found = compare(path, promised, obtained, self.rules)
+            return Found(found.verdict, found.allowed, found.differences, found.rule)
+        if any(each.fits(path) and each.compare != "bytes" for each in self.rules):
+            text = "the promised bytes are not at hand, and only they could tell whether a rule allows the difference"
+            return Found("unknown", False, [text])
+        return Found("differs", False, ["the promised bytes are not at hand to show what differs"])
+
+    def _rule(self, path: str) -> Rule | None:
+        return next((each for each in reversed(self.rules) if not each.field and each.fits(path)), None)
+
+    def _folder(self, out: Item, promised: Hash) -> Iterator[Found]:
+        """The files of a folder, one by one."""
+        aside = self._files_aside(out, promised)
+        manifest = aside or self.store.manifest(promised, out.dvc.remote)
+        if manifest is None:
+            yield self._folder_unread(out.path)
+            return
+        contents = self.pipeline.fresh()
+        made = {each: contents.on_disk(f"{out.path}/{each}", promised.name) for each in contents.files(out.path)}
+        for name in sorted(manifest.keys() | made.keys()):
+            path = f"{out.path}/{name}"
+            if name not in manifest or name not in made:
+                yield self._one_sided(path, "missing" if name in manifest else "new")
+            elif manifest[name] != made[name]:
+                kept = self.aside[out.path] / name if aside else self.store.get(manifest[name], out.dvc.remote)
+                found = self._file(path, kept, self.pipeline.root / path)
+                more = f" (and {len(found.told) - 1} more)" if len(found.told) > 1 else ""
+                yield found._replace(told=[f"{path}: {found.told[0]}{more}"] if found.told else [])
+
+    def _folder_unread(self, path: str) -> Found:
+        rule = self._rule(path)
+        if rule and rule.compare == "ignore":
+            return Found("ignored", True, [], str(rule))
+        if any(each.compare != "bytes" and _may_fit_in(each, path) for each in self.rules):
+            text = "its promised list of files is not at hand, and only that could tell whether a rule allows it"
+            return Found("unknown", False, [text])
+        return Found("differs", False, ["its promised list of files is not at hand to show what differs"])
+
+    def _one_sided(self, path: str, verdict: OutputVerdict) -> Found:
+        rule = self._rule(path)
+        if rule and rule.compare == "ignore":
+            return Found("ignored", True, [], str(rule))
+        return Found(
+            verdict, False, [f"{path}: {'promised, and not made' if verdict == 'missing' else 'not promised'}"]
+        )
+
+    def _files_aside(self, out: Item, promised: Hash) -> Manifest | None:
+        """The list of files of a folder that git holds, if it is what the lock promises."""
+        kept = self.aside.get(out.path)
+        if not kept or not kept.is_dir():
+            return None
+        files = files_in(kept, promised.name)
+        return files if folder_hash(files, promised.name) == promised else None
+
+
+def _may_fit_in(rule: Rule, folder: str) -> bool:
+    """Whether a rule may be for a file in a folder."""
+    fixed = rule.path.partition("*")[0].partition("?")[0]
+    return f"{folder}/".startswith(fixed) or fixed.startswith(f"{folder}/") or rule.fits(folder)

@@ -1,0 +1,153 @@
+"""Running the stages of an export, one by one, from nothing."""
+
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from dvc.stage.run import _make_cmd, get_executable
+
+from samebits.errors import UserError
+from samebits.proof import system
+from samebits.proof.environment import Environment, describe
+from samebits.proof.export import Export
+from samebits.proof.pipeline import Item, Pipeline, Stage
+from samebits.proof.progress import Progress
+from samebits.proof.settings import Settings
+from samebits.proof.tree import Hash
+from samebits.proof.verdict import Problem
+
+LAST_LINES = 20  # of what a failed stage printed
+NETWORK = re.compile(r"network|resol[vu]|connect|unreachable|socket|url|https?:", re.IGNORECASE)
+BIN = "Scripts" if os.name == "nt" else "bin"
+# Whoever sets up an environment for the stages must not change the one that is active
+NOT_FOR_SETUP = ("DVC_", "GIT_", "PYTHON", "VIRTUAL_ENV", "CONDA_PREFIX")
+
+
+@dataclass
+class Runner:
+    """Runs stages in the export of a commit.
+
+    extra: variables of the environment for all stages. read_only: files that no stage may write to. aside: where the
+    outputs in git went, by path. obtained: the hashes of what the run made. seconds: how long each stage took.
+    """
+
+    tree: Export
+    pipeline: Pipeline
+    settings: Settings
+    progress: Progress
+    extra: Mapping[str, str] = field(default_factory=dict)
+    read_only: list[Path] = field(default_factory=list)
+    aside: dict[str, Path] = field(default_factory=dict)
+    obtained: dict[str, Hash] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def set_up(self) -> None:
+        """Make the environment of the stages by the commands of `setup`. Raises UserError where one fails."""
+        for command in self.settings.commands:
+            ours = {name: value for name, value in os.environ.items() if not name.startswith(NOT_FOR_SETUP)}
+            env = {**ours, "PIP_REQUIRE_VIRTUALENV": "1", "POETRY_VIRTUALENVS_IN_PROJECT": "true", **self._own()}
+            with self.progress.step(f"setup: {command}"):
+                ended = system.run(_shell(command), self.tree.root, env, network=True, printed=self.progress.printed)
+            if ended.reason:
+                self.progress.failed(ended.output)
+                raise UserError(f"setup, `{command}`: {ended.reason}{_last(ended.output)}")
+
+    def environment(self) -> tuple[dict[str, str], list[str]]:
+        """The environment of the stages, and the names of the variables that they do not get."""
+        return system.environment(self.settings.pass_env, {**self._own(), **self.extra})
+
+    @cached_property
+    def place(self) -> Environment:
+        """Where the stages run."""
+        return describe(self.environment()[0], self.tree.root)
+
+    def take_outputs(self, running: list[Stage]) -> Iterator[Problem]:
+        """Take out what git holds of the outputs of stages, so that they start from nothing."""
+        for stage in running:
+            for out in stage.outs:
+                path = self.tree.root / out.path
+                if not out.here or not path.parent.resolve().is_relative_to(self.tree.top):
+                    text = f"it writes {out.name}, outside of the repository; the check cannot run it"
+                    yield Problem(stage.name, "stage-failed", out.path, text)
+                elif os.path.lexists(path):
+                    self.aside[out.path] = self.tree.folder / "promised" / out.path
+                    self.aside[out.path].parent.mkdir(parents=True, exist_ok=True)
+                    shutil.move(path, self.aside[out.path])
+
+    def run(self, stage: Stage, number: int = 1, of: int = 1) -> Problem | None:
+        """Run the commands of a stage; the reason why it did not end well."""
+        if absent := [dep.path for dep in stage.deps if dep.here and not (self.tree.root / dep.path).exists()]:
+            text = f"{absent[0]}, which it reads, is not there: not in git, not promised by a `.dvc` file, not made"
+            return Problem(stage.name, "missing-source", absent[0], text)
+        env, kept_back = self.environment()
+        env |= {"DVC_ROOT": str(self.tree.root), "DVC_STAGE": stage.name}
+        network = stage.name in self.settings.network
+        start = time.monotonic()
+        with self.progress.step(stage.name, number, of):
+            for command in stage.commands:
+                ended = system.run(
+                    _shell(command),
+                    stage.folder,
+                    env,
+                    network,
+                    self.settings.timeout,
+                    self.progress.printed,
+                    self.read_only,
+                )
+                if ended.reason:
+                    break
+        self.seconds[stage.name] = round(time.monotonic() - start, 3)
+        if ended.reason:
+            self.progress.failed("\n".join(ended.output.splitlines()[-LAST_LINES:]))
+            return Problem(stage.name, "stage-failed", None, _why(command, ended, network, kept_back))
+        return None
+
+    def hashes(self, stage: Stage) -> dict[str, Hash]:
+        """The hashes of the outputs of a stage that are there now."""
+        contents = self.pipeline.fresh()
+        found = {}
+        for out in (each for each in stage.outs if each.here):
+            holds = contents.on_disk(out.path, _hash_name(out))
+            if isinstance(holds, Hash):
+                found[out.path] = holds
+        return found
+
+    def _own(self) -> dict[str, str]:
+        """What the check sets itself: no settings of DVC but those of the commit; the environment of `setup` first."""
+        none = str(self.tree.folder / "settings")
+        folders = ("DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR", "DVC_SITE_CACHE_DIR")
+        own = {"DVC_NO_ANALYTICS": "1", **dict.fromkeys(folders, none)}
+        if (scripts := self.tree.root / ".venv" / BIN).is_dir():
+            own["PATH"] = f"{scripts}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+            own["VIRTUAL_ENV"] = str(scripts.parent)
+        return own
+
+
+def _hash_name(out: Item) -> str:
+    return out.recorded.name if out.recorded else "md5"
+
+
+def _shell(command: str) -> list[str]:
+    """A command for the shell, as DVC gives it."""
+    return [command] if sys.platform == "win32" else _make_cmd(get_executable(), command)
+
+
+def _why(command: str, ended: system.Ended, network: bool, kept_back: list[str]) -> str:
+    text = f"`{command}`: {ended.reason}{_last(ended.output)}"
+    if not network and system.can_cut_off_network() and NETWORK.search(ended.output):
+        text += "; it had no network, which `network` in the settings gives"
+    named = [name for name in kept_back if len(name) > 1 and re.search(rf"\b{re.escape(name)}\b", ended.output)]
+    if named:
+        text += f"; it did not get {', '.join(named)} of your environment, which `pass_env` gives"
+    return text
+
+
+def _last(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return f" ({lines[-1]})" if lines else ""

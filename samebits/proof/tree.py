@@ -1,0 +1,199 @@
+"""What a path holds where every output is as its `.dvc` file or `dvc.lock` promises: told by hashes."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dvc.repo import Repo
+from dvc_data.hashfile.hash import file_md5
+
+DIR = ".dir"  # how DVC ends the hash of a folder, which is that of its manifest
+
+
+@dataclass(frozen=True)
+class Hash:
+    """A hash as DVC writes it down.
+
+    name: md5; md5-dos2unix, of DVC 2: of text with the line ends of Unix; or a cloud's, as etag.
+    """
+
+    name: str
+    value: str
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is that of a folder's manifest."""
+        return self.value.endswith(DIR)
+
+
+Manifest = dict[str, Hash]  # the files of a folder, by their paths from it
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Why it cannot be told here what a path holds; `pull` names what `dvc pull` would bring to tell it."""
+
+    why: str
+    pull: str | None = None
+
+
+class Missing:
+    """There is nothing at the path, and nothing promises it."""
+
+
+Holds = Hash | Unknown | Missing
+
+
+class Paths:
+    """Paths that others may lie in or around. Each is found without a look at all."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = dict.fromkeys(paths)
+        self._inside: dict[str, list[str]] = {}
+        for path in self._paths:
+            for folder in parents(path):
+                self._inside.setdefault(folder, []).append(path)
+
+    def within(self, folder: str) -> list[str]:
+        """Those that lie in a folder, at any depth."""
+        return self._inside.get(folder, [])
+
+    def around(self, path: str) -> str | None:
+        """The nearest that is a folder around a path."""
+        return next((parent for parent in parents(path) if parent in self._paths), None)
+
+    def overlapping(self, path: str) -> list[str]:
+        """Those that lie at, in or around a path."""
+        return [*(each for each in (path, *parents(path)) if each in self._paths), *self.within(path)]
+
+
+@dataclass
+class Contents:
+    """Of a repository, what its paths hold; each file is read at most once.
+
+    promised: the hashes of all outputs, by path from the root of DVC; None where one has none yet.
+    manifest: gives the manifest of a folder, by its hash, where it is at hand.
+    """
+
+    repo: Repo
+    promised: dict[str, Hash | None]
+    manifest: Callable[[Hash], Manifest | None]
+    _read: dict[tuple[str, str], Holds] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._outputs = Paths(self.promised)
+
+    def of(self, path: str, name: str = "md5") -> Holds:
+        """What a path holds, by a hash of the given name."""
+        if path in self.promised:
+            return self.promised[path] or _no_hash(path)
+        if around := self._outputs.around(path):
+            return self._within(around, path)
+        return self.on_disk(path, name)
+
+    def on_disk(self, path: str, name: str = "md5") -> Holds:
+        """As `of`, but the path itself is read from the working tree, whatever promises it."""
+        key = path, name
+        if key not in self._read:
+            self._read[key] = self._hash(path, name)
+        return self._read[key]
+
+    def files(self, path: str) -> Iterator[str]:
+        """The files in a folder that DVC sees, by their paths from it."""
+        folder = Path(self.repo.root_dir, path)
+        for parent, _, names in self.repo.dvcignore.walk(self.repo.fs, str(folder)):
+            for each in sorted(names):
+                yield Path(parent, each).relative_to(folder).as_posix()
+
+    def _hash(self, path: str, name: str) -> Holds:
+        file, outputs = Path(self.repo.root_dir, path), self._outputs.within(path)
+        if file.is_file():
+            return hash_of(file, name)
+        if not file.is_dir() and not outputs:
+            return Missing()
+        found, inside = Manifest(), set(outputs)
+        for output in outputs:
+            held = self._held(output, name)
+            if isinstance(held, Unknown):
+                return held
+            within = output if path == "." else output[len(path) + 1 :]
+            found |= {f"{within}/{each}" if each else within: hash_ for each, hash_ in held.items()}
+        for relative in self.files(path):
+            whole = relative if path == "." else f"{path}/{relative}"
+            if not inside.intersection((whole, *parents(whole))):
+                read = self.on_disk(whole, name)
+                if isinstance(read, Hash):
+                    found[relative] = read
+        return folder_hash(found, name)
+
+    def _held(self, output: str, name: str) -> Manifest | Unknown:
+        """The files that an output holds, by their paths from it; '' for an output that is a file."""
+        hash_ = self.promised[output]
+        if hash_ is None:
+            return _no_hash(output)
+        if hash_.is_folder:
+            manifest = self.manifest(hash_)
+            return _no_manifest(output) if manifest is None else manifest
+        return {"": hash_} if hash_.name == name else Unknown(f"{output} is recorded by its {hash_.name}", output)
+
+    def _within(self, output: str, path: str) -> Holds:
+        """What a path within an output holds, by the manifest of the output."""
+        hash_ = self.promised[output]
+        if hash_ is None:
+            return _no_hash(output)
+        if not hash_.is_folder:
+            return Missing()
+        manifest = self.manifest(hash_)
+        if manifest is None:
+            return _no_manifest(output)
+        relative = path[len(output) + 1 :]
+        if relative in manifest:
+            return manifest[relative]
+        part = {each[len(relative) + 1 :]: found for each, found in manifest.items() if each.startswith(f"{relative}/")}
+        return folder_hash(part, hash_.name) if part else Missing()
+
+
+def read_manifest(content: bytes, name: str) -> Manifest | None:
+    """What DVC wrote of the files of a folder, with hashes of the given name; None where it is no such text."""
+    try:
+        found = {each["relpath"]: Hash(name, each["md5"]) for each in json.loads(content)}
+        parts = [part for path in found for part in path.split("/")]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+    if any(part in ("", ".", "..") or "\\" in part for part in parts):
+        return None  # it would lead out of the folder
+    return found
+
+
+def folder_hash(files: Manifest, name: str) -> Hash:
+    """The hash of a folder, of what DVC writes into its manifest."""
+    entries = [{"md5": files[path].value, "relpath": path} for path in sorted(files)]
+    text = json.dumps(entries, sort_keys=True)
+    return Hash(name, hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() + DIR)
+
+
+def files_in(folder: Path, name: str) -> Manifest:
+    """All files in a folder, as its manifest lists them."""
+    files = (each for each in folder.rglob("*") if each.is_file())
+    return {each.relative_to(folder).as_posix(): hash_of(each, name) for each in files}
+
+
+def hash_of(file: Path, name: str) -> Hash:
+    """The hash of a file."""
+    return Hash(name, file_md5(str(file), name=name))
+
+
+def parents(path: str) -> list[str]:
+    """The folders around a path, the nearest first; the root is '.'."""
+    parts = path.split("/")
+    return [] if path == "." else [*("/".join(parts[:end]) for end in range(len(parts) - 1, 0, -1)), "."]
+
+
+def _no_hash(output: str) -> Unknown:
+    return Unknown(f"{output} has no recorded hash")
+
+
+def _no_manifest(output: str) -> Unknown:
+    return Unknown(f"the list of files in {output} is not in the cache", output)
