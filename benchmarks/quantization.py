@@ -73,7 +73,7 @@ def times(X: np.ndarray, y: np.ndarray) -> str:
     rows = []
     for table in (X, PolynomialFeatures(3, include_bias=False).fit_transform(X)):
         rows.append([str(table.shape[1]), f"{seconds(table, y):.2g}"])
-    cores = f"{environment.describe()['cpu']}, {os.cpu_count()} cores."
+    cores = f"{environment.cpu()}, {os.cpu_count()} cores."
     return f"{cores}\n\n{markdown.table(rows, ['features', 'CPU s'], colalign=('right', 'right'))}"
 
 
