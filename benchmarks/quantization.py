@@ -1,9 +1,15 @@
-"""How much test R2 each format costs over many splits: writes numbers here and a table into docs/quantization.md."""
+"""How much test R2 each format costs over many splits, and how long the curve takes.
 
+Writes numbers here and tables into docs/quantization.md.
+"""
+
+import os
 import statistics
+import time
 from pathlib import Path
 
 import numpy as np
+from sklearn.preprocessing import PolynomialFeatures
 from tqdm import tqdm
 
 from benchmarks.tables import bundled
@@ -12,12 +18,14 @@ from samebits.exact import least_squares, score
 from samebits.exact.moments import Moments
 from samebits.exact.rational import nearest_float
 from samebits.model.schemes import SCHEMES
+from samebits.proof import environment
 from samebits.quantization import sweep
 from samebits.tables.split import Shuffle
 
 SEEDS = range(20)
 NUMBERS = Path("benchmarks/quantization.json")
 DOCUMENT = Path("docs/quantization.md")
+TURNS = 5
 
 Losses = dict[str, list[float]]  # by scheme: for each bit-width
 
@@ -46,9 +54,33 @@ def summary(by_seed: list[Losses]) -> str:
     return markdown.table(rows, ["bits", *SCHEMES])
 
 
+def seconds(X: np.ndarray, y: np.ndarray) -> float:
+    """The CPU time of the choices and the curve, as stage `quantize` makes them, in one thread."""
+    moments = Moments.of(X, y)
+    model = least_squares.solve(moments).model
+    measured: list[float] = []
+    chosen: sweep.Key = ("per_channel_pow2", "exact", 8)
+    for _ in range(TURNS):
+        begin = time.process_time()
+        found = sweep.choices(model, moments, chosen)
+        sweep.curve(found, model, moments, moments, chosen)
+        measured.append(time.process_time() - begin)
+    return statistics.median(measured)
+
+
+def times(X: np.ndarray, y: np.ndarray) -> str:
+    """Markdown: of the bundled table, and of all products of up to three of its columns."""
+    rows = []
+    for table in (X, PolynomialFeatures(3, include_bias=False).fit_transform(X)):
+        rows.append([str(table.shape[1]), f"{seconds(table, y):.2g}"])
+    cores = f"{environment.cpu()}, {os.cpu_count()} cores."
+    return f"{cores}\n\n{markdown.table(rows, ['features', 'CPU s'], colalign=('right', 'right'))}"
+
+
 def main() -> None:
-    """Measure, and write the numbers and the table."""
+    """Measure, and write the numbers and the tables."""
     X, y = bundled()
+    artifacts.write_text(markdown.between_markers(DOCUMENT, "sweep", times(X, y)), DOCUMENT)
     test_size = params.load().data.test_size
     by_seed = [losses(X, y, test_size, seed) for seed in tqdm(SEEDS, unit="split", disable=None)]
     artifacts.write_json(by_seed, NUMBERS)

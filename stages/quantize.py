@@ -20,9 +20,9 @@ def main() -> None:
     train, test = (Moments.from_plain(moments[part]) for part in ("train", "test"))
     rows = pickles.load("data/test.joblib")
 
-    choices = sweep.choices(model, train)
-    widths = {bits: choices[options.scheme, options.rounding, bits].quantized.model for bits in sweep.BITS}
     chosen = options.scheme, options.rounding, options.bits
+    choices = sweep.choices(model, train, chosen)
+    widths = {bits: choices[options.scheme, options.rounding, bits].quantized.model for bits in sweep.BITS}
     choice = choices[chosen]
     quantized = choice.quantized
 

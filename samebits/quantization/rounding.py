@@ -1,16 +1,20 @@
 """Which codes to choose for the parameters of a trained model: nearest, babai or exact.
 
-The loss of a quantization is the training R2 that it costs, (w' - w)' C (w' - w) / |y - mean(y)|^2 with C the exact
-centred second moments of the training rows, where the bias is re-fitted; where the bias is a code, too, it is one more
-parameter and C is not centred. Searches for codes work in floats; exact arithmetic decides between what they find.
+The loss of a quantization is by how much it moves the predictions of the training rows: the mean square of that, over
+the variance of y. It is (w' - w)' C (w' - w) / |y - mean(y)|^2 with C the exact centred second moments, where the bias
+is re-fitted; where the bias is a code, too, it is one more parameter and C is not centred. Least squares without a
+ridge penalty makes it the training R2 that the quantization costs. Searches for codes work in floats; exact arithmetic
+decides between what they find.
 """
 
 import functools
+import operator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Self, get_args
 
 import numpy as np
-from flint import fmpq
+from flint import fmpq, fmpq_mat, fmpz_mat
 
 from samebits.errors import UserError
 from samebits.exact import score
@@ -29,13 +33,17 @@ from samebits.model.schemes import (
     quantize,
 )
 from samebits.params import Rounding
-from samebits.quantization.search import SLACK, Grids, Points, Quadratic, improve, search, search_all
+from samebits.quantization.exchange import improve
+from samebits.quantization.quadratic import Quadratic
+from samebits.quantization.search import Grids, Points, search, search_all
 
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
 
 MOST_EXACT = 16  # weights for which all codes are searched
-KEEP = 16  # branches of the beam search for each scale
-MOST_DECIDED = 8
+KEEP_FIRST = 4  # branches for each scale of the beam search before it
+KEEP, KEEP_FEW = 1024, 128  # branches for all scales together of the beam search for more weights
+MOST_NODES = 1_000_000  # of the tree in a search of all codes; takes about a second
+FEW_NODES = 30_000
 SCALES_PER_OCTAVE = 16
 SIGNIFICANT = 1e-4  # of training R2: a weight that is worth more gets a power of two of its own if need be
 
@@ -45,15 +53,15 @@ class Task:
     """A model to be quantized in a scheme, with the moments of its training rows.
 
     values: (m,) the weights and, where the scheme quantizes it, the bias. loss: as a function of them.
-    significant: (m,) which of them are worth more than SIGNIFICANT. r2: the model's own, on the training rows.
+    significant: (m,) which of them are worth more than SIGNIFICANT.
     """
 
+    model: LinearModel
     moments: Moments
     scheme: Scheme
     values: np.ndarray
     loss: Quadratic
     significant: np.ndarray
-    r2: fmpq
 
     @classmethod
     def of(cls, model: LinearModel, moments: Moments, scheme: Scheme) -> Self:
@@ -63,37 +71,62 @@ class Task:
             raise UserError("models/model.joblib: a parameter is not finite; run `dvc repro`")
         loss = Quadratic.of(values, _loss(moments, scheme))
         significant = values * values * np.diag(loss.Q) > SIGNIFICANT
-        return cls(moments, scheme, values, loss, significant, score.r2(moments, model))
+        return cls(model, moments, scheme, values, loss, significant)
+
+    def exact_loss(self, model: LinearModel) -> fmpq:
+        """The loss of a quantized model, its re-fitted bias rounded as it is stored."""
+        moved = map(operator.sub, map(exactly, model.parameters), self._parameters)
+        return _square([*moved, fmpq(0)], self.moments) / (self._total or 1)
+
+    def train_loss(self, model: LinearModel) -> fmpq:
+        """The training R2 that another model costs."""
+        if not self._total:
+            return score.r2(self.moments, self.model) - score.r2(self.moments, model)
+        return (_square([*map(exactly, model.parameters), fmpq(-1)], self.moments) - self._residual) / self._total
+
+    @functools.cached_property
+    def _parameters(self) -> list[fmpq]:
+        return list(map(exactly, self.model.parameters))
+
+    @functools.cached_property
+    def _residual(self) -> fmpq:
+        return _square([*self._parameters, fmpq(-1)], self.moments)
+
+    @functools.cached_property
+    def _total(self) -> fmpq:
+        return self.moments.total_sum_of_squares()
 
 
 @dataclass(frozen=True)
 class Choice:
     """A quantization and what is known of it.
 
-    train_loss: the exact loss of training R2. optimal: whether no codes on the searched grids lose less.
-    jitter: what part of its diagonal was added to C to make it invertible.
+    train_loss: the exact training R2 that it costs. loss: see above. optimal: whether it is proved that no codes on the
+    searched grids lose less. jitter: what part of its diagonal was added to C to make it invertible.
     """
 
     quantized: Quantized
     train_loss: fmpq
+    loss: fmpq
     optimal: bool
     jitter: float
 
 
-def choose(task: Task, bits: int, rounding: Rounding, fewer_bits: Choice | None = None) -> Choice:
+def choose(task: Task, bits: int, rounding: Rounding, earlier: Iterable[Choice] = (), thorough: bool = True) -> Choice:
     """Choose scales and codes of `bits` bits.
 
     nearest: each parameter on its own, on the scales of a min-max observer (`choose_qparams`).
     babai: successive rounding (GPTQ), on the best of the scales below.
-    exact: the best codes on the best of these scales. Proved optimal (up to 1e-9 of the loss, before the re-fitted
-        bias is rounded to float32) if the search was complete, which it tries to be for up to 16 weights: among affine
-        scales m * 2**e with 16 <= m < 32, from a quarter of the min-max scale to twice that, with every zero point;
-        among windows of exponents from the least to the greatest that the greatest parameter can make use of. Not
-        proved for other scales. For more weights, a beam search and exchanges of one or two codes.
+    exact: the best codes on the best of these scales. Proved optimal (before the re-fitted bias is rounded to float32)
+        if the search came to its end and C was inverted without jitter, for up to 16 weights: among affine scales
+        m * 2**e with 16 <= m < 32, from a quarter of the min-max scale to twice that, with every zero point; among
+        windows of exponents from the least to the greatest that the greatest parameter can make use of. Not proved for
+        other scales. For more weights, a beam search and exchanges of one or two codes.
 
-    Each also keeps what the ones before it find, and `fewer_bits`, the choice for a bit less, whose values are on the
-    grid of `bits`, too: so the loss never rises, neither from one rounding to the next nor with bits. Raises UserError
-    where a parameter lies beyond float32.
+    earlier: choices of the same bits or less, such as of another rounding; their values are on the grid of `bits`, too,
+    and the result loses no more than any of them. thorough: whether a search of all codes may take MOST_NODES nodes of
+    the tree, about a second, and not FEW_NODES; for more weights, whether the beam keeps KEEP branches, not KEEP_FEW.
+    Raises UserError where a parameter lies beyond float32.
 
     >>> from samebits import ExactLinearRegression
     >>> from samebits.model.schemes import SCHEMES
@@ -105,27 +138,27 @@ def choose(task: Task, bits: int, rounding: Rounding, fewer_bits: Choice | None 
     (array([4, 6]), array([ 2., 10.]), True)
     """
     observed = choose_qparams(task.values, bits, task.scheme, task.significant)
-    found = [_refitted(quantize(task.values, observed, bits), observed, bits, task)]
     optimal = False
-    if rounding != "nearest":
+    if rounding == "nearest":
+        found = [_refitted(quantize(task.values, observed, bits), observed, bits, task)]
+    else:
         grids = _grids(task, observed, bits)
-        error = np.abs(task.values) if task.scheme.scales == "pow2" else np.ones(len(task.values))
-        successive = search(task.loss, grids, error, keep=1)
-        found += _decoded(successive, grids, bits, task)
-    if rounding == "exact":
-        points = search(task.loss, grids, error, keep=KEEP)
-        bound = min(points.cost[0], successive.cost[0])
-        if len(task.loss.v) - task.scheme.quantized_bias <= MOST_EXACT:
-            points = search_all(task.loss, grids, error, bound)
-            optimal = points.complete
+        error = _spacing(task, grids, bits)
+        if rounding == "babai":
+            points = search(task.loss, grids, error, keep=1)
+        elif len(task.model.coef) > MOST_EXACT:
+            keep = (KEEP if thorough else KEEP_FEW) // len(grids.scale)
+            points = improve(task.loss, grids, search(task.loss, grids, error, max(keep, 1)))
         else:
-            points = improve(task.loss, grids, points)
-        found += _decoded(points, grids, bits, task)
-    if fewer_bits:
-        found.append(_with_more_bits(fewer_bits.quantized, bits))
-    losses = [task.r2 - score.r2(task.moments, each.model) for each in found]
-    least = min(range(len(found)), key=losses.__getitem__)
-    return Choice(found[least], losses[least], optimal, task.loss.jitter)
+            first = search(task.loss, grids, error, KEEP_FIRST)
+            points = search_all(task.loss, grids, error, first.cost[0], MOST_NODES if thorough else FEW_NODES)
+            optimal = points.complete
+            points = points if len(points.cost) else first
+        found = _decoded(points, grids, bits, task)
+    known = [(task.exact_loss(each.model), each) for each in found]
+    known += [(each.loss, _with_more_bits(each.quantized, bits)) for each in earlier]
+    loss, best = min(known, key=lambda pair: pair[0])
+    return Choice(best, task.train_loss(best.model), loss, optimal, task.loss.jitter)
 
 
 def fit_bias(weights: np.ndarray, moments: Moments) -> float:
@@ -149,9 +182,12 @@ def _refitted(codes: np.ndarray, qparams: QParams, bits: int, task: Task) -> Qua
 
 
 def _decoded(points: Points, grids: Grids, bits: int, task: Task) -> list[Quantized]:
-    """The cheapest points, as many as rounding errors may have confused, for exact arithmetic to decide between."""
-    close = np.flatnonzero(points.cost <= points.cost[:1] * SLACK)[:MOST_DECIDED]
-    encoded = [_encode(grids.levels[points.index[i]], grids.scale[points.grid[i]], bits, task.scheme) for i in close]
+    """The points as codes, each once: scales and windows overlap."""
+    values = points.levels * grids.scale[points.grid, None]
+    first = {row.tobytes(): i for i, row in reversed(list(enumerate(values)))}
+    encoded = [
+        _encode(points.levels[i], grids.scale[points.grid[i]], bits, task.scheme) for i in sorted(first.values())
+    ]
     return [_refitted(codes, qparams, bits, task) for codes, qparams in encoded]
 
 
@@ -164,17 +200,24 @@ def _with_more_bits(quantized: Quantized, bits: int) -> Quantized:
     return replace(quantized, bits=bits, codes=codes, qparams=QParams.pow2(quantized.qparams.scale, bits))
 
 
-def _loss(moments: Moments, scheme: Scheme) -> np.ndarray:
-    """Q of the loss (x - v)' Q (x - v), each entry the float64 nearest to the exact one."""
-    centred = moments.centred().tolist()
-    total = moments.total_sum_of_squares() or fmpq(1)
-    p = len(centred) - 1
+def _square(parameters: list[fmpq], moments: Moments) -> fmpq:
+    """The sum over all rows of (X w + b + c y)^2; parameters: [*w, b, c], which are floats."""
+    *weights, bias, target = parameters
+    unit = max(each.q for each in parameters)  # the greatest of powers of two
+    row = fmpz_mat([[(each * unit).p for each in (bias, *weights, target)]])
+    return (row * moments.integers * row.transpose())[0, 0] * fmpq(2) ** moments.exponent / (unit * unit)
+
+
+def _loss(moments: Moments, scheme: Scheme) -> fmpq_mat:
+    """Q of the loss (x - v)' Q (x - v)."""
+    N, p = moments.integers, moments.integers.ncols() - 2
+    unit = fmpq(2) ** moments.exponent / (moments.total_sum_of_squares() or fmpq(1))
+    order = [*range(1, p + 1), 0] if scheme.quantized_bias else [*range(1, p + 1)]
+    second = fmpz_mat([[N[i, j] for j in order] for i in order])
     if scheme.quantized_bias:
-        unit = fmpq(2) ** moments.exponent
-        order = [*range(1, p + 1), 0]
-        centred = [[moments.integers[i, j] * unit for j in order] for i in order]
-        p += 1
-    return np.array([[nearest_float(centred[i][j] / total) for j in range(p)] for i in range(p)])
+        return fmpq_mat(second) * unit
+    first = fmpz_mat([[N[0, j] for j in order]])
+    return fmpq_mat(second * N[0, 0] - first.transpose() * first) * (unit / N[0, 0])
 
 
 def _grids(task: Task, observed: QParams, bits: int) -> Grids:
@@ -190,18 +233,30 @@ def _grids(task: Task, observed: QParams, bits: int) -> Grids:
     window = max(EXPONENT_WINDOW, highest - int(exponents[task.significant].min(initial=highest)) + 1)
     if window > EXPONENT_WINDOW:
         window += bits
-        lowest = np.array([highest - window + 1])
+        windows = 1
     else:
-        lowest = np.arange(highest - bits, highest + 1) - EXPONENT_WINDOW + 1
-    lowest = np.unique(np.maximum(lowest, LEAST_EXPONENT))
-    return Grids(np.ldexp(1.0, lowest), _pow2_levels(bits, window))
+        windows = bits + 1
+    lowest = highest - window + 1
+    first = max(lowest - windows + 1, LEAST_EXPONENT)
+    return Grids(np.ldexp(1.0, np.arange(first, max(first, lowest) + 1)), _pow2_levels(bits, window))
+
+
+def _spacing(task: Task, grids: Grids, bits: int) -> np.ndarray:
+    """How far apart levels lie around each of the values (m,)."""
+    if task.scheme.scales == "float32":
+        return np.ones(len(task.values))
+    spacing = np.where(task.values == 0, 0, np.ldexp(1.0, np.frexp(task.values)[1] - bits))
+    return np.maximum(spacing, grids.scale[0])
 
 
 @functools.cache
 def _pow2_levels(bits: int, window: int) -> np.ndarray:
     """0 and all odd k * 2**i with |k| <= quant_max and 0 <= i < window, sorted."""
-    odd = np.arange(1.0, quant_max(bits) + 1, 2)
-    positive = np.sort(np.ldexp(odd, np.arange(window)[:, None]), axis=None, kind="stable")
+    whole = np.arange(1, 2**bits)
+    twos = np.frexp(whole & -whole)[1] - 1
+    octave = slice(2 ** (bits - 1) - 1, None)
+    octaves = [whole[octave][twos[octave] < window - i] * 2.0**i for i in range(1, window)]
+    positive = np.concatenate([whole[twos < window], *octaves])
     return np.concatenate([-positive[::-1], [0.0], positive])
 
 

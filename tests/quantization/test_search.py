@@ -1,10 +1,14 @@
 import itertools
 
 import numpy as np
+from flint import fmpq_mat
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from samebits.quantization.search import Grids, Quadratic, improve, search, search_all
+from samebits.exact.rational import exactly
+from samebits.quantization.exchange import improve
+from samebits.quantization.quadratic import Quadratic
+from samebits.quantization.search import Grids, search, search_all
 
 
 def random_problem(seed: int, m: int) -> tuple[np.random.Generator, np.ndarray, np.ndarray]:
@@ -13,6 +17,10 @@ def random_problem(seed: int, m: int) -> tuple[np.random.Generator, np.ndarray, 
     A = generator.standard_normal((m + 2, m)) * 10 ** generator.uniform(-1, 1, m)
     A[:, 0] += generator.choice([0, 10]) * A[:, -1]
     return generator, generator.standard_normal(m) * 2, A.T @ A
+
+
+def quadratic(v: np.ndarray, Q: np.ndarray) -> Quadratic:
+    return Quadratic.of(v, fmpq_mat([list(map(exactly, row)) for row in Q.tolist()]))
 
 
 def cost_of(x: np.ndarray, v: np.ndarray, Q: np.ndarray) -> float:
@@ -40,26 +48,24 @@ GRIDS = [
 @settings(max_examples=300, deadline=None)
 def test_a_complete_search_finds_the_optimum(seed: int, m: int, grids: Grids) -> None:
     generator, v, Q = random_problem(seed, m)
-    loss, error = Quadratic.of(v, Q), generator.uniform(0.5, 2, m)
+    loss, error = quadratic(v, Q), generator.uniform(0.5, 2, m)
     few, many = (search(loss, grids, error, keep=keep) for keep in (1, 8))
-    found = search_all(loss, grids, error, many.cost[0])
+    found = search_all(loss, grids, error, many.cost[0], most_nodes=10**6)
     best = brute_force(v, Q, grids)
     assert found.complete
-    x = grids.levels[found.index[0]] * grids.scale[found.grid[0]]
+    x = found.levels[0] * grids.scale[found.grid[0]]
     assert np.isclose(cost_of(x, v, Q), best, rtol=1e-9, atol=1e-12)
-    size = np.sqrt(np.diag(Q))
-    rounding = 1e-9 + 4 * np.finfo(float).eps * np.linalg.cond(Q / size / size[:, None])  # of costs by the inverse of Q
-    assert np.isclose(found.cost[0], best, rtol=rounding, atol=1e-12)
-    assert min(few.cost[0], many.cost[0]) >= best * (1 - rounding)
+    assert np.isclose(found.cost[0], best, rtol=1e-9, atol=1e-12)
+    assert min(few.cost[0], many.cost[0]) >= best * (1 - 1e-9) - 1e-12
 
 
 @given(st.integers(0, 2**32), st.integers(2, 6), st.sampled_from(GRIDS))
 @settings(max_examples=100, deadline=None)
 def test_no_exchange_of_one_or_two_levels_improves_what_improve_returns(seed: int, m: int, grids: Grids) -> None:
     _, v, Q = random_problem(seed, m)
-    loss = Quadratic.of(v, Q)
+    loss = quadratic(v, Q)
     points = improve(loss, grids, search(loss, grids, np.ones(m), keep=1))
-    index, scale = points.index[0], grids.scale[points.grid[0]]
+    index, scale = np.searchsorted(grids.levels, points.levels[0]), grids.scale[points.grid[0]]
     cost = cost_of(grids.levels[index] * scale, v, Q)
     assert np.isclose(cost, points.cost[0], rtol=1e-6)
     for first, second in itertools.combinations_with_replacement(range(m), 2):
@@ -75,14 +81,26 @@ def test_no_exchange_of_one_or_two_levels_improves_what_improve_returns(seed: in
 
 def test_a_singular_matrix_gets_no_more_jitter_than_it_needs() -> None:
     A = np.array([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0], [1.0, 2.0, 0.0]])
-    assert Quadratic.of(np.zeros(3), np.eye(3)).jitter == 0
-    assert 0 < Quadratic.of(np.zeros(3), A.T @ A).jitter <= 1e-9
+    assert quadratic(np.zeros(3), np.eye(3)).jitter == 0
+    assert 0 < quadratic(np.zeros(3), A.T @ A).jitter <= 1e-9
 
 
-def test_a_search_of_too_many_branches_says_so() -> None:
-    m = 12
-    loss = Quadratic.of(np.full(m, 0.49), np.eye(m))
-    grids = Grids(np.array([1.0]), np.arange(-2.0, 3.0))
-    found = search(loss, grids, np.ones(m), keep=10**6, bound=100.0)
+def test_a_search_of_too_many_nodes_says_so() -> None:
+    loss, grids = quadratic(np.full(12, 0.49), np.eye(12)), Grids(np.array([1.0]), np.arange(-2.0, 3.0))
+    few, many = (search_all(loss, grids, np.ones(12), 100.0, most_nodes) for most_nodes in (1000, 10**6))
+    assert not few.complete
+    assert many.complete
+    assert np.isclose(many.cost[0], 12 * 0.49**2)
+
+
+def test_a_search_that_leaves_too_many_equals_to_exact_arithmetic_says_so() -> None:
+    loss, grids = quadratic(np.full(12, 0.5), np.eye(12)), Grids(np.array([1.0]), np.arange(-2.0, 3.0))
+    found = search_all(loss, grids, np.ones(12), 100.0, most_nodes=10**6)
     assert not found.complete
-    assert np.isclose(found.cost[0], m * 0.49**2)
+    assert found.cost[0] == 12 * 0.25
+
+
+def test_a_damped_loss_proves_nothing() -> None:
+    A = np.array([[1.0, 2.0], [2.0, 4.0]])
+    found = search_all(quadratic(np.zeros(2), A), GRIDS[0], np.ones(2), bound=1.0, most_nodes=10**6)
+    assert not found.complete

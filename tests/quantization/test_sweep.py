@@ -58,8 +58,9 @@ def test_the_best_codes_of_the_housing_model(
     assert row["payload_bits"] == stored
 
 
-def test_the_default_is_proved_optimal_at_every_width() -> None:
-    assert all(of_curve("per_channel_pow2", "exact", bits)["optimal"] for bits in BITS)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_width_of_the_housing_model_is_proved_optimal(scheme: str) -> None:
+    assert all(of_curve(scheme, "exact", bits)["optimal"] for bits in BITS)
 
 
 def test_the_curve_says_which_choice_is_that_of_params() -> None:
@@ -106,7 +107,7 @@ def all_choices(X: np.ndarray, y: np.ndarray, scheme: str, method: Rounding) -> 
     task = Task.of(least_squares.solve(moments).model, moments, SCHEMES[scheme])
     found: list[Choice] = []
     for bits in (2, 3, 4, 8, 16):
-        found.append(choose(task, bits, method, found[-1] if found else None))
+        found.append(choose(task, bits, method, found[-1:]))
     return found
 
 
