@@ -6,6 +6,7 @@ of two.
 
 import functools
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -115,6 +116,12 @@ class Moments:
         N = self.integers
         last = N.ncols() - 1
         return fmpq(2) ** self.exponent * (N[last, last] - fmpq(N[0, last] ** 2, N[0, 0]))
+
+    def sum_of_squares(self, v: Sequence[fmpq]) -> fmpq:
+        """v'Mv, the exact sum of the squares of Av; v (p + 2,): rationals whose denominators are powers of two."""
+        unit = max(each.q for each in v)
+        row = fmpz_mat([[(each * unit).p for each in v]])
+        return (row * self.integers * row.transpose())[0, 0] * fmpq(2) ** self.exponent / (unit * unit)
 
     def to_plain(self) -> dict[str, Any]:
         """Plain containers, for a file."""

@@ -3,16 +3,21 @@
 import math
 
 import numpy as np
-from flint import fmpq, fmpq_mat
+from flint import fmpq
 
 from samebits.exact.moments import Moments
 from samebits.exact.rational import exactly, nearest_float, nearest_sqrt
 from samebits.model.linear import LinearModel
 
 
+def residual_sum_of_squares(moments: Moments, model: LinearModel) -> fmpq:
+    """The exact sum of the squared errors, in squared units of y."""
+    return moments.sum_of_squares([*(exactly(each) for each in (model.intercept, *model.coef)), fmpq(-1)])
+
+
 def r2(moments: Moments, model: LinearModel) -> fmpq:
     """The exact coefficient of determination. For a constant y: 1 if predicted exactly, else 0, as in scikit-learn."""
-    residual, total = _residual_sum_of_squares(moments, model), moments.total_sum_of_squares()
+    residual, total = residual_sum_of_squares(moments, model), moments.total_sum_of_squares()
     if not total:
         return fmpq(0 if residual else 1)
     return 1 - residual / total
@@ -20,7 +25,7 @@ def r2(moments: Moments, model: LinearModel) -> fmpq:
 
 def rmse(moments: Moments, model: LinearModel) -> float:
     """The correctly rounded root of the mean squared error, in units of y."""
-    return nearest_sqrt(_residual_sum_of_squares(moments, model) / moments.rows)
+    return nearest_sqrt(residual_sum_of_squares(moments, model) / moments.rows)
 
 
 def scores(moments: Moments, model: LinearModel) -> dict[str, float]:
@@ -40,9 +45,3 @@ def r2_of_predictions(y: np.ndarray, predicted: np.ndarray) -> float:
     if (y == y[0]).all():
         return 0.0 if remaining else 1.0
     return 1 - remaining / math.fsum(deviation * deviation)
-
-
-def _residual_sum_of_squares(moments: Moments, model: LinearModel) -> fmpq:
-    """V'Mv with v = [-b, -w, 1]."""
-    v = fmpq_mat([[-exactly(parameter) for parameter in (model.intercept, *model.coef)] + [fmpq(1)]])
-    return (v * fmpq_mat(moments.integers) * v.transpose())[0, 0] * fmpq(2) ** moments.exponent

@@ -75,14 +75,14 @@ class Task:
 
     def exact_loss(self, model: LinearModel) -> fmpq:
         """The loss of a quantized model, its re-fitted bias rounded as it is stored."""
-        moved = map(operator.sub, map(exactly, model.parameters), self._parameters)
-        return _square([*moved, fmpq(0)], self.moments) / (self._total or 1)
+        *weights, bias = map(operator.sub, map(exactly, model.parameters), self._parameters)
+        return self.moments.sum_of_squares([bias, *weights, fmpq(0)]) / (self._total or 1)
 
     def train_loss(self, model: LinearModel) -> fmpq:
         """The training R2 that another model costs."""
         if not self._total:
             return score.r2(self.moments, self.model) - score.r2(self.moments, model)
-        return (_square([*map(exactly, model.parameters), fmpq(-1)], self.moments) - self._residual) / self._total
+        return (score.residual_sum_of_squares(self.moments, model) - self._residual) / self._total
 
     @functools.cached_property
     def _parameters(self) -> list[fmpq]:
@@ -90,7 +90,7 @@ class Task:
 
     @functools.cached_property
     def _residual(self) -> fmpq:
-        return _square([*self._parameters, fmpq(-1)], self.moments)
+        return score.residual_sum_of_squares(self.moments, self.model)
 
     @functools.cached_property
     def _total(self) -> fmpq:
@@ -198,14 +198,6 @@ def _with_more_bits(quantized: Quantized, bits: int) -> Quantized:
     more = (quant_max(bits) - quant_max(quantized.bits)) // 2
     codes = np.where(quantized.qparams.scale == 0, 0, quantized.codes + more)
     return replace(quantized, bits=bits, codes=codes, qparams=QParams.pow2(quantized.qparams.scale, bits))
-
-
-def _square(parameters: list[fmpq], moments: Moments) -> fmpq:
-    """The sum over all rows of (X w + b + c y)^2; parameters: [*w, b, c], which are floats."""
-    *weights, bias, target = parameters
-    unit = max(each.q for each in parameters)  # the greatest of powers of two
-    row = fmpz_mat([[(each * unit).p for each in (bias, *weights, target)]])
-    return (row * moments.integers * row.transpose())[0, 0] * fmpq(2) ** moments.exponent / (unit * unit)
 
 
 def _loss(moments: Moments, scheme: Scheme) -> fmpq_mat:
