@@ -34,7 +34,7 @@ test-image: $(DEV)  ## test image and workflow, with podman and a registry of it
 
 .PHONY: check
 check: $(INSTALLED)  ## prove that HEAD describes its model: run it from nothing, compare; CHECK=--vary in 20 environments
-	python -m samebits check $(CHECK)
+	SAMEBITS_BACKEND=loky python -m samebits check $(CHECK)
 
 .PHONY: lock
 lock: $(INSTALLED)  ## check, without data, that dvc.lock is the record of this tree
