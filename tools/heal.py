@@ -1,13 +1,15 @@
 """Put right what a run of DVC that was killed may leave behind; else keep a copy of dvc.lock for the next time.
 
 DVC writes `dvc.lock` and `.dvc/tmp/rwlock` in place: killed as it does, it leaves half of one, which it cannot read
-again.
+again. Killed as it puts outputs into its cache, it leaves temporary files beside them.
 """
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+from dvc.lock import LockError, make_lock
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from ruamel.yaml import YAML
 
@@ -15,13 +17,35 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from samebits import artifacts
 from samebits.errors import run, warn
 
-LOCK, COPY, RWLOCK = Path(artifacts.LOCK), Path(".dvc/tmp/dvc.lock.copy"), Path(".dvc/tmp/rwlock")
+TMP = Path(".dvc/tmp")
+LOCK, COPY, RWLOCK = Path(artifacts.LOCK), TMP / "dvc.lock.copy", TMP / "rwlock"
+LEFT = f".{'?' * 22}.tmp"  # DVC's temporary files
 
 
 def main() -> None:
-    """Heal what is broken, in the working directory."""
-    if RWLOCK.exists() and not RWLOCK.stat().st_size:
+    """Heal what is broken, in the working directory, unless DVC is at work in it."""
+    TMP.mkdir(exist_ok=True)
+    try:
+        with make_lock(str(TMP / "lock")):
+            _heal_rwlock()
+            _heal_lock()
+            _remove_left()
+    except LockError:
+        warn("another DVC is at work here; what a run that was killed may have left stays")
+
+
+def _heal_rwlock() -> None:
+    """Remove the list of who holds which file, if it is half."""
+    try:
+        json.loads(RWLOCK.read_bytes())
+    except FileNotFoundError:
+        pass
+    except ValueError:
         RWLOCK.unlink()
+
+
+def _heal_lock() -> None:
+    """Put back a whole dvc.lock, or keep a copy of it."""
     if not LOCK.exists():
         return
     content = LOCK.read_bytes()
@@ -37,6 +61,14 @@ def main() -> None:
             return
     LOCK.unlink()
     warn(f"{LOCK} was broken, as by a run that was killed; removed it, so that all stages run")
+
+
+def _remove_left() -> None:
+    """Remove DVC's temporary files from the folders of outputs."""
+    stages = YAML(typ="safe").load(LOCK)["stages"] if LOCK.exists() else {}
+    for folder in {Path(out["path"]).parent for stage in stages.values() for out in stage.get("outs", ())}:
+        for left in folder.glob(LEFT):
+            left.unlink()
 
 
 def _is_lock(content: bytes) -> bool:
