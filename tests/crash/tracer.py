@@ -3,8 +3,8 @@
     python -m tests.crash.tracer FOLDER OPERATION COMMAND...
 
 An operation reads `rename models/card.json.*.tmp 1`: the system call, the file in the folder, and how often the
-processes have done that so far. OPERATION is done no more, nor is any change after it: what is left is what `kill -9` of
-the process group leaves. Where OPERATION is empty, the command runs to its end, and its operations are listed on
+processes have done that so far. OPERATION is done no more, nor is any change after it: what is left is what `kill -9`
+of the process group leaves. Where OPERATION is empty, the command runs to its end, and its operations are listed on
 stdout, each after a hash of the folder as a kill there would leave it.
 
 A seccomp filter stops a process at each call that may change a file, before the call is done, and ptrace tells us
@@ -68,9 +68,8 @@ CALLS = {
     "ioctl": Call(16, 29, file=0),  # only FICLONE, a copy of a whole file
 }
 FICLONE = 0x40049409
-# The calls of this machine by number, and how the kernel calls the machine
+# The calls of this machine by number
 NUMBERS = {getattr(call, platform.machine(), None): (name, call) for name, call in CALLS.items()}
-AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
 # linux/prctl.h, linux/seccomp.h, linux/filter.h
 PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, SECCOMP_MODE_FILTER = 22, 38, 2
@@ -159,7 +158,7 @@ def _start(command: Sequence[str]) -> int:
         program = _filter()
         _call(libc.prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         _call(libc.prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0)
-        os.execvp(command[0], command)
+        os.execvp(command[0], list(command))
     _ptrace(PTRACE_SEIZE, child, TRACE_FORK | TRACE_VFORK | TRACE_CLONE | TRACE_SECCOMP | EXIT_KILL)
     os.close(reader)
     os.close(writer)
@@ -168,23 +167,19 @@ def _start(command: Sequence[str]) -> int:
 
 def _filter() -> Program:
     """Stop at the calls of CALLS; at open only if it is for writing."""
-    code: list[tuple[int, int, int, int]] = [(LOAD, 0, 0, 0)]
+    code = [Instruction(LOAD, 0, 0, 0)]
+    allow, trace = Instruction(RETURN, 0, 0, SECCOMP_RET_ALLOW), Instruction(RETURN, 0, 0, SECCOMP_RET_TRACE)
     for number, (name, call) in NUMBERS.items():
         if number is None:
             continue
-        test: list[tuple[int, int, int, int]] = []
+        test = []
         if call.flags is not None:
-            written = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-            test = [
-                (LOAD, 0, 0, ARGUMENTS + 8 * call.flags),
-                (ANY_BIT, 1, 0, written),
-                (RETURN, 0, 0, SECCOMP_RET_ALLOW),
-            ]
+            writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+            test = [Instruction(LOAD, 0, 0, ARGUMENTS + 8 * call.flags), Instruction(ANY_BIT, 1, 0, writing), allow]
         elif name == "ioctl":
-            test = [(LOAD, 0, 0, ARGUMENTS + 8), (EQUAL, 1, 0, FICLONE), (RETURN, 0, 0, SECCOMP_RET_ALLOW)]
-        test.append((RETURN, 0, 0, SECCOMP_RET_TRACE))
-        code += [(EQUAL, 0, len(test), number), *test]
-    code.append((RETURN, 0, 0, SECCOMP_RET_ALLOW))
+            test = [Instruction(LOAD, 0, 0, ARGUMENTS + 8), Instruction(EQUAL, 1, 0, FICLONE), allow]
+        code += [Instruction(EQUAL, 0, len(test) + 1, number), *test, trace]
+    code.append(allow)
     return Program(len(code), (Instruction * len(code))(*code))
 
 
