@@ -65,7 +65,7 @@ def _heal_lock() -> None:
 
 def _remove_left() -> None:
     """Remove DVC's temporary files from the folders of outputs."""
-    stages = YAML(typ="safe").load(LOCK)["stages"] if LOCK.exists() else {}
+    stages = YAML(typ="safe").load(LOCK).get("stages", {}) if LOCK.exists() else {}
     for folder in {Path(out["path"]).parent for stage in stages.values() for out in stage.get("outs", ())}:
         for left in folder.glob(LEFT):
             left.unlink()
@@ -76,7 +76,7 @@ def _is_lock(content: bytes) -> bool:
         COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(content.decode()))
     except Exception:  # whatever half a file may lead to
         return False
-    return True
+    return content.endswith(b"\n")  # else the last number may be half
 
 
 if __name__ == "__main__":

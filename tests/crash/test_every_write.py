@@ -1,8 +1,8 @@
 """`dvc repro` is killed before each operation by which it changes the tree; `make` then makes what it would have made.
 
 Two runs together hold all stages and all that DVC does between them: the first one in a clone, and one after a change
-of `quantize.bits`, on the outputs of an earlier `make`. Only the tree outlives a kill: of the operations before which it
-was the same to the byte, one is enough (DVC writes its locks some hundred times). What DVC keeps elsewhere (hashes of
+of `quantize.bits`, on the outputs of an earlier `make`. Only the tree outlives a kill: of the operations that find it
+the same to the byte, the first is enough (DVC writes its locks some hundred times). What DVC keeps elsewhere (hashes of
 files, in SQLite) does not count, and Python writes no `__pycache__`.
 """
 
