@@ -17,8 +17,10 @@ import platform
 import re
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cache
 from hashlib import md5
 from pathlib import Path
 from typing import NamedTuple
@@ -82,6 +84,7 @@ PTRACE_CONT, PTRACE_SEIZE, PTRACE_LISTEN, PTRACE_GET_SYSCALL_INFO = 7, 0x4206, 0
 PTRACE_EVENT_SECCOMP, PTRACE_EVENT_STOP = 7, 128
 TRACE_FORK, TRACE_VFORK, TRACE_CLONE, TRACE_SECCOMP, EXIT_KILL = 1 << 1, 1 << 2, 1 << 3, 1 << 7, 1 << 20
 WALL = 0x40000000  # of waitpid: threads, too
+STARTED = time.time()
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
@@ -236,12 +239,23 @@ def _call(function: Callable[..., int], *arguments: object) -> None:
 def _hash(folder: Path) -> str:
     """A hash of names, modes and contents in a folder, but for git's."""
     found = []
-    for path in folder.rglob("*"):
-        name = path.relative_to(folder)
-        if name.parts[0] != ".git":
-            content = path.read_bytes() if path.is_file() else b""
-            found.append((_without_chance(str(name)), path.lstat().st_mode, md5(content).hexdigest()))
+    for place, folders, files in os.walk(folder):
+        if ".git" in folders:
+            folders.remove(".git")
+        found.append((place, 0, ""))
+        for name in files:
+            path = os.path.join(place, name)
+            status = os.lstat(path)
+            content = _old_content if status.st_mtime < STARTED - 1 else _content
+            found.append((_without_chance(path), status.st_mode, "" if os.path.islink(path) else content(path)))
     return md5(repr(sorted(found)).encode()).hexdigest()
+
+
+def _content(path: str) -> str:
+    return md5(Path(path).read_bytes()).hexdigest()
+
+
+_old_content = cache(_content)  # of a file that nobody wrote since we started
 
 
 if __name__ == "__main__":
