@@ -1,14 +1,16 @@
 """Put right what a run of DVC that was killed may leave behind; else keep a copy of dvc.lock for the next time.
 
 DVC writes `dvc.lock` and `.dvc/tmp/rwlock` in place: killed as it does, it leaves half of one, which it cannot read
-again. Killed as it puts outputs into its cache, it leaves temporary files beside them.
+again. Killed later, it leaves itself in the latter, as if it were at work still; and temporary files beside outputs.
 """
 
+import itertools
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 from dvc.lock import LockError, make_lock
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from ruamel.yaml import YAML
@@ -35,13 +37,24 @@ def main() -> None:
 
 
 def _heal_rwlock() -> None:
-    """Remove the list of who holds which file, if it is half."""
+    """Remove DVC's list of who holds which file, if it is half or those who stand in it have gone."""
     try:
-        json.loads(RWLOCK.read_bytes())
+        held = json.loads(RWLOCK.read_bytes())
+        holders = [*held.get("write", {}).values(), *itertools.chain(*held.get("read", {}).values())]
     except FileNotFoundError:
-        pass
+        return
     except ValueError:
+        holders = []
+    if not any(_is_running(**holder) for holder in holders):
         RWLOCK.unlink()
+
+
+def _is_running(pid: int, cmd: str) -> bool:
+    """Whether a process is the one that ran `cmd`: its number may be another's by now, and DVC would wait for that."""
+    try:
+        return " ".join(psutil.Process(pid).cmdline()).endswith(cmd.partition(" ")[2])
+    except psutil.Error:
+        return False
 
 
 def _heal_lock() -> None:
