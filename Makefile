@@ -32,6 +32,10 @@ test: $(DEV)  ## check the style, the types and the behaviour
 test-image: $(DEV)  ## test image and workflow, with podman and a registry of its own; as root on Debian, by apt
 	pytest -m container --numprocesses 0 -rs
 
+.PHONY: crash
+crash: $(DEV)  ## kill the pipeline before each of its writes, see that `make` heals it; on Linux; KILLS=20 only so many
+	pytest -m crash --numprocesses 0 --capture no $(if $(KILLS),--kills $(KILLS))
+
 .PHONY: check
 check: $(INSTALLED)  ## prove that HEAD describes its model: run it from nothing, compare; CHECK=--vary in 20 environments
 	SAMEBITS_BACKEND=loky python -m samebits check $(CHECK)

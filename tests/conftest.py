@@ -16,6 +16,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # where pytest runs in
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # as many tests run at once as there are cores
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How many of the kills of `make crash`; all, if not said."""
+    parser.addoption("--kills", type=int, help="so many kills of the crash test, drawn by the commit; default: all")
+
+
 class Project:
     """A clone of the project in `root` and the means to run commands in it."""
 

@@ -1,13 +1,17 @@
 """Put right what a run of DVC that was killed may leave behind; else keep a copy of dvc.lock for the next time.
 
 DVC writes `dvc.lock` and `.dvc/tmp/rwlock` in place: killed as it does, it leaves half of one, which it cannot read
-again.
+again. Killed later, it leaves itself in the latter, as if it were at work still; and temporary files beside outputs.
 """
 
+import itertools
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
+from dvc.lock import LockError, make_lock
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from ruamel.yaml import YAML
 
@@ -15,13 +19,46 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from samebits import artifacts
 from samebits.errors import run, warn
 
-LOCK, COPY, RWLOCK = Path(artifacts.LOCK), Path(".dvc/tmp/dvc.lock.copy"), Path(".dvc/tmp/rwlock")
+TMP = Path(".dvc/tmp")
+LOCK, COPY, RWLOCK = Path(artifacts.LOCK), TMP / "dvc.lock.copy", TMP / "rwlock"
+LEFT = f".{'?' * 22}.tmp"  # DVC's temporary files
 
 
 def main() -> None:
-    """Heal what is broken, in the working directory."""
-    if RWLOCK.exists() and not RWLOCK.stat().st_size:
+    """Heal what is broken, in the working directory, unless DVC is at work in it."""
+    TMP.mkdir(exist_ok=True)
+    try:
+        with make_lock(str(TMP / "lock")):
+            _heal_rwlock()
+            _heal_lock()
+            _remove_left()
+    except LockError:
+        warn("another DVC is at work here; what a run that was killed may have left stays")
+
+
+def _heal_rwlock() -> None:
+    """Remove DVC's list of who holds which file, if it is half or those who stand in it have gone."""
+    try:
+        held = json.loads(RWLOCK.read_bytes())
+        holders = [*held.get("write", {}).values(), *itertools.chain(*held.get("read", {}).values())]
+    except FileNotFoundError:
+        return
+    except ValueError:
+        holders = []
+    if not any(_is_running(**holder) for holder in holders):
         RWLOCK.unlink()
+
+
+def _is_running(pid: int, cmd: str) -> bool:
+    """Whether a process is the one that ran `cmd`: its number may be another's by now, and DVC would wait for that."""
+    try:
+        return " ".join(psutil.Process(pid).cmdline()).endswith(cmd.partition(" ")[2])
+    except psutil.Error:
+        return False
+
+
+def _heal_lock() -> None:
+    """Put back a whole dvc.lock, or keep a copy of it."""
     if not LOCK.exists():
         return
     content = LOCK.read_bytes()
@@ -39,12 +76,20 @@ def main() -> None:
     warn(f"{LOCK} was broken, as by a run that was killed; removed it, so that all stages run")
 
 
+def _remove_left() -> None:
+    """Remove DVC's temporary files from the folders of outputs."""
+    stages = YAML(typ="safe").load(LOCK).get("stages", {}) if LOCK.exists() else {}
+    for folder in {Path(out["path"]).parent for stage in stages.values() for out in stage.get("outs", ())}:
+        for left in folder.glob(LEFT):
+            left.unlink()
+
+
 def _is_lock(content: bytes) -> bool:
     try:
         COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(content.decode()))
     except Exception:  # whatever half a file may lead to
         return False
-    return True
+    return content.endswith(b"\n")  # else the last number may be half
 
 
 if __name__ == "__main__":
