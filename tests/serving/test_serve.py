@@ -57,6 +57,15 @@ class Running:
         with open(f"/proc/{self.process.pid}/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
+    @contextmanager
+    def peak_stays_below(self, growth: int) -> Iterator[None]:
+        """Resident memory at its highest, bytes beyond that of now."""
+        before = self.memory()
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")  # forget the highest
+        yield
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        assert int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 2**10 - before < growth  # type: ignore[index]
+
 
 @contextmanager
 def running(project: Project, *arguments: str) -> Iterator[Running]:
@@ -243,6 +252,24 @@ def test_a_body_without_end_is_cut_off(server: Running) -> None:
         connection.setblocking(True)
         assert b" 413 " in connection.recv(2**16)
     assert server.memory() - before < 3 * MAX_BODY
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"inputs": [MISTAKES]}',
+        '{"inputs": [{"name": "rows", "datatype": "FP64", "data": [], "shape": [MISTAKES]}]}',
+        '{"inputs": [{"name": "rows", "datatype": "FP64", "shape": [1, 8], "data": [MISTAKES]}]}',
+        '{"inputs": [{"name": "rows", "datatype": "FP64", "shape": [1, 8], "data": [[MISTAKES]]}]}',
+        '{"inputs": [{"name": "rows", "datatype": "FP64", "shape": [1, 8], "data": []}], "outputs": [MISTAKES]}',
+    ],
+    ids=["inputs", "shape", "flat", "nested", "outputs"],
+)
+def test_of_a_million_mistakes_the_first_is_told(server: Running, body: str) -> None:
+    with server.peak_stays_below(2**28):
+        status, answer = server.infer(body.replace("MISTAKES", ",".join(["{}"] * 2**20)).encode())
+    assert status == 422
+    assert re.match(r"(in|out)puts\.0\.", answer["error"])
 
 
 def test_a_thousand_mutated_requests(server: Running) -> None:
