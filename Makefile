@@ -91,8 +91,9 @@ bench: $(DEV) .venv/bench/installed  ## measure what the docs quote anew; needs 
 	python -m benchmarks.load
 
 .PHONY: pins
-pins: $(INSTALLED)  ## write the requirements files: the newest versions that pyproject.toml allows
+pins: $(INSTALLED)  ## write the requirements files and KServe's schema, of the newest versions that pyproject.toml allows
 	python tools/pins.py $(TORCH)
+	python tools/kserve_schema.py
 
 .PHONY: help
 help:
