@@ -308,7 +308,7 @@ def test_the_interface_is_as_described(server: Running, trained: Project, tmp_pa
     options = ["--checks=all", "--exclude-checks=positive_data_acceptance", "--max-examples=25", "--seed=1"]
     options += ["--suppress-health-check=all", "--no-color"]
     options += ["--phases=examples,coverage,fuzzing"]  # not of sequences: it keeps nothing from request to request
-    done = trained.run(*command, *options, check=False)
+    done = trained.run(*command, *options, check=False, cwd=tmp_path)  # where it leaves a folder
     assert done.returncode == 0, done.stdout
 
 
