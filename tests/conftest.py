@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -97,7 +97,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, committed: Project) -> Project:
+def trained(tmp_path_factory: pytest.TempPathFactory, committed: Project) -> Iterator[Project]:
     """A clone after `dvc repro`, for tests that change nothing."""
 
     def make(root: Path) -> Project:
@@ -105,7 +105,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory, committed: Project) -> Pro
         project.run("dvc", "repro")
         return project
 
-    return made_once(tmp_path_factory, "trained", make)
+    project = made_once(tmp_path_factory, "trained", make)
+    yield project
+    changed = project.git("status", "--porcelain")
+    assert not changed, f"a test changed the clone that all share, and must take `reproduced`:\n{changed}"
 
 
 @pytest.fixture
