@@ -18,7 +18,6 @@ reproduce: $(INSTALLED)  ## run the pipeline, where it is not up to date, and pr
 test: $(DEV)  ## check the style, the types and the behaviour
 	ruff check
 	ruff format --check
-	mypy
 	lint-imports
 	zizmor --offline --quiet .
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -26,7 +25,14 @@ test: $(DEV)  ## check the style, the types and the behaviour
 	check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 	check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 	hadolint Dockerfile
-	pytest
+	@$(MAKE) --no-print-directory --jobs=2 types behaviour
+
+.PHONY: types behaviour
+types:
+	mypy
+
+behaviour:
+	env -u MAKEFLAGS pytest  # some tests run make
 
 .PHONY: test-image
 test-image: $(DEV)  ## test image and workflow, with podman and a registry of its own; as root on Debian, by apt
@@ -95,8 +101,9 @@ bench: $(DEV) .venv/bench/installed  ## measure what the docs quote anew; needs 
 	python -m benchmarks.load
 
 .PHONY: pins
-pins: $(INSTALLED)  ## write the requirements files: the newest versions that pyproject.toml allows
+pins: $(INSTALLED)  ## write the requirements files and KServe's schema, of the newest versions that pyproject.toml allows
 	python tools/pins.py $(TORCH)
+	python tools/kserve_schema.py
 
 .PHONY: help
 help:

@@ -5,15 +5,17 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 signal.signal(signal.SIGINT, signal.default_int_handler)  # where pytest runs in the background, it is ignored
-ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # as many tests run at once as there are cores
+# As many tests run at once as there are cores. A run leaves no files that git does not know
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,7 +33,7 @@ class Project:
         self, *command: str, env: Mapping[str, str] | None = None, check: bool = True, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a command with the project's own Python first on the PATH; its output is text."""
-        environment = {**os.environ, **ONE_THREAD, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **(env or {})}
+        environment = {**os.environ, **ENVIRONMENT, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **(env or {})}
         done = subprocess.run(
             command, cwd=cwd or self.root, env=environment, capture_output=True, text=True, check=False
         )
@@ -74,10 +76,50 @@ def copy_of_project(root: Path) -> Project:
     return project
 
 
+def copy_of_copy(of: Project, root: Path) -> Project:
+    """The same repository in `root`, with all that is there, whether git knows it or not."""
+    shutil.copytree(of.root, root, symlinks=True)
+    return Project(root)
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Project]) -> Project:
+    """The project that `make` makes in a folder, once for all workers of pytest-xdist."""
+    parent = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        parent = parent.parent
+    root, done = parent / name / "clone", parent / f"{name}.done"
+    with FileLock(parent / f"{name}.lock"):
+        if not done.exists():
+            make(root)
+            done.touch()
+    return Project(root)
+
+
+@pytest.fixture(scope="session")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A clone of what git would commit now, to be copied."""
+    return made_once(tmp_path_factory, "committed", copy_of_project)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, committed: Project) -> Iterator[Project]:
+    """A clone after `dvc repro`, for tests that change nothing."""
+
+    def make(root: Path) -> Project:
+        project = copy_of_copy(committed, root)
+        project.run("dvc", "repro")
+        return project
+
+    project = made_once(tmp_path_factory, "trained", make)
+    yield project
+    changed = project.git("status", "--porcelain")
+    assert not changed, f"a test changed the clone that all share, and must take `reproduced`:\n{changed}"
+
+
 @pytest.fixture
-def make_project(tmp_path: Path) -> Callable[[str], Project]:
+def make_project(tmp_path: Path, committed: Project) -> Callable[[str], Project]:
     """Makes clones of what git would commit now, in folders of the given names."""
-    return lambda name: copy_of_project(tmp_path / name)
+    return lambda name: copy_of_copy(committed, tmp_path / name)
 
 
 @pytest.fixture
@@ -85,10 +127,7 @@ def project(make_project: Callable[[str], Project]) -> Project:
     return make_project("clone")
 
 
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A clone with the models, for tests that change nothing."""
-    project = copy_of_project(tmp_path_factory.mktemp("trained") / "clone")
-    for stage in ("data", "train", "quantize"):
-        project.run("python", "-m", f"stages.{stage}")
-    return project
+@pytest.fixture
+def reproduced(tmp_path: Path, trained: Project) -> Project:
+    """A clone after `dvc repro`, which a test may change."""
+    return copy_of_copy(trained, tmp_path / "clone")

@@ -51,8 +51,8 @@ def test_the_metrics_fit_a_terminal(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_a_change_of_bits_runs_only_what_depends_on_it(project: Project) -> None:
-    project.run("dvc", "repro")
+def test_a_change_of_bits_runs_only_what_depends_on_it(reproduced: Project) -> None:
+    project = reproduced
     project.git("checkout", "-q", "-b", "four-bits")
     project.replace("params.yaml", "bits: 8", "bits: 4")
     done = project.run("dvc", "repro")
@@ -70,8 +70,8 @@ def test_a_change_of_bits_runs_only_what_depends_on_it(project: Project) -> None
 
 
 @pytest.mark.slow
-def test_an_experiment_leaves_the_branch_alone(project: Project) -> None:
-    project.run("dvc", "repro")
+def test_an_experiment_leaves_the_branch_alone(reproduced: Project) -> None:
+    project = reproduced
     project.run("dvc", "exp", "run", "--temp", "-S", "quantize.bits=4", "--name", "four")
     shown = {}
     for option in ("--only-changed", "--no-pager"):  # the latter changes nothing where no terminal is
@@ -122,7 +122,8 @@ def test_what_a_live_dvc_wrote_stays(project: Project) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("before", ["of git", "of the last run"])
-def test_half_a_lock_is_put_back(project: Project, before: str) -> None:
+def test_half_a_lock_is_put_back(reproduced: Project, before: str) -> None:
+    project = reproduced
     if before == "of the last run":
         project.replace("params.yaml", "bits: 8", "bits: 5")
         project.run("make", "--assume-old=.venv/installed")  # runs; the lock of it is not committed
@@ -135,7 +136,7 @@ def test_half_a_lock_is_put_back(project: Project, before: str) -> None:
     done = project.run("make", "--assume-old=.venv/installed")
     assert f"warning: dvc.lock was broken, as by a run that was killed; put back the one {before}\n" in done.stderr
     assert lock.read_bytes() == whole
-    assert ("Running stage" in done.stdout) == (before == "of git")  # its models are not there
+    assert "Running stage" not in done.stdout  # its models are there
 
 
 @pytest.mark.slow

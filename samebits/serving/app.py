@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Path, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
@@ -139,11 +139,14 @@ class Server:
         parts = schema.pop("$defs")
         html = page.render(self.name, self.predictor)
 
-        async def known(name: str) -> None:
+        Name = Annotated[str, Path(json_schema_extra={"enum": [self.name]})]
+        Version = Annotated[str, Path(json_schema_extra={"enum": [self.version]})]
+
+        async def known(name: Name) -> None:
             if name != self.name:
                 raise HTTPException(404, f"no model {name!r}; there is {self.name!r}")
 
-        async def known_version(name: str, version: str) -> None:
+        async def known_version(name: Name, version: Version) -> None:
             await known(name)
             if version != self.version:
                 raise HTTPException(404, f"no version {version!r} of {name!r}; there is {self.version!r}")
@@ -172,9 +175,6 @@ class Server:
         async def ready() -> Ready:
             return Ready(ready=True)
 
-        model = APIRouter(responses=not_found)
-
-        @model.get("")
         async def model_metadata() -> ModelMetadata:
             features, info = self.predictor.features, self.predictor.info()
             rows = TensorMetadata(
@@ -190,21 +190,24 @@ class Server:
                 parameters=info,
             )
 
-        @model.get("/ready")
         async def model_ready() -> Ready:
             return Ready(ready=True)
 
-        @model.post(
-            "/infer",
-            response_model=InferenceResponse,
-            responses=problems,
-            openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}},
-        )
         async def infer(request: Request) -> Response:
             return await self._infer(request)
 
-        api.include_router(model, prefix=MODEL, dependencies=[Depends(known)])
-        api.include_router(model, prefix=VERSION, dependencies=[Depends(known_version)])
+        takes = {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+        for place, check in ((MODEL, known), (VERSION, known_version)):
+            is_known = [Depends(check)]
+            api.get(place, dependencies=is_known, responses=not_found)(model_metadata)
+            api.get(f"{place}/ready", dependencies=is_known, responses=not_found)(model_ready)
+            api.post(
+                f"{place}/infer",
+                dependencies=is_known,
+                response_model=InferenceResponse,
+                responses=not_found | problems,
+                openapi_extra=takes,
+            )(infer)
         api.openapi()["components"]["schemas"].update(parts)
         return api
 

@@ -34,17 +34,22 @@ class InvalidRequestError(Exception):
 
 
 class _Message(BaseModel):
+    """Lists end at their first mistake: 8 MB may hold millions, and each would take a kilobyte."""
+
     model_config = ConfigDict(strict=True, allow_inf_nan=False, protected_namespaces=())
+
+
+Row = Annotated[list[float], Field(fail_fast=True)]
 
 
 class InputTensor(_Message):
     """Numbers in row-major order, flat or nested; none where their bytes follow the JSON."""
 
     name: str
-    shape: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, max_length=2)
+    shape: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, max_length=2, fail_fast=True)
     datatype: str = Field(json_schema_extra={"enum": list(DTYPES)})
     parameters: dict[str, Any] = Field(default_factory=dict)
-    data: list[float] | list[list[float]] | None = None
+    data: Row | Annotated[list[Row], Field(fail_fast=True)] | None = Field(default=None, union_mode="left_to_right")
 
 
 class RequestedOutput(_Message):
@@ -59,8 +64,8 @@ class InferenceRequest(_Message):
 
     id: str | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
-    inputs: list[InputTensor] = Field(min_length=1)
-    outputs: list[RequestedOutput] = Field(default_factory=list)
+    inputs: list[InputTensor] = Field(min_length=1, fail_fast=True)
+    outputs: list[RequestedOutput] = Field(default_factory=list, fail_fast=True)
 
 
 class OutputTensor(_Message):

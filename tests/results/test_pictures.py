@@ -146,8 +146,8 @@ def test_a_browser_without_network_draws_all_plots(
 
 
 @pytest.mark.container
-def test_a_browser_tells_revisions_apart(project: Project, browser: webdriver.Chrome) -> None:
-    project.run("dvc", "repro")
+def test_a_browser_tells_revisions_apart(reproduced: Project, browser: webdriver.Chrome) -> None:
+    project = reproduced
     project.git("checkout", "-q", "-b", "four-bits")
     project.replace("params.yaml", "bits: 8", "bits: 4")
     project.run("dvc", "repro")

@@ -57,6 +57,15 @@ class Running:
         with open(f"/proc/{self.process.pid}/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
+    @contextmanager
+    def peak_stays_below(self, growth: int) -> Iterator[None]:
+        """Resident memory at its highest, bytes beyond that of now."""
+        before = self.memory()
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")  # forget the highest
+        yield
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        assert int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 2**10 - before < growth  # type: ignore[index]
+
 
 @contextmanager
 def running(project: Project, *arguments: str) -> Iterator[Running]:
@@ -245,6 +254,24 @@ def test_a_body_without_end_is_cut_off(server: Running) -> None:
     assert server.memory() - before < 3 * MAX_BODY
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"inputs": [MISTAKES]}',
+        '{"inputs": [{"name": "rows", "datatype": "FP64", "data": [], "shape": [MISTAKES]}]}',
+        '{"inputs": [{"name": "rows", "datatype": "FP64", "shape": [1, 8], "data": [MISTAKES]}]}',
+        '{"inputs": [{"name": "rows", "datatype": "FP64", "shape": [1, 8], "data": [[MISTAKES]]}]}',
+        '{"inputs": [{"name": "rows", "datatype": "FP64", "shape": [1, 8], "data": []}], "outputs": [MISTAKES]}',
+    ],
+    ids=["inputs", "shape", "flat", "nested", "outputs"],
+)
+def test_of_a_million_mistakes_the_first_is_told(server: Running, body: str) -> None:
+    with server.peak_stays_below(2**28):
+        status, answer = server.infer(body.replace("MISTAKES", ",".join(["{}"] * 2**20)).encode())
+    assert status == 422
+    assert re.match(r"(in|out)puts\.0\.", answer["error"])
+
+
 def test_a_thousand_mutated_requests(server: Running) -> None:
     rng = random.Random(2)
     seeds = [json.dumps(one()).encode(), json.dumps({"inputs": [{**one()["inputs"][0], "name": "x"}] * 2}).encode()]
@@ -280,7 +307,8 @@ def test_the_interface_is_as_described(server: Running, trained: Project, tmp_pa
     # That shape and data fit together is beyond a schema
     options = ["--checks=all", "--exclude-checks=positive_data_acceptance", "--max-examples=25", "--seed=1"]
     options += ["--suppress-health-check=all", "--no-color"]
-    done = trained.run(*command, *options, check=False)
+    options += ["--phases=examples,coverage,fuzzing"]  # not of sequences: it keeps nothing from request to request
+    done = trained.run(*command, *options, check=False, cwd=tmp_path)  # where it leaves a folder
     assert done.returncode == 0, done.stdout
 
 
@@ -288,10 +316,14 @@ def test_metrics(trained: Project) -> None:
     with running(trained) as server:
         server.infer(one(shape=[2, 8], data=[*ROW, *ROW[:5], 1e6, *ROW[6:]]))
         server.infer({})
+        [version] = json.loads(server.get("/v2/models/samebits")[1])["versions"]
+        server.get(f"/v2/models/samebits/versions/{version}/ready")
         text = server.get("/metrics")[1]
     assert 'samebits_requests_total{route="/v2/models/{name}/infer",status="200"} 1.0' in text
     assert 'samebits_requests_total{route="/v2/models/{name}/infer",status="422"} 1.0' in text
     assert 'samebits_request_seconds_count{route="/v2/models/{name}/infer"} 2.0' in text
+    assert 'samebits_requests_total{route="/v2/models/{name}",status="200"} 1.0' in text
+    assert 'samebits_requests_total{route="/v2/models/{name}/versions/{version}/ready",status="200"} 1.0' in text
     assert "samebits_rows_total 2.0" in text
     assert "samebits_rows_outside_training_total 1.0" in text
 

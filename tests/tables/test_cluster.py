@@ -14,7 +14,7 @@ from distributed import Client
 from tests.conftest import BIN, Project
 
 OUTPUTS = ["data/moments.joblib", "data/train.joblib", "data/test.joblib", "metrics/data.json"]
-ROWS = 3_000_000
+ROWS = 1_000_000
 WORKERS = 2
 
 pytestmark = pytest.mark.slow
@@ -29,7 +29,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
     commands = [["scheduler", "--host", address, "--no-dashboard"]]
     commands += [["worker", address, "--nthreads", "1", "--no-dashboard"]] * WORKERS
-    env = {"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1"}
+    env = {"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1", "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
     log = (folder / "log").open("wb")
     running = [subprocess.Popen([BIN / "dask", *each], cwd=folder, env=env, stderr=log) for each in commands]
     try:
@@ -44,12 +44,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def table(project: Project) -> Project:
-    """A project with a table of many fragments."""
+def table(project: Project, request: pytest.FixtureRequest) -> Project:
+    """A project with a table of many fragments; of how many rows, a test may say."""
+    rows = getattr(request, "param", ROWS)
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute(
             f"""COPY (SELECT sin(range) AS a, range % 7 AS b, cos(range * range) AS c, sin(range / 3) AS y
-                FROM range({ROWS})) TO '{project.root}/data/raw/table.parquet'"""
+                FROM range({rows})) TO '{project.root}/data/raw/table.parquet'"""
         )
     project.replace("params.yaml", "data/raw/cal_housing.csv.gz", "data/raw/table.parquet")
     text = (project.root / "params.yaml").read_text()
@@ -85,6 +86,7 @@ def test_a_cluster_gives_the_same_bytes(table: Project, cluster: str, split: str
     assert run(table) == here
 
 
+@pytest.mark.parametrize("table", [3 * ROWS], indirect=True)  # so that there is a middle
 def test_a_worker_killed_in_the_middle_changes_nothing(table: Project, cluster: str) -> None:
     table.replace("params.yaml", "split: shuffle", "split: hash")
     here = run(table)
