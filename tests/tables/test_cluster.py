@@ -145,5 +145,5 @@ def test_a_scheduler_must_be_named(project: Project) -> None:
 
 def test_the_check_runs_on_this_machine(project: Project) -> None:
     use(project, "tcp://127.0.0.1:1")
-    project.run("git", "commit", "-qam", "On a cluster")
-    assert "Reproduced: 16 of 16" in project.run("python", "-m", "samebits", "check").stdout
+    project.commit("On a cluster")
+    assert "Reproduced: 16 of 16" in project.run("make", "--assume-old=.venv/installed", "check").stdout
