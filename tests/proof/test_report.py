@@ -107,7 +107,13 @@ def test_a_gate_fails_beyond_its_tolerance(tmp_path: Path, gate: str, failed: li
     [
         ('[gate]\n"r3" = 0.1', "HEAD", "gate: r3 is not a metric; the metrics are lines, r2"),
         ('[gate]\n"lines" = 0.1', "HEAD", "gate: lines: neither more nor less of it is known to be better; say which"),
-        ('[gate]\n"r2" = -0.1', "HEAD", "samebits.toml: gate[...]: Expected"),
+        ('[gate]\n"r2" = -0.1', "HEAD", "samebits.toml: gate: Expected `number` >= 0.0"),
+        ('[gate]\nr2 = "x"', "HEAD", "samebits.toml: gate: Expected `number | table`, got `text`"),
+        (
+            '[[outputs]]\npath = "a"\ncompare = "same"',
+            "HEAD",
+            "samebits.toml: outputs, rule 1, compare: 'same' is none of bytes, equal, close, ignore",
+        ),
         ("", "nowhere", "git: no commit nowhere in this repository"),
     ],
 )
