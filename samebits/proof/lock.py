@@ -40,7 +40,7 @@ def problems(pipeline: Pipeline) -> list[Problem]:
                 found += _output_in_git(pipeline, stage, out)
     for file, name in pipeline.strangers:
         stranger = name if file == PIPELINE else f"{file}:{name}"
-        text = f"is in {file.removesuffix(PIPELINE)}{LOCK}, but not in {file}"
+        text = f"is in {file.removesuffix(PIPELINE)}{LOCK}, but not in {file}; delete it there, `dvc repro` leaves it"
         found.append(Problem(stranger, "stage-unrecorded", None, text))
     return in_order(found, pipeline)
 

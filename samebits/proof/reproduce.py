@@ -142,6 +142,9 @@ class _Check:
         """The stages that the check is about, in order."""
         stages = [stage for stage in self.pipeline.stages if stage.runs]
         by_name = {stage.name: stage for stage in stages}
+        for name in self.settings.network:
+            if name not in self.pipeline.places:
+                raise UserError(f"settings: network: no stage {name}; the stages are {', '.join(by_name)}")
         for name in self.asked.stages:
             if name not in by_name:
                 raise UserError(f"no stage {name} that runs; the stages are {', '.join(by_name)}")

@@ -125,6 +125,13 @@ def test_mistakes_are_one_line(tmp_path: Path, settings: str, base: str, message
     assert str(raised.value).startswith(message)
 
 
+def test_a_gate_that_holds_nothing_is_a_mistake(project: Project) -> None:
+    project.replace("pyproject.toml", "[tool.samebits.gate]", "[tool.other]")
+    done = project.run("python", "-m", "samebits", "report", "--gate", check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --gate: the settings have no [gate]")
+
+
 def test_metrics_that_are_not_at_hand_are_named(tmp_path: Path) -> None:
     repo = simple(tmp_path / "repo")
     repo.git("rm", "-q", "--cached", "metrics.json")
