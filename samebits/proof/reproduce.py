@@ -256,14 +256,11 @@ class _Check:
 
     def _environment(self) -> None:
         """Where the packages that are installed are not those that the commit pins."""
-        files = [each for each in sorted(self.tree.root.glob("*")) if pins.is_pins(each.name)]
-        pinned = [(each.name, pins.pinned(each.name, each.read_bytes())) for each in files]
-        if any(found for _, found in pinned):
-            for name, found in pinned:
-                for text in pins.differing(found, self.runner.place.packages):
-                    self.undisturbed = False
-                    stage = next(each.stage for each in self.outputs if not each.allowed)
-                    self.problems.append(Problem(stage, "environment-differs", name, f"{name}: package {text}"))
+        stage = next(each.stage for each in self.outputs if not each.allowed)
+        for file in (each for each in sorted(self.tree.root.glob("*")) if pins.is_pins(each.name)):
+            for text in pins.differing(pins.pinned(file.name, file.read_bytes()), self.runner.place.packages):
+                self.undisturbed = False
+                self.problems.append(Problem(stage, "environment-differs", file.name, f"{file.name}: package {text}"))
 
 
 def _config(user: Repo, tree: Export) -> dict[str, Any]:
