@@ -26,7 +26,10 @@ def run(arguments: Namespace) -> int:
     """Print Markdown: parameters and metrics against the base, verdicts of checks."""
     verdicts = [_verdict(file) for file in arguments.verdict]
     repo = repository()
-    found = changes.since(repo, arguments.base, Settings.load(Path(repo.root_dir)).gates)
+    gates = Settings.load(Path(repo.root_dir)).gates
+    if arguments.gate and not gates:
+        raise UserError('--gate: the settings have no [gate]; it says how much a metric may lose, as "test.r2" = 0.005')
+    found = changes.since(repo, arguments.base, gates)
     parts = [report.comparison(found, arguments.base)]
     if verdicts:
         parts.append("\n".join(f"- {report.conclusion(each)}" for each in verdicts))

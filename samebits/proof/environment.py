@@ -30,7 +30,7 @@ AT_LEAST = 20
 
 def variations() -> list[dict[str, str]]:
     """Environment variables of 20 or more environments that this machine can run and that must give the same bytes."""
-    cpu_features, cpu_dispatch = _features_ofcpu()
+    cpu_features, cpu_dispatch = _features_of_cpu()
     machine = MACHINES.get(platform.machine(), platform.machine())
     kernels = [kernel for kernel, feature in KERNELS.get(machine, {}).items() if cpu_features.get(feature)]
     optional = [feature for feature in cpu_dispatch if cpu_features.get(feature)]
@@ -68,7 +68,7 @@ def describe(env: Mapping[str, str], folder: Path) -> Environment:
     return Environment(machine | found["machine"], found["packages"])
 
 
-def _features_ofcpu() -> tuple[dict[str, bool], list[str]]:
+def _features_of_cpu() -> tuple[dict[str, bool], list[str]]:
     """What the CPU can do, and of that what numpy may do without; nothing where numpy is not there."""
     if not find_spec("numpy"):
         return {}, []

@@ -8,7 +8,7 @@ from samebits.artifacts import md5
 from samebits.errors import UserError
 from samebits.git import git
 from samebits.proof.pins import is_pins, pinned
-from samebits.proof.pipeline import LOCK, PIPELINE, Pipeline
+from samebits.proof.pipeline import Pipeline
 from samebits.proof.verdict import Problem
 
 MOST = 5  # files that are named
@@ -27,7 +27,7 @@ def explained(problems: Iterable[Problem], pipeline: Pipeline) -> Iterator[Probl
 
 def _changed_files(stage: str, path: str, pipeline: Pipeline) -> Iterator[Problem]:
     """The files of a folder that changed since the commit that wrote dvc.lock."""
-    lock = _file_of(stage, pipeline).removesuffix(PIPELINE) + LOCK
+    lock = next(each.lock for each in pipeline.stages if each.name == stage)
     of_lock = git("log", "-1", "--format=%H", "HEAD", "--", lock, cwd=pipeline.root).decode().strip()
     listing = git("diff", "--relative", "--name-only", "-z", of_lock, "--", path, cwd=pipeline.root)
     listing += git("ls-files", "-z", "--others", "--exclude-standard", "--", path, cwd=pipeline.root)
@@ -47,10 +47,6 @@ def _changed_pins(stage: str, path: str, pipeline: Pipeline) -> Iterator[Problem
         if then and then.get(name) != now.get(name):
             text = f"package {name}: {then.get(name)} in the run, {now.get(name)} pinned now"
             yield Problem(stage, "package-changed", path, text)
-
-
-def _file_of(stage: str, pipeline: Pipeline) -> str:
-    return next((each.file for each in pipeline.stages if each.name == stage), PIPELINE)
 
 
 def _version(path: str, hash_of_run: str, folder: Path) -> bytes:

@@ -100,9 +100,8 @@ class Judge:
         )
 
     def _file(self, path: str, promised: Path | None, obtained: Path) -> Found:
-        rule = self._rule(path)
-        if rule and rule.compare == "ignore":
-            return Found("ignored", True, [], str(rule))
+        if ignored := self._ignored(path):
+            return ignored
         if promised:
             found = compare(path, promised, obtained, self.rules)
             return Found(found.verdict, found.allowed, found.differences, found.rule)
@@ -111,8 +110,9 @@ class Judge:
             return Found("unknown", False, [text])
         return Found("differs", False, ["the promised bytes are not at hand to show what differs"])
 
-    def _rule(self, path: str) -> Rule | None:
-        return next((each for each in reversed(self.rules) if not each.field and each.fits(path)), None)
+    def _ignored(self, path: str) -> Found | None:
+        rule = next((each for each in reversed(self.rules) if not each.field and each.fits(path)), None)
+        return Found("ignored", True, [], str(rule)) if rule and rule.compare == "ignore" else None
 
     def _folder(self, out: Item, promised: Hash) -> Iterator[Found]:
         """The files of a folder, one by one."""
@@ -134,18 +134,16 @@ class Judge:
                 yield found._replace(told=[f"{path}: {found.told[0]}{more}"] if found.told else [])
 
     def _folder_unread(self, path: str) -> Found:
-        rule = self._rule(path)
-        if rule and rule.compare == "ignore":
-            return Found("ignored", True, [], str(rule))
+        if ignored := self._ignored(path):
+            return ignored
         if any(each.compare != "bytes" and _may_fit_in(each, path) for each in self.rules):
             text = "its promised list of files is not at hand, and only that could tell whether a rule allows it"
             return Found("unknown", False, [text])
         return Found("differs", False, ["its promised list of files is not at hand to show what differs"])
 
     def _one_sided(self, path: str, verdict: OutputVerdict) -> Found:
-        rule = self._rule(path)
-        if rule and rule.compare == "ignore":
-            return Found("ignored", True, [], str(rule))
+        if ignored := self._ignored(path):
+            return ignored
         return Found(
             verdict, False, [f"{path}: {'promised, and not made' if verdict == 'missing' else 'not promised'}"]
         )

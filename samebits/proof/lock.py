@@ -7,7 +7,7 @@ from dvc.exceptions import DvcException
 
 from samebits.git import is_or_was_in_git
 from samebits.params import flatten
-from samebits.proof.pipeline import LOCK, PIPELINE, Item, Params, Pipeline, Stage
+from samebits.proof.pipeline import PIPELINE, Item, Params, Pipeline, Stage, lock_of
 from samebits.proof.tree import Hash, Missing, Unknown
 from samebits.proof.verdict import Kind, Problem
 
@@ -25,7 +25,7 @@ def problems(pipeline: Pipeline) -> list[Problem]:
             continue
         if stage.in_pipeline and stage.entry is None:
             if not stage.dvc.frozen:
-                text = f"is not in {_lock_of(stage)}: it never ran, or was deleted from the lock"
+                text = f"is not in {stage.lock}: it never ran, or was deleted from the lock"
                 found.append(Problem(stage.name, "stage-unrecorded", None, text))
             continue
         found += _unrecorded(stage)
@@ -40,7 +40,7 @@ def problems(pipeline: Pipeline) -> list[Problem]:
                 found += _output_in_git(pipeline, stage, out)
     for file, name in pipeline.strangers:
         stranger = name if file == PIPELINE else f"{file}:{name}"
-        text = f"is in {file.removesuffix(PIPELINE)}{LOCK}, but not in {file}"
+        text = f"is in {lock_of(file)}, but not in {file}; delete it there, `dvc repro` leaves it"
         found.append(Problem(stranger, "stage-unrecorded", None, text))
     return in_order(found, pipeline)
 
@@ -48,10 +48,6 @@ def problems(pipeline: Pipeline) -> list[Problem]:
 def in_order(found: Iterable[Problem], pipeline: Pipeline) -> list[Problem]:
     """Problems in the order of the stages, those of unknown stages last."""
     return sorted(found, key=lambda problem: pipeline.places.get(problem.stage, len(pipeline.places)))
-
-
-def _lock_of(stage: Stage) -> str:
-    return stage.file.removesuffix(PIPELINE) + LOCK if stage.in_pipeline else stage.file
 
 
 def _unrecorded(stage: Stage) -> Iterator[Problem]:
@@ -83,7 +79,7 @@ def _dependency(pipeline: Pipeline, stage: Stage, dep: Item) -> Iterator[Problem
     if stage.entry is not None and dep.name not in {each["path"] for each in stage.entry.get("deps") or []}:
         return  # told already
     if recorded is None or not dep.here:
-        why = "lies elsewhere" if recorded or not dep.here else f"{_lock_of(stage)} has no hash of it"
+        why = "lies elsewhere" if recorded or not dep.here else f"{stage.lock} has no hash of it"
         yield Problem(stage.name, "cannot-tell", path, f"{path}: {why}; only a run tells whether it is the same")
         return
     holds = pipeline.contents.of(path, recorded.name)
@@ -93,7 +89,7 @@ def _dependency(pipeline: Pipeline, stage: Stage, dep: Item) -> Iterator[Problem
         yield Problem(stage.name, "cannot-tell", path, text, holds.pull)
     elif isinstance(holds, Missing):
         yield _missing(pipeline, stage, path, "dependency-missing")
-    elif not _same(holds, recorded):
+    elif holds.value != recorded.value:
         if holds.name != recorded.name:
             text = f"{path}: recorded by its {recorded.name} here and by its {holds.name} there"
             yield Problem(stage.name, "cannot-tell", path, text, path)
@@ -101,16 +97,12 @@ def _dependency(pipeline: Pipeline, stage: Stage, dep: Item) -> Iterator[Problem
             yield _changed(stage, path, makers, recorded, holds)
 
 
-def _same(one: Hash, other: Hash) -> bool:
-    return one.value == other.value
-
-
 def _changed(stage: Stage, path: str, makers: list[Stage], read: Hash, holds: Hash) -> Problem:
     hashes = f"({read.value} then, {holds.value} now)"
     if made := [each for each in makers if each.runs]:
         maker = made[0]
         text = (
-            f"{path}: {_lock_of(stage)} says that {maker.name} wrote {holds.value} and that {stage.name} read "
+            f"{path}: {stage.lock} says that {maker.name} wrote {holds.value} and that {stage.name} read "
             f"{read.value}: the lock was edited, merged from different runs, or is of a run of one stage alone"
         )
         return Problem(maker.name, "lock-edited", path, text)
@@ -155,6 +147,6 @@ def _output_in_git(pipeline: Pipeline, stage: Stage, out: Item) -> Iterator[Prob
     holds = pipeline.contents.on_disk(out.path, out.recorded.name)
     if isinstance(holds, Missing):
         yield _missing(pipeline, stage, out.path, "output-missing")
-    elif isinstance(holds, Hash) and not _same(holds, out.recorded):
+    elif isinstance(holds, Hash) and holds.value != out.recorded.value:
         text = f"{out.path}: changed since the run ({out.recorded.value} then, {holds.value} now)"
         yield Problem(stage.name, "output-edited", out.path, text)

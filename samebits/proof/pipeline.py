@@ -73,6 +73,11 @@ class Stage:
         return isinstance(self.dvc, PipelineStage)
 
     @property
+    def lock(self) -> str:
+        """The file that records its run."""
+        return lock_of(self.file) if self.in_pipeline else self.file
+
+    @property
     def runs(self) -> bool:
         """Whether `dvc repro` runs it: it has a command and is not frozen."""
         return bool(self.commands) and not self.dvc.frozen
@@ -183,6 +188,11 @@ def _ordered(stages: list[Stage]) -> list[Stage]:
         return [by_name[name] for name in sorter.static_order()]
     except CycleError as error:
         raise UserError(f"{PIPELINE}: the stages {', '.join(error.args[1])} need one another's outputs") from None
+
+
+def lock_of(file: str) -> str:
+    """The dvc.lock beside a dvc.yaml."""
+    return file.removesuffix(PIPELINE) + LOCK
 
 
 def repository(folder: str | Path | None = None, config: dict[str, Any] | None = None) -> Repo:

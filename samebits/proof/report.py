@@ -23,7 +23,8 @@ def verdict(checked: Verdict, tablefmt: str) -> str:
         (each.stage, each.path, _short(each.promised), _short(each.obtained), each.verdict) for each in checked.outputs
     ]
     headers = ["stage", "output", "promised", "obtained", "verdict"]
-    lines = [f"Commit {checked.commit[:10]}: {checked.subject}", "", markdown.table(rows, headers, tablefmt), ""]
+    lines = [f"Commit {checked.commit[:10]}: {checked.subject}", ""]
+    lines += [markdown.table(rows, headers, tablefmt), ""] if rows else []
     if told := [each for each in checked.outputs if each.detail and each.verdict != "unknown"]:
         lines += ["What differs:", "", *(f"- {line}" for each in told for line in _details(each)), ""]
     if allowed := [each for each in checked.outputs if each.rule and each.allowed]:
@@ -56,8 +57,10 @@ def conclusion(checked: Verdict) -> str:
         network = "the network could not be cut off"
     elif checked.network:
         network = f"network only for {', '.join(checked.network)}"
-    count = f"{same} of {len(checked.outputs)} outputs are the same"
-    return f"{SENTENCE[checked.conclusion]}: {count} ({machine}; {network})."
+    count = f"{same} of {len(checked.outputs)} outputs are the same" if checked.outputs else "no stage ran"
+    deciding = checked.conclusion == "not reproduced"
+    kinds = ", ".join(dict.fromkeys(each.kind for each in checked.problems if each.decides is deciding))
+    return f"{SENTENCE[checked.conclusion]}{kinds and f' ({kinds})'}: {count} ({machine}; {network})."
 
 
 def record(pipeline: Pipeline, problems: list[Problem]) -> str:
@@ -73,7 +76,7 @@ def record(pipeline: Pipeline, problems: list[Problem]) -> str:
     parts += [f"{len(open_)} cannot be known here"] if open_ else []
     lines.append(", ".join(parts) + (f"; `dvc pull {' '.join(pull)}` would tell" if pull else ""))
     answer = "is not" if wrong else "may be" if open_ else "is"
-    lines.append(f"dvc.lock {answer} the record of a run of this tree")
+    lines.append(f"dvc.lock {answer} the record of a run of this tree" + ("; `dvc repro` makes one" if wrong else ""))
     return printable("\n".join(lines), "\n")
 
 

@@ -142,6 +142,9 @@ class _Check:
         """The stages that the check is about, in order."""
         stages = [stage for stage in self.pipeline.stages if stage.runs]
         by_name = {stage.name: stage for stage in stages}
+        for name in self.settings.network:
+            if name not in self.pipeline.places:
+                raise UserError(f"settings: network: no stage {name}; the stages are {', '.join(by_name)}")
         for name in self.asked.stages:
             if name not in by_name:
                 raise UserError(f"no stage {name} that runs; the stages are {', '.join(by_name)}")
@@ -253,14 +256,11 @@ class _Check:
 
     def _environment(self) -> None:
         """Where the packages that are installed are not those that the commit pins."""
-        files = [each for each in sorted(self.tree.root.glob("*")) if pins.is_pins(each.name)]
-        pinned = [(each.name, pins.pinned(each.name, each.read_bytes())) for each in files]
-        if any(found for _, found in pinned):
-            for name, found in pinned:
-                for text in pins.differing(found, self.runner.place.packages):
-                    self.undisturbed = False
-                    stage = next(each.stage for each in self.outputs if not each.allowed)
-                    self.problems.append(Problem(stage, "environment-differs", name, f"{name}: package {text}"))
+        stage = next(each.stage for each in self.outputs if not each.allowed)
+        for file in (each for each in sorted(self.tree.root.glob("*")) if pins.is_pins(each.name)):
+            for text in pins.differing(pins.pinned(file.name, file.read_bytes()), self.runner.place.packages):
+                self.undisturbed = False
+                self.problems.append(Problem(stage, "environment-differs", file.name, f"{file.name}: package {text}"))
 
 
 def _config(user: Repo, tree: Export) -> dict[str, Any]:

@@ -80,8 +80,8 @@ class Runner:
                     self.aside[out.path].parent.mkdir(parents=True, exist_ok=True)
                     shutil.move(path, self.aside[out.path])
 
-    def run(self, stage: Stage, number: int = 1, of: int = 1) -> Problem | None:
-        """Run the commands of a stage; the reason why it did not end well."""
+    def run(self, stage: Stage, number: int = 0, of: int = 0) -> Problem | None:
+        """Run the commands of a stage, the `number`th `of` all, or once more; the reason why it did not end well."""
         if absent := [dep.path for dep in stage.deps if dep.here and not (self.tree.root / dep.path).exists()]:
             text = f"{absent[0]}, which it reads, is not there: not in git, not promised by a `.dvc` file, not made"
             return Problem(stage.name, "missing-source", absent[0], text)
@@ -89,7 +89,7 @@ class Runner:
         env |= {"DVC_ROOT": str(self.tree.root), "DVC_STAGE": stage.name}
         network = stage.name in self.settings.network
         start = time.monotonic()
-        with self.progress.step(stage.name, number, of):
+        with self.progress.step(stage.name if of else f"{stage.name}, once more", number, of):
             for command in stage.commands:
                 ended = system.run(
                     _shell(command),
@@ -142,6 +142,8 @@ def _why(command: str, ended: system.Ended, network: bool, kept_back: list[str])
     text = f"`{command}`: {ended.reason}{_last(ended.output)}"
     if not network and system.can_cut_off_network() and NETWORK.search(ended.output):
         text += "; it had no network, which `network` in the settings gives"
+    if ended.status == 127 or "ModuleNotFoundError" in ended.output:
+        text += "; activate the environment of the stages, or let `setup` in the settings make it"
     named = [name for name in kept_back if len(name) > 1 and re.search(rf"\b{re.escape(name)}\b", ended.output)]
     if named:
         text += f"; it did not get {', '.join(named)} of your environment, which `pass_env` gives"

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import msgspec
 from msgspec import Meta
@@ -13,6 +13,10 @@ from samebits.errors import UserError
 FILE, TABLE = "samebits.toml", "pyproject.toml"
 NotNegative = Annotated[float, Meta(ge=0, le=1e308, description="a finite number, 0 or more")]
 Text = Annotated[str, Meta(min_length=1, description="a text")]
+Compare = Literal["bytes", "equal", "close", "ignore"]
+Better = Literal["higher", "lower"]
+# Msgspec's names of types, and TOML's
+TYPES = {"array": "list", "object": "table", "str": "text", "float": "number", "int": "number", "bool": "true or false"}
 
 
 class Rule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
@@ -26,7 +30,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_default
     """
 
     path: Text
-    compare: Literal["bytes", "equal", "close", "ignore"]
+    compare: Compare
     ulp: NotNegative | None = None
     rtol: NotNegative | None = None
     atol: NotNegative | None = None
@@ -50,7 +54,7 @@ class Gate(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """By how much a metric may get worse, and which direction is better."""
 
     tolerance: NotNegative = 0.0
-    better: Literal["higher", "lower"] | None = None
+    better: Better | None = None
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -120,10 +124,15 @@ def _read(path: Path) -> dict[str, Any] | None:
 def _explain(message: str) -> str:
     """Msgspec's message in the terms of the file."""
     reason, _, location = message.partition(" - at `$")
-    place = re.sub(r"\[(\d+)\]", lambda found: f", rule {int(found[1]) + 1}", location.strip("`").lstrip("."))
+    place = re.sub(r"\[(\d+)\]", lambda found: f", number {int(found[1]) + 1}", location.strip("`").lstrip("."))
+    place = place.replace("[...]", "").replace("outputs, number", "outputs, rule").replace(".", ", ")
     struct = Rule if place.startswith("outputs") else Gate if place.startswith("gate") else Settings
     if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", reason):
         reason = f"unknown key {unknown[1]}; allowed here: {', '.join(struct.__struct_fields__)}"
+    elif wrong := re.fullmatch(r"Invalid enum value ('.*')", reason, re.DOTALL):
+        reason = f"{wrong[1]} is none of {', '.join(get_args(Better if struct is Gate else Compare))}"
+    else:
+        reason = re.sub(r"\w+", lambda word: TYPES.get(word[0], word[0]), reason.replace(" | null", ""))
     return f"{place}: {reason}" if place else reason
 
 

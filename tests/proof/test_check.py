@@ -73,6 +73,7 @@ def test_data_that_is_not_at_hand_is_no_accusation(repo: Repository, tmp_path: P
     verdict = clone.check()
     assert verdict.conclusion == "inconclusive"
     assert kinds(verdict) == {("select", "missing-source")}
+    assert "no remote is set; `dvc remote add -d NAME URL` sets one" in verdict.problems[0].text
     assert "`dvc pull data/table.txt.dvc` gets it" in verdict.problems[0].text
     assert verdict.problems[0].pull == "data/table.txt.dvc"
 
@@ -145,6 +146,10 @@ def test_a_file_of_git_lfs_or_a_submodule_that_is_not_at_hand(tmp_path: Path) ->
     [
         ("echo no luck >&2; exit 3", "`sh code.sh`: it exited with status 3 (no luck)"),
         ("kill -9 $$", "`sh code.sh`: it was killed by SIGKILL"),
+        (
+            "echo no nosuch >&2; exit 127",
+            "`sh code.sh`: it exited with status 127 (no nosuch); activate the environment of the stages",
+        ),
         ("kill -9 $PPID; sleep 0.1; exit 4", "`sh code.sh`: it"),
         ("cat /dev/full > /dev/full", "`sh code.sh`: it exited with status 1"),
     ],
@@ -153,6 +158,18 @@ def test_a_stage_that_fails_is_not_refuted(tmp_path: Path, command: str, reason:
     problem = only_problem(failing(tmp_path / "repo", command))
     assert problem.kind == "stage-failed"
     assert problem.text.startswith(reason)
+
+
+def test_the_network_of_a_stage_that_is_not_there(tmp_path: Path) -> None:
+    repo = one(tmp_path / "repo", 'network = ["eno"]')
+    with pytest.raises(UserError, match="settings: network: no stage eno; the stages are one"):
+        repo.check()
+
+
+def test_all_stages_taken_as_recorded(repo: Repository) -> None:
+    told = report.verdict(repo.check(since="HEAD"), "simple")
+    assert "Reproduced: no stage ran (" in told
+    assert "promised" not in told
 
 
 def test_a_stage_that_takes_too_long_ends_with_all_that_it_started(tmp_path: Path) -> None:

@@ -107,7 +107,13 @@ def test_a_gate_fails_beyond_its_tolerance(tmp_path: Path, gate: str, failed: li
     [
         ('[gate]\n"r3" = 0.1', "HEAD", "gate: r3 is not a metric; the metrics are lines, r2"),
         ('[gate]\n"lines" = 0.1', "HEAD", "gate: lines: neither more nor less of it is known to be better; say which"),
-        ('[gate]\n"r2" = -0.1', "HEAD", "samebits.toml: gate[...]: Expected"),
+        ('[gate]\n"r2" = -0.1', "HEAD", "samebits.toml: gate: Expected `number` >= 0.0"),
+        ('[gate]\nr2 = "x"', "HEAD", "samebits.toml: gate: Expected `number | table`, got `text`"),
+        (
+            '[[outputs]]\npath = "a"\ncompare = "same"',
+            "HEAD",
+            "samebits.toml: outputs, rule 1, compare: 'same' is none of bytes, equal, close, ignore",
+        ),
         ("", "nowhere", "git: no commit nowhere in this repository"),
     ],
 )
@@ -117,6 +123,13 @@ def test_mistakes_are_one_line(tmp_path: Path, settings: str, base: str, message
     with pytest.raises(UserError) as raised:
         repo.changes(base)
     assert str(raised.value).startswith(message)
+
+
+def test_a_gate_that_holds_nothing_is_a_mistake(project: Project) -> None:
+    project.replace("pyproject.toml", "[tool.samebits.gate]", "[tool.other]")
+    done = project.run("python", "-m", "samebits", "report", "--gate", check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --gate: the settings have no [gate]")
 
 
 def test_metrics_that_are_not_at_hand_are_named(tmp_path: Path) -> None:
