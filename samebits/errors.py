@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -16,8 +17,8 @@ class UserError(Exception):
 def run(main: Callable[[], int | None]) -> NoReturn:
     """Call `main`, the body of a program, and exit with the status that it returns.
 
-    On UserError, exit with status 2 and one line on stderr; on Ctrl-C, or where the reader of stdout has gone, as the
-    shell expects, with 130 or 141 and none.
+    On UserError, exit with status 2 and one line on stderr; on a bug, with status 2 and its traceback; on Ctrl-C, or
+    where the reader of stdout has gone, as the shell expects, with 130 or 141 and none.
     """
     gc.enable()
     try:
@@ -30,6 +31,9 @@ def run(main: Callable[[], int | None]) -> NoReturn:
         status = 128 + signal.SIGINT
     except BrokenPipeError:
         os._exit(128 + signal.SIGPIPE)
+    except Exception:
+        traceback.print_exc()
+        status = 2  # 1 is an answer of several programs, as "not reproduced"
     sys.stdout.flush()
     sys.stderr.flush()
     atexit._run_exitfuncs()

@@ -1,10 +1,16 @@
 """Reading a repository of git."""
 
+import os
 import subprocess
 from pathlib import Path
 
 from samebits.errors import UserError
 
+# What git sets for a hook, of the repository that calls it: in another folder it would mean the wrong one
+OF_CALLER = (
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE"),
+    *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH", "GIT_SHALLOW_FILE"),
+)
 COMMIT = "SAMEBITS_COMMIT"  # the variable of the environment that names the commit where there is no repository
 
 
@@ -32,8 +38,9 @@ def files_at(revision: str, folder: str, suffix: str) -> dict[str, bytes]:
 
 def git(*arguments: str, cwd: Path | None = None) -> bytes:
     """The output of a git command in a folder, or in the working directory. Raises UserError where it fails."""
+    env = {name: value for name, value in os.environ.items() if name not in OF_CALLER}
     try:
-        return subprocess.run(["git", *arguments], cwd=cwd, capture_output=True, check=True).stdout
+        return subprocess.run(["git", *arguments], cwd=cwd, env=env, capture_output=True, check=True).stdout
     except FileNotFoundError:
         raise UserError("git: not found; install it") from None
     except subprocess.CalledProcessError as error:

@@ -44,14 +44,14 @@ def test_a_mistake_found_in_another_error_shows_no_traceback() -> None:
 
 
 @pytest.mark.parametrize("error", ["ValueError('a bug')", "AssertionError('a bug')", "OSError('a bug')"])
-def test_a_bug_keeps_its_traceback_and_exits_with_1(error: str) -> None:
+def test_a_bug_keeps_its_traceback_and_exits_with_2(error: str) -> None:
     done = run("print('so far')", f"raise {error}")
-    assert (done.returncode, done.stdout) == (1, "so far\n")
+    assert (done.returncode, done.stdout) == (2, "so far\n")
     assert done.stderr.startswith("Traceback (most recent call last):")
     assert done.stderr.endswith(f"{error.split('(')[0]}: a bug\n")
 
 
-def test_an_interrupted_program_exits_with_130_and_no_traceback() -> None:
+def test_an_interrupted_program_exits_with_230_and_no_traceback() -> None:
     done = run(f"import os; os.kill(os.getpid(), {signal.SIGINT.value})", "sys.stdin.read()")
     assert (done.returncode, done.stderr) == (130, "")
 

@@ -1,5 +1,6 @@
 """samebits check."""
 
+import json
 import sys
 from argparse import ArgumentParser, Namespace
 
@@ -31,7 +32,8 @@ def run(arguments: Namespace) -> int:
     if arguments.markdown:
         artifacts.write_text(report.verdict(verdict, "github") + "\n", arguments.markdown)
     if arguments.json:
-        print(msgspec.json.format(msgspec.json.encode(verdict), indent=2).decode())
+        # a name of a file may be no text
+        print(json.dumps(msgspec.to_builtins(verdict), indent=2, ensure_ascii=False).encode(errors="replace").decode())
     else:
         print(report.verdict(verdict, "simple"))
     return STATUS[verdict.conclusion]

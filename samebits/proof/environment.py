@@ -1,12 +1,12 @@
 """What may make a run's bits differ: the machine and its libraries; and the environments in which they must not."""
 
-import json
 import platform
 import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+
+import msgspec
 
 from samebits.proof import system
 
@@ -50,7 +50,7 @@ def variations() -> list[dict[str, str]]:
     return found + more_threads[: max(1, AT_LEAST - len(found))]
 
 
-class Environment(NamedTuple):
+class Environment(msgspec.Struct):
     """Where stages run. machine: what it is, in words. packages: versions by name, of their Python."""
 
     machine: dict[str, str]
@@ -62,10 +62,10 @@ def describe(env: Mapping[str, str], folder: Path) -> Environment:
     machine = {"machine": platform.machine(), "cpu": cpu()}
     done = system.run(["python", str(PROBE)], folder, env, network=False, timeout=60)
     try:
-        found = json.loads(done.output.splitlines()[-1])
-    except (ValueError, IndexError):  # no Python, or one that is too old
+        found = msgspec.json.decode(done.output.splitlines()[-1], type=Environment)
+    except (ValueError, IndexError):  # no Python, one that is too old, or a program of another kind
         return Environment(machine, {})
-    return Environment(machine | found["machine"], found["packages"])
+    return Environment(machine | found.machine, found.packages)
 
 
 def _features_of_cpu() -> tuple[dict[str, bool], list[str]]:

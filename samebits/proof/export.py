@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ class Export:
 @contextmanager
 def export(commit: str, root: Path, name: str = "export") -> Iterator[Export]:
     """The files of a commit of the repository around `root`, a root of DVC; they go, however the block ends."""
-    inner = git("rev-parse", "--show-prefix", cwd=root).decode().strip()
+    inner = os.fsdecode(git("rev-parse", "--show-prefix", cwd=root)).strip()
     previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     folder = Path(tempfile.mkdtemp(prefix="samebits-")).resolve()
     try:
@@ -51,6 +52,8 @@ def export(commit: str, root: Path, name: str = "export") -> Iterator[Export]:
             tree.absent[Path(os.path.relpath(tree.top / path, tree.root)).as_posix()] = why
         (tree.root / ".dvc").mkdir(exist_ok=True)
         yield tree
+    except sqlite3.Error as error:  # DVC keeps databases there
+        raise UserError(f"{folder}: {error}; the check works in a temporary folder") from error
     except OSError as error:
         raise UserError(
             f"{error.filename or folder}: {error.strerror}; the check works in a temporary folder"
@@ -78,12 +81,12 @@ def _check_out(commit: str, root: Path, top: Path) -> None:
 
 
 def _path_of_git(folder: Path, name: str) -> Path:
-    return (folder / git("rev-parse", "--git-path", name, cwd=folder).decode().strip()).resolve()
+    return (folder / os.fsdecode(git("rev-parse", "--git-path", name, cwd=folder)).strip()).resolve()
 
 
 def _common(folder: Path) -> Path:
     """The folder of git that all work trees of a repository share."""
-    return (folder / git("rev-parse", "--git-common-dir", cwd=folder).decode().strip()).resolve()
+    return (folder / os.fsdecode(git("rev-parse", "--git-common-dir", cwd=folder)).strip()).resolve()
 
 
 def _large_files(root: Path, top: Path) -> Iterator[tuple[str, str]]:
@@ -91,7 +94,7 @@ def _large_files(root: Path, top: Path) -> Iterator[tuple[str, str]]:
     if not any(b"filter=lfs" in each.read_bytes() for each in top.rglob(".gitattributes") if each.is_file()):
         return
     store = _common(root) / "lfs" / "objects"
-    for path in filter(None, git("ls-files", "-z", cwd=top).decode().split("\0")):
+    for path in filter(None, os.fsdecode(git("ls-files", "-z", cwd=top)).split("\0")):
         file = top / path
         if file.is_symlink() or not file.is_file() or file.stat().st_size > MOST_OF_POINTER:
             continue
@@ -111,8 +114,8 @@ def _large_files(root: Path, top: Path) -> Iterator[tuple[str, str]]:
 
 def _submodules(root: Path, top: Path) -> Iterator[tuple[str, str]]:
     """Check out the submodules of which git has the commit here; tells of the others."""
-    listing = git("ls-files", "--stage", "-z", cwd=top).decode()
-    source = Path(git("rev-parse", "--show-toplevel", cwd=root).decode().strip())
+    listing = os.fsdecode(git("ls-files", "--stage", "-z", cwd=top))
+    source = Path(os.fsdecode(git("rev-parse", "--show-toplevel", cwd=root)).strip())
     for line in listing.split("\0"):
         if line.startswith("160000 "):
             commit, path = line.split()[1], line.partition("\t")[2]
@@ -128,7 +131,7 @@ def _submodules(root: Path, top: Path) -> Iterator[tuple[str, str]]:
 
 def _own_repository(folder: Path, around: Path) -> Path:
     """A folder, if git takes it for another repository than the one around it. Raises UserError if not."""
-    if not folder.is_dir() or Path(git("rev-parse", "--show-toplevel", cwd=folder).decode().strip()) == around:
+    if not folder.is_dir() or Path(os.fsdecode(git("rev-parse", "--show-toplevel", cwd=folder)).strip()) == around:
         raise UserError(f"{folder}: not checked out")
     return folder
 

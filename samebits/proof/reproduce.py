@@ -1,5 +1,6 @@
 """The reproduction check: run the pipeline of a commit from nothing and compare every output with its promise."""
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from samebits.proof.run import Runner
 from samebits.proof.settings import Settings
 from samebits.proof.sources import Sources
 from samebits.proof.store import Store
-from samebits.proof.tree import Hash, Paths
+from samebits.proof.tree import Hash, Paths, links_in
 from samebits.proof.verdict import Output, Problem, Verdict, concluded
 
 
@@ -121,9 +122,11 @@ class _Check:
         for number, stage in enumerate(self.running, 1):
             if self._run(stage, number):
                 self._judge(stage)
+                self.problems += self._leading_out(stage)
             else:
                 why = self.blocked[stage.name]
                 self.outputs += [self.judge.not_made(stage, out, why) for out in stage.outs if out.here]
+        self.problems += self._replaced()
         self.problems += self._edited()
         for path in self.sources.changed():
             text = f"{path}: a stage wrote to this file of your cache, through a link; `dvc fetch` mends it"
@@ -230,6 +233,26 @@ class _Check:
             for dep in stage.deps
         )
 
+    def _leading_out(self, stage: Stage) -> Iterator[Problem]:
+        """Outputs that are, or hold, links to what only this machine has."""
+        allowed = {path.resolve() for path in self.sources.linked}
+        for out in (each for each in stage.outs if each.here):
+            for link in links_in(self.tree.root / out.path):
+                target = Path(os.path.realpath(link))
+                if target not in allowed and not target.is_relative_to(self.tree.folder):
+                    text = f"{out.path}: holds a link to {target}, which the commit does not hold"
+                    yield Problem(stage.name, "missing-source", out.path, text)
+                    break
+
+    def _replaced(self) -> Iterator[Problem]:
+        """Outputs that another stage changed after the one that makes them: in the end, they are not as promised."""
+        for stage in self.running:
+            now = self.runner.hashes(stage)
+            for out in stage.outs:
+                if out.path in self.runner.obtained and now.get(out.path) != self.runner.obtained[out.path]:
+                    text = f"{out.path}: a stage that ran after {stage.name} replaced what it made"
+                    yield Problem(stage.name, "output-edited", out.path, text)
+
     def _edited(self) -> Iterator[Problem]:
         """Outputs that are as promised, but not in git, or not in the cache."""
         by_path = {out.path: (stage, out) for stage in self.running for out in stage.outs if out.here}
@@ -268,7 +291,7 @@ def _config(user: Repo, tree: Export) -> dict[str, Any]:
     core = {"no_scm": True, "autostage": False, "site_cache_dir": str(tree.folder / "dvc")}
     if remote := user.config["core"].get("remote"):
         core["remote"] = remote
-    cache = {"dir": str(tree.folder / "cache"), "type": ["reflink", "hardlink", "symlink", "copy"]}
+    cache = {"dir": str(tree.folder / "cache"), "local": "", "type": ["reflink", "hardlink", "symlink", "copy"]}
     return {"core": core, "cache": cache, "remote": dict(user.config.get("remote") or {})}
 
 

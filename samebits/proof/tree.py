@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,6 +179,14 @@ def files_in(folder: Path, name: str) -> Manifest:
     """All files in a folder, as its manifest lists them."""
     files = (each for each in folder.rglob("*") if each.is_file())
     return {each.relative_to(folder).as_posix(): hash_of(each, name) for each in files}
+
+
+def links_in(path: Path) -> Iterator[Path]:
+    """The symbolic links at a path and, where it is a folder, in it."""
+    if path.is_symlink():
+        yield path
+    for parent, folders, files in os.walk(path):
+        yield from (Path(parent, name) for name in [*folders, *files] if os.path.islink(os.path.join(parent, name)))
 
 
 def hash_of(file: Path, name: str) -> Hash:

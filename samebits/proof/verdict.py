@@ -14,7 +14,7 @@ Kind = Literal[
     "dependency-changed",  # what a stage reads of a `.dvc` file, or elsewhere
     "dependency-missing",
     "package-changed",  # the pins of packages are not those of the run
-    "output-edited",  # a file in git that a stage wrote is not what it wrote
+    "output-edited",  # a file in git that a stage wrote is not what it wrote, or another stage replaced it
     "output-missing",
     "cache-edited",  # an object of DVC's cache has other bytes than its name says
     "not-deterministic",  # two runs on one machine made other bytes

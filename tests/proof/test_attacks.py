@@ -1,0 +1,87 @@
+"""Hostile and unlucky repositories: no false proof, no traceback, nothing changed outside of the check's own folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from samebits.proof.environment import describe
+from tests.proof.repositories import Repository, kinds, needs_shell, simple
+
+pytestmark = needs_shell
+
+
+def repository(top: Path, command: str, **stages: dict[str, object]) -> Repository:
+    """A repository whose stage `make` makes `out.txt`, with more stages."""
+    repo = Repository(top)
+    repo.pipeline(stages={"make": {"cmd": command, "outs": ["out.txt"]}, **stages})
+    repo.run()
+    return repo
+
+
+def test_an_output_that_a_later_stage_replaced_is_no_proof(tmp_path: Path) -> None:
+    later = {"cmd": "echo 2 > two.txt; echo bad > out.txt", "outs": ["two.txt"]}
+    verdict = repository(tmp_path / "repo", "echo 1 > out.txt", later=later).check(keep=str(tmp_path / "kept"))
+    assert verdict.conclusion == "not reproduced"
+    assert ("make", "output-edited") in kinds(verdict)
+    assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize("command", ["ln -s {} out.txt", "mkdir out.txt; ln -s {} out.txt/inner"])
+def test_an_output_that_links_to_this_machine_is_no_proof(tmp_path: Path, command: str) -> None:
+    (tmp_path / "mine").write_text("mine")
+    verdict = repository(tmp_path / "repo", command.format(tmp_path / "mine")).check()
+    assert verdict.conclusion == "inconclusive"
+    assert kinds(verdict) == {("make", "missing-source")}
+
+
+def test_an_output_that_links_within_the_repository_is_proved(tmp_path: Path) -> None:
+    assert repository(tmp_path / "repo", "ln -s dvc.yaml out.txt").check().conclusion == "reproduced"
+
+
+def test_a_cache_that_the_commit_names_is_not_written_to(tmp_path: Path) -> None:
+    repo = simple(tmp_path / "repo")
+    elsewhere = tmp_path / "elsewhere"
+    repo.write(".dvc/config", f"[cache]\n    local = mine\n['remote \"mine\"']\n    url = {elsewhere}\n")
+    repo.commit()
+    repo.write(".dvc/config", "")
+    assert repo.check().conclusion == "reproduced"
+    assert not elsewhere.exists()
+
+
+def test_variables_of_a_hook_of_git_lead_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo = simple(tmp_path / "repo")
+    repo.write("later.txt", "later")
+    repo.commit()
+    files = [repo.root / ".git" / name for name in ("index", "HEAD", "config")]
+    before = [each.read_bytes() for each in files]
+    monkeypatch.setenv("GIT_DIR", str(repo.root / ".git"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(repo.root / ".git/index"))
+    assert repo.check(revision="HEAD~1").conclusion == "reproduced"
+    assert [each.read_bytes() for each in files] == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a name of a file is a text there")
+def test_names_of_files_that_are_no_text(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    repo = repository(tmp_path / "repo", "echo 1 > out.txt")
+    repo.write(name, "")
+    repo.pipeline(stages={"make": {"cmd": "mkdir out.txt; touch out.txt/$(printf 'caf\\351')", "outs": ["out.txt"]}})
+    repo.commit()
+    for options in ([], ["--json"], ["--markdown", str(tmp_path / "verdict.md")]):
+        command = [sys.executable, "-m", "samebits", "check", *options]
+        done = subprocess.run(command, cwd=repo.root, capture_output=True, check=False)
+        assert done.returncode == 1
+        assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("text", ["{}", "3", '{"machine": {"a": {}}, "packages": 3}', "no JSON"])
+def test_a_python_of_another_kind_is_not_asked(tmp_path: Path, text: str) -> None:
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho '{text}'\n")
+    python.chmod(0o755)
+    found = describe({**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}, tmp_path)
+    assert found.packages == {}
+    assert set(found.machine) == {"machine", "cpu"}
