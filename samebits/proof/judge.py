@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from samebits.proof.comparators import compare
 from samebits.proof.pipeline import Item, Pipeline, Stage
 from samebits.proof.settings import Rule
 from samebits.proof.store import Store
-from samebits.proof.tree import Hash, Manifest, files_in, folder_hash, hash_of
+from samebits.proof.tree import Hash, Manifest, files_in, folder_hash, hash_of, line_ends_of
 from samebits.proof.verdict import Output, OutputVerdict
 
 # From the best to the worst: a folder has the verdict of the worst of its files.
@@ -47,7 +48,7 @@ class Judge:
             verdict, found = "missing", [Found("missing", False, [])]
         elif promised is None:
             verdict, found = "new", [Found("new", False, [])]
-        elif promised.value == obtained.value:
+        elif promised.value == obtained.value or self._in_git(out, promised) == obtained:
             verdict, found = "same", []
         else:
             return self._compared(stage, out, promised, obtained)
@@ -72,6 +73,13 @@ class Judge:
             return kept
         return self.store.get(out.recorded, out.dvc.remote) if out.recorded else None
 
+    def _in_git(self, out: Item, promised: Hash) -> Hash | None:
+        """The hash of an output that git holds with other line ends than it is promised with."""
+        kept = self.aside.get(out.path)
+        if kept and kept.is_file() and line_ends_of(promised, partial(hash_of, kept)):
+            return hash_of(kept, promised.name)
+        return None
+
     def _compared(self, stage: Stage, out: Item, promised: Hash, obtained: Hash) -> Output:
         if promised.is_folder != obtained.is_folder:
             kinds = ["a folder" if each.is_folder else "a file" for each in (promised, obtained)]
@@ -79,7 +87,7 @@ class Judge:
         elif promised.is_folder:
             found = list(self._folder(out, promised))
         else:
-            found = [self._file(out.path, self.promised(out), self.pipeline.root / out.path)]
+            found = [self._file(out.path, promised, self.promised(out), self.pipeline.root / out.path)]
         worst: OutputVerdict = max((each.verdict for each in found), key=ORDER.index, default="same")
         return self._output(stage, out, obtained, worst, found)
 
@@ -99,10 +107,14 @@ class Judge:
             rule="; ".join(dict.fromkeys(each.rule for each in found if each.rule)) or None,
         )
 
-    def _file(self, path: str, promised: Path | None, obtained: Path) -> Found:
+    def _file(self, path: str, recorded: Hash, promised: Path | None, obtained: Path) -> Found:
         rule = self._rule(path)
         if rule and rule.compare == "ignore":
             return Found("ignored", True, [], str(rule))
+        if system := line_ends_of(recorded, partial(hash_of, obtained)):
+            allowed = str(rule) if rule and rule.compare != "bytes" else None
+            text = f"the same text, to which the run gave the line ends of {system}"
+            return Found("equal", bool(allowed), [text], allowed)
         if promised:
             found = compare(path, promised, obtained, self.rules)
             return Found(found.verdict, found.allowed, found.differences, found.rule)
@@ -129,7 +141,7 @@ class Judge:
                 yield self._one_sided(path, "missing" if name in manifest else "new")
             elif manifest[name] != made[name]:
                 kept = self.aside[out.path] / name if aside else self.store.get(manifest[name], out.dvc.remote)
-                found = self._file(path, kept, self.pipeline.root / path)
+                found = self._file(path, manifest[name], kept, self.pipeline.root / path)
                 more = f" (and {len(found.told) - 1} more)" if len(found.told) > 1 else ""
                 yield found._replace(told=[f"{path}: {found.told[0]}{more}"] if found.told else [])
 

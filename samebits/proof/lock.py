@@ -1,6 +1,7 @@
 """Is `dvc.lock` the record of a run of this very tree? Told from hashes alone, without data and without a run."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from dvc.dependency.param import BadParamFileError
 from dvc.exceptions import DvcException
@@ -8,8 +9,10 @@ from dvc.exceptions import DvcException
 from samebits.git import is_or_was_in_git
 from samebits.params import flatten
 from samebits.proof.pipeline import LOCK, PIPELINE, Item, Params, Pipeline, Stage
-from samebits.proof.tree import Hash, Missing, Unknown
+from samebits.proof.tree import Hash, Missing, Unknown, line_ends_of
 from samebits.proof.verdict import Kind, Problem
+
+MOST = 5  # paths that a line names
 
 
 def problems(pipeline: Pipeline) -> list[Problem]:
@@ -43,6 +46,25 @@ def problems(pipeline: Pipeline) -> list[Problem]:
         text = f"is in {file.removesuffix(PIPELINE)}{LOCK}, but not in {file}"
         found.append(Problem(stranger, "stage-unrecorded", None, text))
     return in_order(found, pipeline)
+
+
+def line_ends(pipeline: Pipeline) -> dict[str, list[str]]:
+    """The texts that are those of the run but for their line ends, by the system that has the line ends of the run."""
+    contents, found = pipeline.contents, dict[str, list[str]]()
+    for stage in pipeline.stages:
+        deps = [(item, contents.of) for item in stage.deps]
+        outs = [(item, contents.on_disk) for item in stage.outs if not item.cached]
+        for item, read in deps + outs if stage.in_pipeline else []:
+            if item.here and item.recorded and (system := line_ends_of(item.recorded, partial(read, item.path))):
+                found.setdefault(system, []).append(item.path)
+    return found
+
+
+def some(paths: Sequence[str]) -> str:
+    """The first few of some paths, as they are named in a line."""
+    distinct = list(dict.fromkeys(paths))
+    more = f" and {len(distinct) - MOST} more" if len(distinct) > MOST else ""
+    return ", ".join(distinct[:MOST]) + more
 
 
 def in_order(found: Iterable[Problem], pipeline: Pipeline) -> list[Problem]:
@@ -93,19 +115,20 @@ def _dependency(pipeline: Pipeline, stage: Stage, dep: Item) -> Iterator[Problem
         yield Problem(stage.name, "cannot-tell", path, text, holds.pull)
     elif isinstance(holds, Missing):
         yield _missing(pipeline, stage, path, "dependency-missing")
-    elif not _same(holds, recorded):
+    elif not _same(holds, recorded) and not line_ends_of(recorded, partial(pipeline.contents.of, path)):
         if holds.name != recorded.name:
             text = f"{path}: recorded by its {recorded.name} here and by its {holds.name} there"
             yield Problem(stage.name, "cannot-tell", path, text, path)
         else:
-            yield _changed(stage, path, makers, recorded, holds)
+            yield _changed(pipeline, stage, dep, makers, recorded, holds)
 
 
 def _same(one: Hash, other: Hash) -> bool:
     return one.value == other.value
 
 
-def _changed(stage: Stage, path: str, makers: list[Stage], read: Hash, holds: Hash) -> Problem:
+def _changed(pipeline: Pipeline, stage: Stage, dep: Item, makers: list[Stage], read: Hash, holds: Hash) -> Problem:
+    path, then = dep.path, dep.dvc.meta.nfiles or 0
     hashes = f"({read.value} then, {holds.value} now)"
     if made := [each for each in makers if each.runs]:
         maker = made[0]
@@ -117,6 +140,11 @@ def _changed(stage: Stage, path: str, makers: list[Stage], read: Hash, holds: Ha
     if makers:
         text = f"{path}: {makers[0].name} promises other data than the run read {hashes}"
         return Problem(stage.name, "dependency-changed", path, text)
+    if read.is_folder and then > (now := sum(1 for _ in pipeline.contents.files(path))):
+        text = (
+            f"{path}: the run read {then} files in it, and {now} are here; what git ignores, as __pycache__, counts too"
+        )
+        return Problem(stage.name, "cannot-tell", path, text)
     return Problem(stage.name, "code-changed", path, f"{path}: changed since the run {hashes}")
 
 
@@ -152,9 +180,10 @@ def _output_in_git(pipeline: Pipeline, stage: Stage, out: Item) -> Iterator[Prob
     """An output that git holds, against its hash in the lock."""
     if out.recorded is None:
         return
-    holds = pipeline.contents.on_disk(out.path, out.recorded.name)
+    read = partial(pipeline.contents.on_disk, out.path)
+    holds = read(out.recorded.name)
     if isinstance(holds, Missing):
         yield _missing(pipeline, stage, out.path, "output-missing")
-    elif isinstance(holds, Hash) and not _same(holds, out.recorded):
+    elif isinstance(holds, Hash) and not _same(holds, out.recorded) and not line_ends_of(out.recorded, read):
         text = f"{out.path}: changed since the run ({out.recorded.value} then, {holds.value} now)"
         yield Problem(stage.name, "output-edited", out.path, text)

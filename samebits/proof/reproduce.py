@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from samebits.proof.run import Runner
 from samebits.proof.settings import Settings
 from samebits.proof.sources import Sources
 from samebits.proof.store import Store
-from samebits.proof.tree import Hash, Paths
+from samebits.proof.tree import Hash, Paths, hash_of, line_ends_of
 from samebits.proof.verdict import Output, Problem, Verdict, concluded
 
 
@@ -110,12 +111,14 @@ class _Check:
         self.diagnosis = Diagnosis(self.runner, self.judge)
         self.sources = Sources(self.pipeline, self.store)
         self.chosen = self._chosen()
+        self.converted: dict[str, list[str]] = {}  # texts that the run had with other line ends, by their system
         self.blocked: dict[str, str] = {}  # stages that cannot run, and why
 
     def whole(self) -> None:
         """Run all, judge all."""
         names = {stage.name for stage in self.chosen}
         told = lock.problems(self.pipeline)
+        self.converted = lock.line_ends(self.pipeline)
         self.problems += [each for each in told if each.decides and (each.stage in names or not self.asked.stages)]
         self._prepare()
         for number, stage in enumerate(self.running, 1):
@@ -215,7 +218,9 @@ class _Check:
             out for out, each in zip(outs, outputs, strict=True) if each.verdict in ("differs", "equal", "close")
         ]
         if different and not all(each.allowed for each in outputs) and self._same_inputs(stage):
-            self.problems += self.diagnosis.of(stage, different)
+            for problem in self.diagnosis.of(stage, different):
+                if problem.kind == "not-deterministic" or not self.converted:
+                    self.problems.append(problem)
 
     def _same_inputs(self, stage: Stage) -> bool:
         """Whether a stage had, as far as can be told, what the lock says that it read."""
@@ -223,8 +228,10 @@ class _Check:
             return False
         disk = self.pipeline.fresh()
         return all(
-            dep.recorded is None or not dep.here or disk.on_disk(dep.path, dep.recorded.name) == dep.recorded
+            disk.on_disk(dep.path, dep.recorded.name) == dep.recorded
+            or line_ends_of(dep.recorded, partial(disk.on_disk, dep.path))
             for dep in stage.deps
+            if dep.recorded and dep.here
         )
 
     def _edited(self) -> Iterator[Problem]:
@@ -234,6 +241,8 @@ class _Check:
             stage, out = by_path[output.path]
             kept = self.runner.aside.get(out.path)
             if output.verdict == "same" and kept and kept.is_file() and out.recorded:
+                if line_ends_of(out.recorded, partial(hash_of, kept)):
+                    continue
                 found = compare(out.path, kept, self.tree.root / out.path, [])
                 for text in found.differences:
                     yield Problem(
@@ -252,15 +261,19 @@ class _Check:
             yield Problem(stage.name, "cache-edited", path, text)
 
     def _environment(self) -> None:
-        """Where the packages that are installed are not those that the commit pins."""
+        """Where the run was on a system with other line ends, or with other packages than are installed."""
+        first = next(each.stage for each in self.outputs if not each.allowed)
+        for name, paths in self.converted.items():
+            self.undisturbed = False
+            text = f"the run read {lock.some(paths)} with the line ends of {name}; there, it may write other bytes"
+            self.problems.append(Problem(first, "environment-differs", paths[0], text))
         files = [each for each in sorted(self.tree.root.glob("*")) if pins.is_pins(each.name)]
         pinned = [(each.name, pins.pinned(each.name, each.read_bytes())) for each in files]
         if any(found for _, found in pinned):
             for name, found in pinned:
                 for text in pins.differing(found, self.runner.place.packages):
                     self.undisturbed = False
-                    stage = next(each.stage for each in self.outputs if not each.allowed)
-                    self.problems.append(Problem(stage, "environment-differs", name, f"{name}: package {text}"))
+                    self.problems.append(Problem(first, "environment-differs", name, f"{name}: package {text}"))
 
 
 def _config(user: Repo, tree: Export) -> dict[str, Any]:
