@@ -42,17 +42,17 @@ class Judge:
 
     def output(self, stage: Stage, out: Item, obtained: Hash | None) -> Output:
         """An output of a stage that ran to its end."""
-        promised = out.recorded
+        promised = self._in_git(out) or out.recorded
         verdict: OutputVerdict
         if obtained is None:
             verdict, found = "missing", [Found("missing", False, [])]
         elif promised is None:
             verdict, found = "new", [Found("new", False, [])]
-        elif promised.value == obtained.value or self._in_git(out, promised) == obtained:
+        elif promised.value == obtained.value:
             verdict, found = "same", []
         else:
             return self._compared(stage, out, promised, obtained)
-        return self._output(stage, out, obtained, verdict, found)
+        return self._output(stage, out, promised, obtained, verdict, found)
 
     def not_made(self, stage: Stage, out: Item, why: str) -> Output:
         """An output of a stage that did not run to its end."""
@@ -68,16 +68,16 @@ class Judge:
 
     def promised(self, out: Item) -> Path | None:
         """A file with the promised bytes of an output that is a file."""
-        kept = self.aside.get(out.path)
-        if kept and kept.is_file() and out.recorded and hash_of(kept, out.recorded.name) == out.recorded:
+        kept, hash_ = self.aside.get(out.path), self._in_git(out) or out.recorded
+        if kept and kept.is_file() and hash_ and hash_of(kept, hash_.name) == hash_:
             return kept
         return self.store.get(out.recorded, out.dvc.remote) if out.recorded else None
 
-    def _in_git(self, out: Item, promised: Hash) -> Hash | None:
-        """The hash of an output that git holds with other line ends than it is promised with."""
+    def _in_git(self, out: Item) -> Hash | None:
+        """The hash of an output that git holds with other line ends than the lock says."""
         kept = self.aside.get(out.path)
-        if kept and kept.is_file() and line_ends_of(promised, partial(hash_of, kept)):
-            return hash_of(kept, promised.name)
+        if out.recorded and kept and kept.is_file() and line_ends_of(out.recorded, partial(hash_of, kept)):
+            return hash_of(kept, out.recorded.name)
         return None
 
     def _compared(self, stage: Stage, out: Item, promised: Hash, obtained: Hash) -> Output:
@@ -89,10 +89,16 @@ class Judge:
         else:
             found = [self._file(out.path, promised, self.promised(out), self.pipeline.root / out.path)]
         worst: OutputVerdict = max((each.verdict for each in found), key=ORDER.index, default="same")
-        return self._output(stage, out, obtained, worst, found)
+        return self._output(stage, out, promised, obtained, worst, found)
 
     def _output(
-        self, stage: Stage, out: Item, obtained: Hash | None, verdict: OutputVerdict, found: list[Found]
+        self,
+        stage: Stage,
+        out: Item,
+        promised: Hash | None,
+        obtained: Hash | None,
+        verdict: OutputVerdict,
+        found: list[Found],
     ) -> Output:
         told = [text for each in found for text in each.told]
         more = [f"and {len(told) - MOST} more"] if len(told) > MOST else []
@@ -101,7 +107,7 @@ class Judge:
             path=out.path,
             verdict=verdict,
             allowed=all(each.allowed for each in found),
-            promised=out.recorded.value if out.recorded else None,
+            promised=promised.value if promised else None,
             obtained=obtained.value if obtained else None,
             detail=[*told[:MOST], *more],
             rule="; ".join(dict.fromkeys(each.rule for each in found if each.rule)) or None,

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 from dvc.dependency.param import BadParamFileError
 from dvc.exceptions import DvcException
 
 from samebits.git import is_or_was_in_git
 from samebits.params import flatten
+from samebits.proof.comparators.findings import short
 from samebits.proof.pipeline import LOCK, PIPELINE, Item, Params, Pipeline, Stage
 from samebits.proof.tree import Hash, Missing, Unknown, line_ends_of
 from samebits.proof.verdict import Kind, Problem
 
 MOST = 5  # paths that a line names
+ABSENT = object()
 
 
 def problems(pipeline: Pipeline) -> list[Problem]:
@@ -117,7 +120,8 @@ def _dependency(pipeline: Pipeline, stage: Stage, dep: Item) -> Iterator[Problem
         yield _missing(pipeline, stage, path, "dependency-missing")
     elif not _same(holds, recorded) and not line_ends_of(recorded, partial(pipeline.contents.of, path)):
         if holds.name != recorded.name:
-            text = f"{path}: recorded by its {recorded.name} here and by its {holds.name} there"
+            where = makers[0].name if makers else path
+            text = f"{path}: {_lock_of(stage)} has its {recorded.name}, and {where} its {holds.name}"
             yield Problem(stage.name, "cannot-tell", path, text, path)
         else:
             yield _changed(pipeline, stage, dep, makers, recorded, holds)
@@ -171,8 +175,9 @@ def _params(pipeline: Pipeline, stage: Stage, params: Params) -> Iterator[Proble
     then = flatten(params.recorded)
     for key in sorted(then.keys() | now.keys()):
         if key not in then or key not in now or then[key] != now[key]:
-            was, is_ = (repr(each[key]) if key in each else "none" for each in (then, now))
-            text = f"parameter {key}: {was} in the run, {is_} in {params.path}"
+            name, was, is_ = _first_difference(key, then.get(key, ABSENT), now.get(key, ABSENT))
+            texts = ["none" if each is ABSENT else short(each) for each in (was, is_)]
+            text = f"parameter {name}: {texts[0]} in the run, {texts[1]} in {params.path}"
             yield Problem(stage.name, "parameter-changed", key, text)
 
 
@@ -187,3 +192,11 @@ def _output_in_git(pipeline: Pipeline, stage: Stage, out: Item) -> Iterator[Prob
     elif isinstance(holds, Hash) and not _same(holds, out.recorded) and not line_ends_of(out.recorded, read):
         text = f"{out.path}: changed since the run ({out.recorded.value} then, {holds.value} now)"
         yield Problem(stage.name, "output-edited", out.path, text)
+
+
+def _first_difference(name: str, then: Any, now: Any) -> tuple[str, Any, Any]:
+    """A parameter and its two values; of lists of one length, the first item that differs."""
+    if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        at = next(at for at, pair in enumerate(zip(then, now, strict=True)) if pair[0] != pair[1])
+        return _first_difference(f"{name}[{at}]", then[at], now[at])
+    return name, then, now

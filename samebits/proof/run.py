@@ -80,8 +80,8 @@ class Runner:
                     self.aside[out.path].parent.mkdir(parents=True, exist_ok=True)
                     shutil.move(path, self.aside[out.path])
 
-    def run(self, stage: Stage, number: int = 1, of: int = 1) -> Problem | None:
-        """Run the commands of a stage; the reason why it did not end well."""
+    def run(self, stage: Stage, number: int = 0, of: int = 0) -> Problem | None:
+        """Run the commands of a stage; the reason why it did not end well. number: its place, 0 if it runs again."""
         if absent := [dep.path for dep in stage.deps if dep.here and not (self.tree.root / dep.path).exists()]:
             text = f"{absent[0]}, which it reads, is not there: not in git, not promised by a `.dvc` file, not made"
             return Problem(stage.name, "missing-source", absent[0], text)
@@ -89,7 +89,7 @@ class Runner:
         env |= {"DVC_ROOT": str(self.tree.root), "DVC_STAGE": stage.name}
         network = stage.name in self.settings.network
         start = time.monotonic()
-        with self.progress.step(stage.name, number, of):
+        with self.progress.step(stage.name if number else f"{stage.name}, again", number, of):
             for command in stage.commands:
                 ended = system.run(
                     _shell(command),

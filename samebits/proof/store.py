@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dvc.config import NoRemoteError
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
@@ -60,6 +61,8 @@ class Store:
             remote.fs.get_file(remote.oid_to_path(hash_.value), str(path))
         except FileNotFoundError:
             self.failures[hash_] = "the remote does not have it"
+        except NoRemoteError:
+            self.failures[hash_] = "it is not in the cache, and no remote is set"
         except DvcException as error:
             self.failures[hash_] = _first_line(error)
         except Exception as error:  # each kind of remote has errors of its own
