@@ -10,6 +10,7 @@ from typing import Any
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
+from dvc_data.index.index import DataIndexDirError
 
 from samebits.artifacts import check_merged
 from samebits.errors import UserError
@@ -89,7 +90,7 @@ def since(repo: Repo, base: str, gate: Mapping[str, Gate]) -> Changes:
     all_params, of_params = _read(repo.params.diff, base, repo.root_dir)
     all_metrics, of_metrics = _read(repo.metrics.diff, base, repo.root_dir)
     params, metrics = _named(all_params), _named(all_metrics)
-    gates = {_full_name(name, metrics): each for name, each in gate.items()}
+    gates = {_full_name(name, metrics, of_metrics): each for name, each in gate.items()}
     changes = []
     for name, (then, now) in metrics.items():
         own = gates.get(name, Gate())
@@ -120,17 +121,24 @@ def _read(diff: Callable[..., dict[str, Any]], base: str, root: str) -> tuple[Va
     for path in (told.get("errors") or {}).get("workspace") or {}:
         with suppress(OSError):
             check_merged(Path(root, path).read_bytes(), path)
-    unread = [
-        f"{path}, {'now' if side == 'workspace' else f'at {side}'}: {error}"
+    unread = {
+        path: f"{path}, {'now' if side == 'workspace' else f'at {side}'}: {_why(path, error)}"
         for side, errors in (told.get("errors") or {}).items()
         for path, error in errors.items()
-    ]
+    }
     values = {
         (path, name): (each.get("old"), each.get("new"))
         for path, names in sorted((told.get("diff") or {}).items())
         for name, each in sorted(names.items())
+        if path not in unread  # what is on one side only is neither new nor gone
     }
-    return values, unread
+    return values, list(unread.values())
+
+
+def _why(path: str, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError | DataIndexDirError):
+        return f"neither git nor the cache has it; `dvc pull {path}` gets it where a remote has it"
+    return str(error)
 
 
 def _named(values: Values) -> dict[str, tuple[Any, Any]]:
@@ -139,7 +147,7 @@ def _named(values: Values) -> dict[str, tuple[Any, Any]]:
     return {name if count[name] == 1 else f"{path}:{name}": each for (path, name), each in values.items()}
 
 
-def _full_name(name: str, metrics: Collection[str]) -> str:
+def _full_name(name: str, metrics: Collection[str], unread: Collection[str]) -> str:
     """The name of a metric as it is listed. Raises UserError where there is none, or several."""
     short = name.partition(":")[2]
     for each in (name, short):
@@ -147,7 +155,8 @@ def _full_name(name: str, metrics: Collection[str]) -> str:
             return each
     if several := [each for each in metrics if each.endswith(f":{name}")]:
         raise UserError(f"gate: {name} is in several files; name one of {', '.join(several)}")
-    raise UserError(f"gate: {name} is not a metric; the metrics are {', '.join(metrics) or 'none'}")
+    more = f"; could not be read: {'; '.join(unread)}" if unread else ""
+    raise UserError(f"gate: {name} is not a metric; the metrics are {', '.join(metrics) or 'none'}{more}")
 
 
 def _direction(name: str) -> bool | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from samebits.proof.comparators import compare
 from samebits.proof.pipeline import Item, Pipeline, Stage
 from samebits.proof.settings import Rule
 from samebits.proof.store import Store
-from samebits.proof.tree import Hash, Manifest, files_in, folder_hash, hash_of
+from samebits.proof.tree import Hash, Manifest, files_in, folder_hash, hash_of, line_ends_of
 from samebits.proof.verdict import Output, OutputVerdict
 
 # From the best to the worst: a folder has the verdict of the worst of its files.
@@ -41,7 +42,7 @@ class Judge:
 
     def output(self, stage: Stage, out: Item, obtained: Hash | None) -> Output:
         """An output of a stage that ran to its end."""
-        promised = out.recorded
+        promised = self._in_git(out) or out.recorded
         verdict: OutputVerdict
         if obtained is None:
             verdict, found = "missing", [Found("missing", False, [])]
@@ -51,7 +52,7 @@ class Judge:
             verdict, found = "same", []
         else:
             return self._compared(stage, out, promised, obtained)
-        return self._output(stage, out, obtained, verdict, found)
+        return self._output(stage, out, promised, obtained, verdict, found)
 
     def not_made(self, stage: Stage, out: Item, why: str) -> Output:
         """An output of a stage that did not run to its end."""
@@ -67,10 +68,17 @@ class Judge:
 
     def promised(self, out: Item) -> Path | None:
         """A file with the promised bytes of an output that is a file."""
-        kept = self.aside.get(out.path)
-        if kept and kept.is_file() and out.recorded and hash_of(kept, out.recorded.name) == out.recorded:
+        kept, hash_ = self.aside.get(out.path), self._in_git(out) or out.recorded
+        if kept and kept.is_file() and hash_ and hash_of(kept, hash_.name) == hash_:
             return kept
         return self.store.get(out.recorded, out.dvc.remote) if out.recorded else None
+
+    def _in_git(self, out: Item) -> Hash | None:
+        """The hash of an output that git holds with other line ends than the lock says."""
+        kept = self.aside.get(out.path)
+        if out.recorded and kept and kept.is_file() and line_ends_of(out.recorded, partial(hash_of, kept)):
+            return hash_of(kept, out.recorded.name)
+        return None
 
     def _compared(self, stage: Stage, out: Item, promised: Hash, obtained: Hash) -> Output:
         if promised.is_folder != obtained.is_folder:
@@ -79,12 +87,18 @@ class Judge:
         elif promised.is_folder:
             found = list(self._folder(out, promised))
         else:
-            found = [self._file(out.path, self.promised(out), self.pipeline.root / out.path)]
+            found = [self._file(out.path, promised, self.promised(out), self.pipeline.root / out.path)]
         worst: OutputVerdict = max((each.verdict for each in found), key=ORDER.index, default="same")
-        return self._output(stage, out, obtained, worst, found)
+        return self._output(stage, out, promised, obtained, worst, found)
 
     def _output(
-        self, stage: Stage, out: Item, obtained: Hash | None, verdict: OutputVerdict, found: list[Found]
+        self,
+        stage: Stage,
+        out: Item,
+        promised: Hash | None,
+        obtained: Hash | None,
+        verdict: OutputVerdict,
+        found: list[Found],
     ) -> Output:
         told = [text for each in found for text in each.told]
         more = [f"and {len(told) - MOST} more"] if len(told) > MOST else []
@@ -93,15 +107,20 @@ class Judge:
             path=out.path,
             verdict=verdict,
             allowed=all(each.allowed for each in found),
-            promised=out.recorded.value if out.recorded else None,
+            promised=promised.value if promised else None,
             obtained=obtained.value if obtained else None,
             detail=[*told[:MOST], *more],
             rule="; ".join(dict.fromkeys(each.rule for each in found if each.rule)) or None,
         )
 
-    def _file(self, path: str, promised: Path | None, obtained: Path) -> Found:
+    def _file(self, path: str, recorded: Hash, promised: Path | None, obtained: Path) -> Found:
         if ignored := self._ignored(path):
             return ignored
+        if system := line_ends_of(recorded, partial(hash_of, obtained)):
+            rule = self._rule(path)
+            allowed = str(rule) if rule and rule.compare != "bytes" else None
+            text = f"the same text, to which the run gave the line ends of {system}"
+            return Found("equal", bool(allowed), [text], allowed)
         if promised:
             found = compare(path, promised, obtained, self.rules)
             return Found(found.verdict, found.allowed, found.differences, found.rule)
@@ -110,8 +129,11 @@ class Judge:
             return Found("unknown", False, [text])
         return Found("differs", False, ["the promised bytes are not at hand to show what differs"])
 
+    def _rule(self, path: str) -> Rule | None:
+        return next((each for each in reversed(self.rules) if not each.field and each.fits(path)), None)
+
     def _ignored(self, path: str) -> Found | None:
-        rule = next((each for each in reversed(self.rules) if not each.field and each.fits(path)), None)
+        rule = self._rule(path)
         return Found("ignored", True, [], str(rule)) if rule and rule.compare == "ignore" else None
 
     def _folder(self, out: Item, promised: Hash) -> Iterator[Found]:
@@ -129,7 +151,7 @@ class Judge:
                 yield self._one_sided(path, "missing" if name in manifest else "new")
             elif manifest[name] != made[name]:
                 kept = self.aside[out.path] / name if aside else self.store.get(manifest[name], out.dvc.remote)
-                found = self._file(path, kept, self.pipeline.root / path)
+                found = self._file(path, manifest[name], kept, self.pipeline.root / path)
                 more = f" (and {len(found.told) - 1} more)" if len(found.told) > 1 else ""
                 yield found._replace(told=[f"{path}: {found.told[0]}{more}"] if found.told else [])
 

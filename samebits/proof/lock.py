@@ -1,15 +1,21 @@
 """Is `dvc.lock` the record of a run of this very tree? Told from hashes alone, without data and without a run."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any
 
 from dvc.dependency.param import BadParamFileError
 from dvc.exceptions import DvcException
 
 from samebits.git import is_or_was_in_git
 from samebits.params import flatten
+from samebits.proof.comparators.findings import short
 from samebits.proof.pipeline import PIPELINE, Item, Params, Pipeline, Stage, lock_of
-from samebits.proof.tree import Hash, Missing, Unknown
+from samebits.proof.tree import Hash, Missing, Unknown, line_ends_of
 from samebits.proof.verdict import Kind, Problem
+
+MOST = 5  # paths that a line names
+ABSENT = object()
 
 
 def problems(pipeline: Pipeline) -> list[Problem]:
@@ -43,6 +49,25 @@ def problems(pipeline: Pipeline) -> list[Problem]:
         text = f"is in {lock_of(file)}, but not in {file}; delete it there, `dvc repro` leaves it"
         found.append(Problem(stranger, "stage-unrecorded", None, text))
     return in_order(found, pipeline)
+
+
+def line_ends(pipeline: Pipeline) -> dict[str, list[str]]:
+    """The texts that are those of the run but for their line ends, by the system that has the line ends of the run."""
+    contents, found = pipeline.contents, dict[str, list[str]]()
+    for stage in pipeline.stages:
+        deps = [(item, contents.of) for item in stage.deps]
+        outs = [(item, contents.on_disk) for item in stage.outs if not item.cached]
+        for item, read in deps + outs if stage.in_pipeline else []:
+            if item.here and item.recorded and (system := line_ends_of(item.recorded, partial(read, item.path))):
+                found.setdefault(system, []).append(item.path)
+    return found
+
+
+def some(paths: Sequence[str]) -> str:
+    """The first few of some paths, as they are named in a line."""
+    distinct = list(dict.fromkeys(paths))
+    more = f" and {len(distinct) - MOST} more" if len(distinct) > MOST else ""
+    return ", ".join(distinct[:MOST]) + more
 
 
 def in_order(found: Iterable[Problem], pipeline: Pipeline) -> list[Problem]:
@@ -89,15 +114,17 @@ def _dependency(pipeline: Pipeline, stage: Stage, dep: Item) -> Iterator[Problem
         yield Problem(stage.name, "cannot-tell", path, text, holds.pull)
     elif isinstance(holds, Missing):
         yield _missing(pipeline, stage, path, "dependency-missing")
-    elif holds.value != recorded.value:
+    elif holds.value != recorded.value and not line_ends_of(recorded, partial(pipeline.contents.of, path)):
         if holds.name != recorded.name:
-            text = f"{path}: recorded by its {recorded.name} here and by its {holds.name} there"
+            where = makers[0].name if makers else path
+            text = f"{path}: {stage.lock} has its {recorded.name}, and {where} its {holds.name}"
             yield Problem(stage.name, "cannot-tell", path, text, path)
         else:
-            yield _changed(stage, path, makers, recorded, holds)
+            yield _changed(pipeline, stage, dep, makers, recorded, holds)
 
 
-def _changed(stage: Stage, path: str, makers: list[Stage], read: Hash, holds: Hash) -> Problem:
+def _changed(pipeline: Pipeline, stage: Stage, dep: Item, makers: list[Stage], read: Hash, holds: Hash) -> Problem:
+    path, then = dep.path, dep.dvc.meta.nfiles or 0
     hashes = f"({read.value} then, {holds.value} now)"
     if made := [each for each in makers if each.runs]:
         maker = made[0]
@@ -109,6 +136,11 @@ def _changed(stage: Stage, path: str, makers: list[Stage], read: Hash, holds: Ha
     if makers:
         text = f"{path}: {makers[0].name} promises other data than the run read {hashes}"
         return Problem(stage.name, "dependency-changed", path, text)
+    if read.is_folder and then > (now := sum(1 for _ in pipeline.contents.files(path))):
+        text = (
+            f"{path}: the run read {then} files in it, and {now} are here; what git ignores, as __pycache__, counts too"
+        )
+        return Problem(stage.name, "cannot-tell", path, text)
     return Problem(stage.name, "code-changed", path, f"{path}: changed since the run {hashes}")
 
 
@@ -135,8 +167,9 @@ def _params(pipeline: Pipeline, stage: Stage, params: Params) -> Iterator[Proble
     then = flatten(params.recorded)
     for key in sorted(then.keys() | now.keys()):
         if key not in then or key not in now or then[key] != now[key]:
-            was, is_ = (repr(each[key]) if key in each else "none" for each in (then, now))
-            text = f"parameter {key}: {was} in the run, {is_} in {params.path}"
+            name, was, is_ = _first_difference(key, then.get(key, ABSENT), now.get(key, ABSENT))
+            texts = ["none" if each is ABSENT else short(each) for each in (was, is_)]
+            text = f"parameter {name}: {texts[0]} in the run, {texts[1]} in {params.path}"
             yield Problem(stage.name, "parameter-changed", key, text)
 
 
@@ -144,9 +177,18 @@ def _output_in_git(pipeline: Pipeline, stage: Stage, out: Item) -> Iterator[Prob
     """An output that git holds, against its hash in the lock."""
     if out.recorded is None:
         return
-    holds = pipeline.contents.on_disk(out.path, out.recorded.name)
+    read = partial(pipeline.contents.on_disk, out.path)
+    holds = read(out.recorded.name)
     if isinstance(holds, Missing):
         yield _missing(pipeline, stage, out.path, "output-missing")
-    elif isinstance(holds, Hash) and holds.value != out.recorded.value:
+    elif isinstance(holds, Hash) and holds.value != out.recorded.value and not line_ends_of(out.recorded, read):
         text = f"{out.path}: changed since the run ({out.recorded.value} then, {holds.value} now)"
         yield Problem(stage.name, "output-edited", out.path, text)
+
+
+def _first_difference(name: str, then: Any, now: Any) -> tuple[str, Any, Any]:
+    """A parameter and its two values; of lists of one length, the first item that differs."""
+    if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        at = next(at for at, pair in enumerate(zip(then, now, strict=True)) if pair[0] != pair[1])
+        return _first_difference(f"{name}[{at}]", then[at], now[at])
+    return name, then, now

@@ -38,7 +38,7 @@ def differing(pins: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
     """Where installed packages are not those that are pinned, of those that are installed."""
     here = {_normal(name): version for name, version in here.items()}
     return [
-        f"{name} is pinned to {version} and {here[name]} is installed"
+        f"{name} {here[name]} for {version}"
         for name, version in sorted(pins.items())
         if name in here and here[name].partition("+")[0] != version.partition("+")[0]
     ]

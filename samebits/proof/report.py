@@ -1,9 +1,10 @@
 """What people read of a proof: a verdict, what a lock records, the comparison with another revision."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from samebits import markdown
 from samebits.markdown import printable
+from samebits.proof import lock
 from samebits.proof.changes import Change, Changes
 from samebits.proof.pipeline import Pipeline
 from samebits.proof.verdict import Output, Problem, Verdict
@@ -66,18 +67,30 @@ def conclusion(checked: Verdict) -> str:
 def record(pipeline: Pipeline, problems: list[Problem]) -> str:
     """What `lock` says of a tree."""
     lines = [f"{each.stage}: {each.text}" for each in problems]
+    lines += line_ends(lock.line_ends(pipeline))
     stages = [stage.name for stage in pipeline.stages if stage.commands]
     wrong = {each.stage for each in problems if each.decides}
     open_ = {each.stage for each in problems} - wrong
     recorded = [name for name in stages if name not in wrong | open_]
+    strangers = wrong.difference(stages)
     pull = list(dict.fromkeys(each.pull for each in problems if each.pull))
     parts = [f"{len(recorded)} of {len(stages)} stages are recorded"]
-    parts += [f"{len(wrong)} not"] if wrong else []
+    parts += [f"{len(wrong - strangers)} not"] if wrong - strangers else []
     parts += [f"{len(open_)} cannot be known here"] if open_ else []
+    parts += [f"{len(strangers)} more in dvc.lock only"] if strangers else []
     lines.append(", ".join(parts) + (f"; `dvc pull {' '.join(pull)}` would tell" if pull else ""))
     answer = "is not" if wrong else "may be" if open_ else "is"
     lines.append(f"dvc.lock {answer} the record of a run of this tree" + ("; `dvc repro` makes one" if wrong else ""))
     return printable("\n".join(lines), "\n")
+
+
+def line_ends(converted: Mapping[str, Sequence[str]]) -> list[str]:
+    """What to know of texts that the run had with other line ends, by the system that has these."""
+    return [
+        f"{lock.some(paths)}: as in the run, which had the line ends of {system}; "
+        "with `* text=auto eol=lf` in .gitattributes they are the same everywhere"
+        for system, paths in converted.items()
+    ]
 
 
 def comparison(changes: Changes, base: str) -> str:

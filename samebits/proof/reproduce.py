@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from samebits.proof.run import Runner
 from samebits.proof.settings import Settings
 from samebits.proof.sources import Sources
 from samebits.proof.store import Store
-from samebits.proof.tree import Hash, Paths, links_in
+from samebits.proof.tree import Hash, Paths, hash_of, line_ends_of, links_in
 from samebits.proof.verdict import Output, Problem, Verdict, concluded
 
 
@@ -111,12 +112,16 @@ class _Check:
         self.diagnosis = Diagnosis(self.runner, self.judge)
         self.sources = Sources(self.pipeline, self.store)
         self.chosen = self._chosen()
+        self.converted: dict[str, list[str]] = {}  # texts that the run had with other line ends, by their system
+        self.unknown: list[Problem] = []  # what the lock alone does not tell
         self.blocked: dict[str, str] = {}  # stages that cannot run, and why
 
     def whole(self) -> None:
         """Run all, judge all."""
         names = {stage.name for stage in self.chosen}
         told = lock.problems(self.pipeline)
+        self.converted = lock.line_ends(self.pipeline)
+        self.unknown = [each for each in told if not each.decides]
         self.problems += [each for each in told if each.decides and (each.stage in names or not self.asked.stages)]
         self._prepare()
         for number, stage in enumerate(self.running, 1):
@@ -131,8 +136,10 @@ class _Check:
         for path in self.sources.changed():
             text = f"{path}: a stage wrote to this file of your cache, through a link; `dvc fetch` mends it"
             self.problems.append(Problem(self.running[-1].name, "cache-edited", str(path), text))
-        if any(not each.allowed for each in self.outputs):
-            self._environment()
+        differing = [each.stage for each in self.outputs if not each.allowed and each.verdict != "unknown"]
+        failed = [each.stage for each in self.problems if each.kind == "stage-failed"]
+        for stage_name in [*differing, *failed][:1]:
+            self._environment(stage_name, bool(differing))
 
     def bytes_only(self) -> dict[str, Hash]:
         """Run all; the hashes of the outputs."""
@@ -220,18 +227,40 @@ class _Check:
         different = [
             out for out, each in zip(outs, outputs, strict=True) if each.verdict in ("differs", "equal", "close")
         ]
-        if different and not all(each.allowed for each in outputs) and self._same_inputs(stage):
-            self.problems += self.diagnosis.of(stage, different)
+        if different and not all(each.allowed for each in outputs):
+            others = self._other_inputs(stage)
+            doubts = list(self._doubts(stage, others))
+            self.problems += doubts
+            contradicted = any(each.stage == stage.name and each.decides for each in self.problems)
+            if stage.entry and not contradicted and others <= {each.path for each in doubts}:
+                self.problems += [
+                    each
+                    for each in self.diagnosis.of(stage, different)
+                    if each.kind == "not-deterministic" or not (doubts or self.converted)
+                ]
 
-    def _same_inputs(self, stage: Stage) -> bool:
-        """Whether a stage had, as far as can be told, what the lock says that it read."""
-        if not stage.entry or any(each.stage == stage.name and each.decides for each in self.problems):
-            return False
+    def _other_inputs(self, stage: Stage) -> set[str | None]:
+        """The dependencies of a stage that are not what the lock says that it read, but for line ends."""
         disk = self.pipeline.fresh()
-        return all(
-            dep.recorded is None or not dep.here or disk.on_disk(dep.path, dep.recorded.name) == dep.recorded
+        return {
+            dep.path
             for dep in stage.deps
-        )
+            if dep.recorded
+            and dep.here
+            and disk.on_disk(dep.path, dep.recorded.name) != dep.recorded
+            and not line_ends_of(dep.recorded, partial(disk.on_disk, dep.path))
+        }
+
+    def _doubts(self, stage: Stage, others: set[str | None]) -> Iterator[Problem]:
+        """What the lock alone did not tell of other inputs: data that is now at hand decides."""
+        for each in self.unknown:
+            if each.stage == stage.name and each.path in others:
+                makers = [maker for maker in self.pipeline.makers(each.path or "") if maker.outs]
+                if not makers:
+                    yield each
+                elif not any(maker in self.running for maker in makers):
+                    text = f"{each.path}: {makers[0].name} promises other data than the run read"
+                    yield Problem(stage.name, "dependency-changed", each.path, text)
 
     def _leading_out(self, stage: Stage) -> Iterator[Problem]:
         """Outputs that are, or hold, links to what only this machine has."""
@@ -260,6 +289,8 @@ class _Check:
             stage, out = by_path[output.path]
             kept = self.runner.aside.get(out.path)
             if output.verdict == "same" and kept and kept.is_file() and out.recorded:
+                if line_ends_of(out.recorded, partial(hash_of, kept)):
+                    continue
                 found = compare(out.path, kept, self.tree.root / out.path, [])
                 for text in found.differences:
                     yield Problem(
@@ -277,13 +308,22 @@ class _Check:
             text = f"{path}: replaced in the cache of DVC, where {edited.value} has other bytes than its name says"
             yield Problem(stage.name, "cache-edited", path, text)
 
-    def _environment(self) -> None:
-        """Where the packages that are installed are not those that the commit pins."""
-        stage = next(each.stage for each in self.outputs if not each.allowed)
-        for file in (each for each in sorted(self.tree.root.glob("*")) if pins.is_pins(each.name)):
-            for text in pins.differing(pins.pinned(file.name, file.read_bytes()), self.runner.place.packages):
+    def _environment(self, stage: str, differing: bool) -> None:
+        """Where the run was on a system with other line ends, or with other packages than are installed.
+
+        stage: the first that differs or failed. differing: whether any output differs.
+        """
+        for name, paths in self.converted.items() if differing else []:
+            self.undisturbed = False
+            text = f"the run read {lock.some(paths)} with the line ends of {name}; there, it may write other bytes"
+            self.problems.append(Problem(stage, "environment-differs", paths[0], text))
+        files = [each for each in sorted(self.tree.root.glob("*")) if pins.is_pins(each.name)]
+        pinned = [(each.name, pins.pinned(each.name, each.read_bytes())) for each in files]
+        for name, found in pinned if any(found for _, found in pinned) else []:
+            if told := pins.differing(found, self.runner.place.packages):
                 self.undisturbed = False
-                self.problems.append(Problem(stage, "environment-differs", file.name, f"{file.name}: package {text}"))
+                text = f"{name}: {len(told)} of its packages have other versions here: {lock.some(told)}"
+                self.problems.append(Problem(stage, "environment-differs", name, text))
 
 
 def _config(user: Repo, tree: Export) -> dict[str, Any]:

@@ -43,7 +43,8 @@ class Sources:
                 readers = list(dict.fromkeys(name for path in read.overlapping(out.path) for name in readers_of[path]))
                 why = self.place(source, out, bool(readers))
                 for reader in readers if why else []:
-                    text = f"{out.path}, of {source.name}, is not at hand: {why}; `dvc pull {source.name}` gets it"
+                    text = f"{out.path}, of {source.name}, is not at hand: {why}"
+                    text += f"; `dvc pull {source.name}` gets it where a remote has it"
                     yield Problem(reader, "missing-source", out.path, text, source.name)
 
     def place(self, source: Stage, out: Item, needed: bool) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from dvc.repo import Repo
 from dvc_data.hashfile.hash import file_md5
 
+LINE_ENDS = {b"\n": "Unix", b"\r\n": "Windows"}  # with which git may check out a text
 DIR = ".dir"  # how DVC ends the hash of a folder, which is that of its manifest
 
 
@@ -81,24 +82,24 @@ class Contents:
     repo: Repo
     promised: dict[str, Hash | None]
     manifest: Callable[[Hash], Manifest | None]
-    _read: dict[tuple[str, str], Holds] = field(default_factory=dict)
+    _read: dict[tuple[str, str, bytes], Holds] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._outputs = Paths(self.promised)
 
-    def of(self, path: str, name: str = "md5") -> Holds:
-        """What a path holds, by a hash of the given name."""
+    def of(self, path: str, name: str = "md5", ends: bytes = b"") -> Holds:
+        """What a path holds, by a hash of the given name; with given line ends of the texts on disk, if any."""
         if path in self.promised:
             return self.promised[path] or _no_hash(path)
         if around := self._outputs.around(path):
             return self._within(around, path)
-        return self.on_disk(path, name)
+        return self.on_disk(path, name, ends)
 
-    def on_disk(self, path: str, name: str = "md5") -> Holds:
+    def on_disk(self, path: str, name: str = "md5", ends: bytes = b"") -> Holds:
         """As `of`, but the path itself is read from the working tree, whatever promises it."""
-        key = path, name
+        key = path, name, ends
         if key not in self._read:
-            self._read[key] = self._hash(path, name)
+            self._read[key] = self._hash(path, name, ends)
         return self._read[key]
 
     def files(self, path: str) -> Iterator[str]:
@@ -108,10 +109,10 @@ class Contents:
             for each in sorted(names):
                 yield Path(parent, each).relative_to(folder).as_posix()
 
-    def _hash(self, path: str, name: str) -> Holds:
+    def _hash(self, path: str, name: str, ends: bytes) -> Holds:
         file, outputs = Path(self.repo.root_dir, path), self._outputs.within(path)
         if file.is_file():
-            return hash_of(file, name)
+            return hash_of(file, name, ends)
         if not file.is_dir() and not outputs:
             return Missing()
         found, inside = Manifest(), set(outputs)
@@ -124,7 +125,7 @@ class Contents:
         for relative in self.files(path):
             whole = relative if path == "." else f"{path}/{relative}"
             if not inside.intersection((whole, *parents(whole))):
-                read = self.on_disk(whole, name)
+                read = self.on_disk(whole, name, ends)
                 if isinstance(read, Hash):
                     found[relative] = read
         return folder_hash(found, name)
@@ -189,9 +190,26 @@ def links_in(path: Path) -> Iterator[Path]:
         yield from (Path(parent, name) for name in [*folders, *files] if os.path.islink(os.path.join(parent, name)))
 
 
-def hash_of(file: Path, name: str) -> Hash:
-    """The hash of a file."""
+def hash_of(file: Path, name: str, ends: bytes = b"") -> Hash:
+    """The hash of a file; with given line ends, if any and if it is a text."""
+    if ends and name == "md5":
+        return Hash(name, hashlib.md5(with_line_ends(file.read_bytes(), ends), usedforsecurity=False).hexdigest())
     return Hash(name, file_md5(str(file), name=name))
+
+
+def with_line_ends(content: bytes, ends: bytes) -> bytes:
+    """A text with all its line ends as given; what git takes for no text stays as it is."""
+    return content if b"\0" in content else content.replace(b"\r\n", b"\n").replace(b"\n", ends)
+
+
+def line_ends_of(recorded: Hash, read: Callable[[str, bytes], Holds]) -> str | None:
+    """The system with whose line ends the texts here are those of a hash, where they are not so as they are.
+
+    read: what is here, by a hash of a name, with given line ends, if any.
+    """
+    if read(recorded.name, b"") == recorded:
+        return None
+    return next((system for ends, system in LINE_ENDS.items() if read(recorded.name, ends) == recorded), None)
 
 
 def parents(path: str) -> list[str]:

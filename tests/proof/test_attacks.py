@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.proof.repositories import Repository, kinds, needs_shell, simple
 pytestmark = needs_shell
 
 
-def repository(top: Path, command: str, **stages: dict[str, object]) -> Repository:
+def repository(top: Path, command: str, **stages: Any) -> Repository:
     """A repository whose stage `make` makes `out.txt`, with more stages."""
     repo = Repository(top)
     repo.pipeline(stages={"make": {"cmd": command, "outs": ["out.txt"]}, **stages})

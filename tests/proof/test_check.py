@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -351,3 +352,24 @@ def test_texts_of_a_repository_cannot_write_to_the_terminal_or_open_a_tag(tmp_pa
     assert "\x1b" not in shown
     assert "<img" not in shown.replace("\\<img", "")
     assert "![" not in shown.replace("\\!\\[", "")
+
+
+def test_packages_of_other_versions_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo = one(tmp_path / "repo", cmd="date +%N > out.txt")
+    names = ["dvc", "pytest", "ruff", "psutil", "msgspec", "tabulate", "numpy"]
+    repo.write("requirements.txt", "".join(f"{name}==0.0.1\n" for name in names))
+    repo.commit()
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    [text] = [each.text for each in repo.check().problems if each.kind == "environment-differs"]
+    assert text.startswith(f"requirements.txt: {len(names)} of its packages have other versions here: dvc ")
+    assert text.endswith("and 2 more")
+    repo.write("code.sh", "")
+    repo.replace("dvc.yaml", "date +%N", "cat nothing.txt")
+    repo.replace("dvc.yaml", "deps:\n    - in.txt", "deps:\n    - in.txt\n    - nothing.txt")
+    repo.commit()
+    assert "environment-differs" not in {each.kind for each in repo.check().problems}  # nothing ran
+
+
+def test_no_remote_is_said_so(repo: Repository, tmp_path: Path) -> None:
+    clone = repo.clone(tmp_path / "clone")
+    assert "it is not in the cache, and no remote is set" in clone.check().problems[0].text

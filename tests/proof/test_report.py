@@ -142,6 +142,20 @@ def test_metrics_that_are_not_at_hand_are_named(tmp_path: Path) -> None:
     assert found.metrics == []
     assert any("metrics.json" in each for each in found.unread)
     assert "could not be read: metrics.json" in report.comparison(found, "HEAD")
+    assert "`dvc pull metrics.json` gets it where a remote has it" in report.comparison(found, "HEAD")
+
+
+def test_metrics_that_are_at_hand_on_one_side_are_not_gone(tmp_path: Path) -> None:
+    repo = with_metrics(tmp_path / "repo", {"r2": 0.9})
+    repo.commit()
+    repo.git("rm", "-q", "--cached", "metrics.json")
+    repo.write("dvc.yaml", repo.read("dvc.yaml").replace("metrics.json:", "metrics.json").replace("cache: false", ""))
+    repo.run(force=True)
+    clone = repo.clone(tmp_path / "clone")
+    assert clone.changes("HEAD~1").metrics == []
+    clone.write("samebits.toml", "[gate]\nr2 = 0.1\n")
+    with pytest.raises(UserError, match=r"gate: r2 is not a metric; .*; could not be read: metrics.json, now"):
+        clone.changes("HEAD~1")
 
 
 def test_names_from_a_repository_cannot_break_the_table(tmp_path: Path) -> None:

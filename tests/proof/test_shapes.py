@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from samebits.proof import report
+from samebits.proof.pipeline import Pipeline, repository
 from tests.proof.repositories import Repository, kinds, needs_shell, simple, verdicts
 
 pytestmark = needs_shell
@@ -353,3 +355,66 @@ def test_a_sound_repository_is_reproduced_and_a_forged_one_is_not(shape: Shape, 
     verdict = repo.check()
     assert kinds(verdict) == (shape.lock if shape.check is None else shape.check)
     assert verdict.conclusion == "not reproduced"
+
+
+def test_a_folder_in_which_the_run_had_files_that_git_ignores(tmp_path: Path) -> None:
+    """Python leaves __pycache__ in a folder of code, and DVC hashes it."""
+    repo = one_stage(tmp_path / "repo", cmd="sh code/a.sh", deps=["code", "in.txt"])
+    repo.write("code/a.sh", "cat in.txt > out.txt\n")
+    repo.write("code/__pycache__/a.pyc", "compiled\n")
+    repo.write(".gitignore", "__pycache__\n")
+    repo.run()
+    clone = repo.clone(tmp_path / "clone")
+    [problem] = clone.problems()
+    assert (problem.kind, problem.path) == ("cannot-tell", "code")
+    assert "the run read 2 files in it, and 1 are here" in problem.text
+    assert clone.check().conclusion == "reproduced"
+    clone.write("code/a.sh", "head -n 1 in.txt > out.txt\n")
+    clone.commit()
+    assert [each.kind for each in clone.problems()] == ["cannot-tell"] * 2
+    assert "these changed: code/a.sh" in clone.problems()[1].text
+    assert kinds(clone.check()) == {("one", "cannot-tell")}
+
+
+def test_other_data_under_a_hash_of_another_kind(tmp_path: Path) -> None:
+    """The lock is of DVC 2, the `.dvc` file of DVC 3: only the data tells whether it is the same."""
+    repo = simple(tmp_path / "repo")
+    repo.write("data/table.txt", "1\r\n2\r\n3\r\n")
+    repo.add("data/table.txt")
+    repo.run()
+
+    def edit(stages: dict[str, Any]) -> None:
+        [item] = [each for each in stages["select"]["deps"] if each["path"] == "data/table.txt"]
+        item["md5"] = hashlib.md5(b"1\n2\n3\n").hexdigest()
+        del item["hash"]
+
+    repo.edit_lock(edit)
+    repo.commit()
+    [problem] = repo.problems()
+    assert problem.kind == "cannot-tell"
+    assert "dvc.lock has its md5-dos2unix, and data/table.txt.dvc its md5" in problem.text
+    assert repo.check().conclusion == "reproduced"
+    repo.write("data/table.txt", "4\n5\n6\n")
+    repo.add("data/table.txt")
+    repo.commit()
+    assert kinds(repo.problems()) == {("select", "cannot-tell")}
+    verdict = repo.check()
+    assert verdict.conclusion == "not reproduced"
+    assert kinds(verdict) == {("select", "dependency-changed")}
+
+
+def test_of_a_list_the_first_item_that_differs(tmp_path: Path) -> None:
+    repo = one_stage(tmp_path / "repo", params=["steps"])
+    repo.write("params.yaml", f"steps: {[0.1] * 100}\n")
+    repo.run()
+    repo.write("params.yaml", f"steps: {[0.1] * 60 + [0.2] * 40}\n")
+    [problem] = repo.problems()
+    assert problem.text == "parameter steps[60]: 0.1 in the run, 0.2 in params.yaml"
+
+
+def test_a_stage_that_only_the_lock_has_is_counted_apart(tmp_path: Path) -> None:
+    repo = simple(tmp_path / "repo")
+    repo.edit_lock(lambda stages: stages.update(deploy={"cmd": "true"}))
+    with repo.inside():
+        told = report.record(Pipeline.read(repository()), repo.problems())
+    assert "2 of 2 stages are recorded, 1 more in dvc.lock only" in told
