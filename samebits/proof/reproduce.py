@@ -110,7 +110,7 @@ class _Check:
         self.runner = Runner(self.tree, self.pipeline, self.settings, self.progress, self.extra)
         self.judge = Judge(self.pipeline, self.settings.outputs, self.runner.aside, self.store)
         self.diagnosis = Diagnosis(self.runner, self.judge)
-        self.sources = Sources(self.pipeline, self.store)
+        self.sources = Sources(self.pipeline, self.tree.top, self.store)
         self.chosen = self._chosen()
         self.converted: dict[str, list[str]] = {}  # texts that the run had with other line ends, by their system
         self.unknown: list[Problem] = []  # what the lock alone does not tell

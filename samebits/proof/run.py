@@ -19,7 +19,7 @@ from samebits.proof.export import Export
 from samebits.proof.pipeline import Item, Pipeline, Stage
 from samebits.proof.progress import Progress
 from samebits.proof.settings import Settings
-from samebits.proof.tree import Hash
+from samebits.proof.tree import Hash, lies_in
 from samebits.proof.verdict import Problem
 
 LAST_LINES = 20  # of what a failed stage printed
@@ -72,7 +72,7 @@ class Runner:
         for stage in running:
             for out in stage.outs:
                 path = self.tree.root / out.path
-                if not out.here or not path.parent.resolve().is_relative_to(self.tree.top):
+                if not out.here or not lies_in(path, self.tree.top):
                     text = f"it writes {out.name}, outside of the repository; the check cannot run it"
                     yield Problem(stage.name, "stage-failed", out.path, text)
                 elif os.path.lexists(path):

@@ -10,7 +10,7 @@ from dvc_objects.fs.local import localfs
 
 from samebits.proof.pipeline import Item, Pipeline, Stage
 from samebits.proof.store import Store
-from samebits.proof.tree import Hash, Paths
+from samebits.proof.tree import Hash, Paths, lies_in
 from samebits.proof.verdict import Problem
 
 LARGE = 32 * 2**20  # bytes from which on a file is linked, as DVC links, rather than copied
@@ -20,10 +20,12 @@ LARGE = 32 * 2**20  # bytes from which on a file is linked, as DVC links, rather
 class Sources:
     """The sources of a run in the export of a commit.
 
-    pipeline: of the export. store: where the objects are. linked: files that share their bytes with the user's cache.
+    pipeline: of the export. top: where its repository of git stands. store: where the objects are.
+    linked: files that share their bytes with the user's cache.
     """
 
     pipeline: Pipeline
+    top: Path
     store: Store
     linked: list[Path] = field(default_factory=list)
     _states: dict[Path, tuple[int, int]] = field(default_factory=dict)
@@ -52,6 +54,8 @@ class Sources:
         hash_ = out.recorded
         if hash_ is None:
             return "it has no recorded hash"
+        if not lies_in(self.pipeline.root / out.path, self.top):
+            return "it lies outside of the repository"
         downloads = self.store.downloads
         self.store.downloads = downloads if needed else None
         try:

@@ -182,6 +182,12 @@ def files_in(folder: Path, name: str) -> Manifest:
     return {each.relative_to(folder).as_posix(): hash_of(each, name) for each in files}
 
 
+def lies_in(path: Path, folder: Path) -> bool:
+    """Whether a path, its links of folders followed, lies in a resolved folder, and is not that itself."""
+    path = Path(os.path.normpath(path))
+    return path != folder and (path.parent.resolve() / path.name).is_relative_to(folder)
+
+
 def links_in(path: Path) -> Iterator[Path]:
     """The symbolic links at a path and, where it is a folder, in it."""
     if path.is_symlink():

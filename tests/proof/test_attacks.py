@@ -86,3 +86,20 @@ def test_a_python_of_another_kind_is_not_asked(tmp_path: Path, text: str) -> Non
     found = describe({**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}, tmp_path)
     assert found.packages == {}
     assert set(found.machine) == {"machine", "cpu"}
+
+
+def test_a_source_outside_of_the_repository_is_not_put_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo = simple(tmp_path / "repo")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    repo.write("evil.dvc", repo.read("data/table.txt.dvc").replace("table.txt", "../../evil"))
+    repo.commit()
+    repo.check()
+    assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize("path", [".", "..", "../..", "../x"])
+def test_an_output_that_holds_or_leaves_the_repository_does_not_run(tmp_path: Path, path: str) -> None:
+    repo = Repository(tmp_path / "repo")
+    repo.pipeline(stages={"make": {"cmd": "exit 1", "outs": [path]}})
+    repo.commit()
+    assert ("make", "stage-failed") in kinds(repo.check())
