@@ -275,7 +275,7 @@ class _Check:
 
     def _replaced(self) -> Iterator[Problem]:
         """Outputs that another stage changed after the one that makes them: in the end, they are not as promised."""
-        for stage in self.running:
+        for stage in (each for each in self.running if each.name not in self.blocked):
             now = self.runner.hashes(stage)
             for out in stage.outs:
                 if out.path in self.runner.obtained and now.get(out.path) != self.runner.obtained[out.path]:
