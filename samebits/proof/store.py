@@ -1,5 +1,6 @@
 """Objects of DVC by their hashes: of the local cache, else of the remote; with the bytes that their names say."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from samebits.proof.tree import DIR, Hash, Manifest, hash_of, read_manifest
+
+OBJECT = re.compile(r"[A-Za-z0-9-]{3,200}(?:\.dir)?")
 
 
 @dataclass
@@ -27,6 +30,8 @@ class Store:
 
     def get(self, hash_: Hash, remote: str | None = None) -> Path | None:
         """A file with the bytes of an object, not to be changed. remote: the name of one, else the default one."""
+        if not OBJECT.fullmatch(hash_.value) or not OBJECT.fullmatch(hash_.name):
+            return None  # a text of the lock that is no hash may lead to any file
         if hash_ not in self._found:
             self._found[hash_] = self._of_cache(hash_)
         if self._found[hash_] is None and self.downloads and hash_ not in self.failures:

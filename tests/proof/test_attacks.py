@@ -103,3 +103,14 @@ def test_an_output_that_holds_or_leaves_the_repository_does_not_run(tmp_path: Pa
     repo.pipeline(stages={"make": {"cmd": "exit 1", "outs": [path]}})
     repo.commit()
     assert ("make", "stage-failed") in kinds(repo.check())
+
+
+@pytest.mark.parametrize("value", ["../../../mine", "a\0b", ""])
+def test_a_hash_that_is_a_path_touches_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    (tmp_path / "mine").write_text("mine")
+    repo = simple(tmp_path / "repo")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    repo.edit_lock(lambda stages: stages["select"]["outs"][0].update(md5=value))
+    repo.commit()
+    assert repo.check().conclusion != "reproduced"
+    assert (tmp_path / "mine").read_text() == "mine"
