@@ -9,7 +9,7 @@ from typing import NamedTuple
 from samebits.proof.comparators import compare
 from samebits.proof.pipeline import Item, Pipeline, Stage
 from samebits.proof.settings import Rule
-from samebits.proof.store import Store
+from samebits.proof.store import Store, is_object
 from samebits.proof.tree import Hash, Manifest, files_in, folder_hash, hash_of, line_ends_of
 from samebits.proof.verdict import Output, OutputVerdict
 
@@ -71,7 +71,8 @@ class Judge:
         kept, hash_ = self.aside.get(out.path), self._in_git(out) or out.recorded
         if kept and kept.is_file() and hash_ and hash_of(kept, hash_.name) == hash_:
             return kept
-        return self.store.get(out.recorded, out.dvc.remote) if out.recorded else None
+        found = self.store.get(out.recorded, out.dvc.remote) if out.recorded else None
+        return found if found and is_object(found, out.recorded) else None  # a stage may have written to it since
 
     def _in_git(self, out: Item) -> Hash | None:
         """The hash of an output that git holds with other line ends than the lock says."""

@@ -59,6 +59,8 @@ def conclusion(checked: Verdict) -> str:
     elif checked.network:
         network = f"network only for {', '.join(checked.network)}"
     count = f"{same} of {len(checked.outputs)} outputs are the same" if checked.outputs else "no stage ran"
+    if allowed := sum(each.allowed and each.verdict != "same" for each in checked.outputs):
+        count += f", {allowed} more allowed by the settings"
     deciding = checked.conclusion == "not reproduced"
     kinds = ", ".join(dict.fromkeys(each.kind for each in checked.problems if each.decides is deciding))
     return f"{SENTENCE[checked.conclusion]}{kinds and f' ({kinds})'}: {count} ({machine}; {network})."

@@ -332,6 +332,7 @@ def test_a_rule_allows_what_it_says_and_no_more(
     assert verdicts(found) == {out: verdict}
     assert found.conclusion == conclusion
     assert bool(found.outputs[0].rule) == (conclusion == "reproduced")
+    assert ("1 more allowed by the settings" in report.conclusion(found)) == (conclusion == "reproduced")
     assert ("a clock" in str(found.outputs[0].rule)) == (conclusion == "reproduced" and rule in ("ignored", "field"))
 
 
