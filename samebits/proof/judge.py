@@ -72,7 +72,7 @@ class Judge:
         if kept and kept.is_file() and hash_ and hash_of(kept, hash_.name) == hash_:
             return kept
         found = self.store.get(out.recorded, out.dvc.remote) if out.recorded else None
-        return found if found and is_object(found, out.recorded) else None  # a stage may have written to it since
+        return found if found and out.recorded and is_object(found, out.recorded) else None  # else a stage wrote to it
 
     def _in_git(self, out: Item) -> Hash | None:
         """The hash of an output that git holds with other line ends than the lock says."""
