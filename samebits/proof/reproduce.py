@@ -1,6 +1,5 @@
 """The reproduction check: run the pipeline of a commit from nothing and compare every output with its promise."""
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from samebits import artifacts
 from samebits.errors import UserError
 from samebits.git import commit_of, git
 from samebits.proof import environment, history, lock, pins, system
-from samebits.proof.comparators import compare
+from samebits.proof.audit import Audit
 from samebits.proof.diagnosis import Diagnosis
 from samebits.proof.export import Export, export
 from samebits.proof.judge import Judge
@@ -24,7 +23,7 @@ from samebits.proof.run import Runner
 from samebits.proof.settings import Settings
 from samebits.proof.sources import Sources
 from samebits.proof.store import Store
-from samebits.proof.tree import Hash, Paths, hash_of, line_ends_of, links_in
+from samebits.proof.tree import Hash, Paths, line_ends_of
 from samebits.proof.verdict import Output, Problem, Verdict, concluded
 
 
@@ -111,6 +110,7 @@ class _Check:
         self.judge = Judge(self.pipeline, self.settings.outputs, self.runner.aside, self.store)
         self.diagnosis = Diagnosis(self.runner, self.judge)
         self.sources = Sources(self.pipeline, self.tree.top, self.store)
+        self.audit = Audit(self.runner, self.sources, self.user)
         self.chosen = self._chosen()
         self.converted: dict[str, list[str]] = {}  # texts that the run had with other line ends, by their system
         self.unknown: list[Problem] = []  # what the lock alone does not tell
@@ -127,15 +127,12 @@ class _Check:
         for number, stage in enumerate(self.running, 1):
             if self._run(stage, number):
                 self._judge(stage)
-                self.problems += self._leading_out(stage)
+                self.problems += self.audit.links(stage)
             else:
                 why = self.blocked[stage.name]
                 self.outputs += [self.judge.not_made(stage, out, why) for out in stage.outs if out.here]
-        self.problems += self._replaced()
-        self.problems += self._edited()
-        for path in self.sources.changed():
-            text = f"{path}: a stage wrote to this file of your cache, through a link; `dvc fetch` mends it"
-            self.problems.append(Problem(self.running[-1].name, "cache-edited", str(path), text))
+        ended = [stage for stage in self.running if stage.name not in self.blocked]
+        self.problems += self.audit.of(ended, {each.path for each in self.outputs if each.verdict == "same"})
         differing = [each.stage for each in self.outputs if not each.allowed and each.verdict != "unknown"]
         failed = [each.stage for each in self.problems if each.kind == "stage-failed"]
         for stage_name in [*differing, *failed][:1]:
@@ -261,52 +258,6 @@ class _Check:
                 elif not any(maker in self.running for maker in makers):
                     text = f"{each.path}: {makers[0].name} promises other data than the run read"
                     yield Problem(stage.name, "dependency-changed", each.path, text)
-
-    def _leading_out(self, stage: Stage) -> Iterator[Problem]:
-        """Outputs that are, or hold, links to what only this machine has."""
-        allowed = {path.resolve() for path in self.sources.linked}
-        for out in (each for each in stage.outs if each.here):
-            for link in links_in(self.tree.root / out.path):
-                target = Path(os.path.realpath(link))
-                if target not in allowed and not target.is_relative_to(self.tree.folder):
-                    text = f"{out.path}: holds a link to {target}, which the commit does not hold"
-                    yield Problem(stage.name, "missing-source", out.path, text)
-                    break
-
-    def _replaced(self) -> Iterator[Problem]:
-        """Outputs that another stage changed after the one that makes them: in the end, they are not as promised."""
-        for stage in (each for each in self.running if each.name not in self.blocked):
-            now = self.runner.hashes(stage)
-            for out in stage.outs:
-                if out.path in self.runner.obtained and now.get(out.path) != self.runner.obtained[out.path]:
-                    text = f"{out.path}: a stage that ran after {stage.name} replaced what it made"
-                    yield Problem(stage.name, "output-edited", out.path, text)
-
-    def _edited(self) -> Iterator[Problem]:
-        """Outputs that are as promised, but not in git, or not in the cache."""
-        by_path = {out.path: (stage, out) for stage in self.running for out in stage.outs if out.here}
-        for output in self.outputs:
-            stage, out = by_path[output.path]
-            kept = self.runner.aside.get(out.path)
-            if output.verdict == "same" and kept and kept.is_file() and out.recorded:
-                if line_ends_of(out.recorded, partial(hash_of, kept)):
-                    continue
-                found = compare(out.path, kept, self.tree.root / out.path, [])
-                for text in found.differences:
-                    yield Problem(
-                        stage.name, "output-edited", out.path, f"{out.path}: {text}: the committed file was edited"
-                    )
-            if out.cached and out.recorded:
-                yield from self._edited_in_cache(stage, out.path, out.recorded)
-
-    def _edited_in_cache(self, stage: Stage, path: str, hash_: Hash) -> Iterator[Problem]:
-        local = Store(self.user)
-        manifest = local.manifest(hash_) if hash_.is_folder else None
-        for each in [hash_, *(manifest or {}).values()]:
-            local.get(each)
-        for edited in local.edited:
-            text = f"{path}: replaced in the cache of DVC, where {edited.value} has other bytes than its name says"
-            yield Problem(stage.name, "cache-edited", path, text)
 
     def _environment(self, stage: str, differing: bool) -> None:
         """Where the run was on a system with other line ends, or with other packages than are installed.
