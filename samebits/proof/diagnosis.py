@@ -58,9 +58,7 @@ class Diagnosis:
         for path in paths:
             (kept / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.move(root / path, kept / path)
-        seconds = self.runner.seconds[stage.name]
         failed = self.runner.run(stage)
-        self.runner.seconds[stage.name] = seconds
         second = {} if failed else self.runner.hashes(stage)
         unstable = {
             path: _difference(path, kept / path, root / path)

@@ -34,7 +34,7 @@ class Runner:
     """Runs stages in the export of a commit.
 
     extra: variables of the environment for all stages. read_only: files that no stage may write to. aside: where the
-    outputs in git went, by path. obtained: the hashes of what the run made. seconds: how long each stage took.
+    outputs in git went, by path. obtained: the hashes of what the run made. seconds: how long each stage took at first.
     """
 
     tree: Export
@@ -102,7 +102,7 @@ class Runner:
                 )
                 if ended.reason:
                     break
-        self.seconds[stage.name] = round(time.monotonic() - start, 3)
+        self.seconds.setdefault(stage.name, round(time.monotonic() - start, 3))
         if ended.reason:
             self.progress.failed("\n".join(ended.output.splitlines()[-LAST_LINES:]))
             return Problem(stage.name, "stage-failed", None, _why(command, ended, network, kept_back))

@@ -56,12 +56,7 @@ class Sources:
             return "it has no recorded hash"
         if not lies_in(self.pipeline.root / out.path, self.top):
             return "it lies outside of the repository"
-        downloads = self.store.downloads
-        self.store.downloads = downloads if needed else None
-        try:
-            objects = self._objects(hash_, out.dvc.remote)
-        finally:
-            self.store.downloads = downloads
+        objects = self._objects(hash_, out.dvc.remote, needed)
         if objects is None:
             if needed and source.dvc.is_import and self._import(source, out):
                 return None
@@ -81,17 +76,17 @@ class Sources:
         """Files of the user's cache that the run changed through a link."""
         return [path for path, before in self._states.items() if _state(path) != before]
 
-    def _objects(self, hash_: Hash, remote: str | None) -> dict[str | None, tuple[Hash, Path]] | None:
+    def _objects(self, hash_: Hash, remote: str | None, ask: bool) -> dict[str | None, tuple[Hash, Path]] | None:
         """The objects of an output by their places in it, None for a manifest; None where one is not at hand."""
-        path = self.store.get(hash_, remote)
+        path = self.store.get(hash_, remote, ask)
         if path is None:
             return None
         if not hash_.is_folder:
             return {"": (hash_, path)}
         found: dict[str | None, tuple[Hash, Path]] = {None: (hash_, path)}
-        manifest = self.store.manifest(hash_, remote)
+        manifest = self.store.manifest(hash_, remote, ask)
         for name, each in (manifest or {}).items():
-            if not (path := self.store.get(each, remote)):
+            if not (path := self.store.get(each, remote, ask)):
                 return None
             found[name] = each, path
         return None if manifest is None else found

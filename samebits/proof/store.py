@@ -28,19 +28,22 @@ class Store:
     failures: dict[Hash, str] = field(default_factory=dict)
     _found: dict[Hash, Path | None] = field(default_factory=dict)
 
-    def get(self, hash_: Hash, remote: str | None = None) -> Path | None:
-        """A file with the bytes of an object, not to be changed. remote: the name of one, else the default one."""
+    def get(self, hash_: Hash, remote: str | None = None, ask: bool = True) -> Path | None:
+        """A file with the bytes of an object, not to be changed.
+
+        remote: the name of one, else the default one. ask: whether it may be asked.
+        """
         if not OBJECT.fullmatch(hash_.value) or not OBJECT.fullmatch(hash_.name):
             return None  # a text of the lock that is no hash may lead to any file
         if hash_ not in self._found:
             self._found[hash_] = self._of_cache(hash_)
-        if self._found[hash_] is None and self.downloads and hash_ not in self.failures:
+        if self._found[hash_] is None and ask and self.downloads and hash_ not in self.failures:
             self._found[hash_] = self._of_remote(hash_, remote)
         return self._found[hash_]
 
-    def manifest(self, hash_: Hash, remote: str | None = None) -> Manifest | None:
-        """The list of files of a folder."""
-        path = self.get(hash_, remote)
+    def manifest(self, hash_: Hash, remote: str | None = None, ask: bool = True) -> Manifest | None:
+        """The list of files of a folder; as `get`."""
+        path = self.get(hash_, remote, ask)
         return read_manifest(path.read_bytes(), hash_.name) if path else None
 
     def path_in(self, repo: Repo, hash_: Hash) -> Path | None:
