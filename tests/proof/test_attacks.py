@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from samebits.errors import UserError
 from samebits.proof.environment import describe
 from tests.proof.repositories import Repository, kinds, needs_shell, simple
 
@@ -114,3 +116,16 @@ def test_a_hash_that_is_a_path_touches_no_file(tmp_path: Path, monkeypatch: pyte
     repo.commit()
     assert repo.check().conclusion != "reproduced"
     assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_aliases_that_unfold_without_end_are_refused(tmp_path: Path) -> None:
+    repo = simple(tmp_path / "repo")
+    names = "abcdefghi"
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]" for before, name in pairwise(names)]
+    repo.write("dvc.yaml", repo.read("dvc.yaml") + "vars:\n" + "".join(f"- {line}\n" for line in lines))
+    with pytest.raises(UserError, match=r"dvc.yaml: its aliases stand for more than 1,000,000 values"):
+        repo.problems()
+    repo.commit()
+    with pytest.raises(UserError, match=r"dvc.yaml: its aliases stand for more than"):
+        repo.check()
