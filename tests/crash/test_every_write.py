@@ -60,9 +60,23 @@ def traced(root: Path, operation: str) -> subprocess.CompletedProcess[str]:
     return run(root, *tracer, str(root), operation, *REPRO, check=False)
 
 
-def scenario(template: Path, tree: Path) -> Scenario:
-    """What an undisturbed run in a copy of a tree does."""
-    shutil.copytree(template, tree, symlinks=True)
+def fresh(folder: Path) -> Scenario:
+    """The first run in a clone."""
+    return scenario(copy_of_project(folder / "fresh" / "template"))
+
+
+def changed(folder: Path) -> Scenario:
+    """A run after a change, on the outputs of before."""
+    project = copy_of_project(folder / "changed" / "template")
+    run(project.root, *MAKE)
+    project.replace("params.yaml", "bits: 8", "bits: 4")
+    return scenario(project)
+
+
+def scenario(project: Project) -> Scenario:
+    """What an undisturbed run in a copy of a project does."""
+    tree = project.root.with_name("undisturbed")
+    shutil.copytree(project.root, tree, symlinks=True)
     done = traced(tree, "")
     assert done.returncode == 0, done.stderr
     assert run(tree, "dvc", "status").stdout == "Data and pipelines are up to date.\n"
@@ -70,7 +84,7 @@ def scenario(template: Path, tree: Path) -> Scenario:
     for line in done.stdout.splitlines():
         state, _, operation = line.partition(" ")
         states.setdefault(state, operation)
-    return Scenario(template, list(states.values()), files(tree))
+    return Scenario(project.root, list(states.values()), files(tree))
 
 
 def fault(case: Scenario, operation: str, tree: Path) -> str:
@@ -98,11 +112,8 @@ def _is_whole(name: str, content: bytes | None) -> bool:
 @pytest.mark.crash
 @pytest.mark.skipif(platform.system() != "Linux", reason="needs ptrace and seccomp of Linux")
 def test_a_run_that_is_killed_at_any_write_heals(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    fresh = copy_of_project(tmp_path / "fresh" / "template").root
-    changed = copy_of_project(tmp_path / "changed" / "template")
-    run(changed.root, *MAKE)
-    changed.replace("params.yaml", "bits: 8", "bits: 4")
-    cases = [scenario(template, template.with_name("undisturbed")) for template in (fresh, changed.root)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        cases = list(pool.map(lambda make: make(tmp_path), (fresh, changed)))
     kills = [(case, operation) for case in cases for operation in case.operations]
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     random.Random(head).shuffle(kills)  # so that a sample is another one at each commit, and can be had again

@@ -189,12 +189,12 @@ def _filter() -> Program:
 def _operation(process: int, folder: Path) -> Operation | None:
     """The change of the folder that a stopped process is about to make, if it is one."""
     info = SyscallInfo()
-    _ptrace(PTRACE_GET_SYSCALL_INFO, process, ctypes.byref(info), ctypes.sizeof(info))
-    name, call = NUMBERS[info.number]
-    if call.file is not None:
-        path = os.readlink(f"/proc/{process}/fd/{info.arguments[call.file]}")
-    else:
+    try:
+        _ptrace(PTRACE_GET_SYSCALL_INFO, process, ctypes.byref(info), ctypes.sizeof(info))
+        name, call = NUMBERS[info.number]
         path = _path(process, call, info)
+    except (ProcessLookupError, FileNotFoundError):
+        return None  # another thread ended the process, or closed the file
     if not Path(path).is_relative_to(folder):
         return None
     if call.flags is not None:
@@ -209,6 +209,9 @@ def _operation(process: int, folder: Path) -> Operation | None:
 
 
 def _path(process: int, call: Call, info: SyscallInfo) -> str:
+    """The file that a call is about."""
+    if call.file is not None:
+        return os.readlink(f"/proc/{process}/fd/{info.arguments[call.file]}")
     assert call.path is not None
     base = f"/proc/{process}/cwd"
     if call.folder is not None and (descriptor := ctypes.c_int(info.arguments[call.folder]).value) >= 0:
