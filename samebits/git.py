@@ -30,12 +30,6 @@ def is_or_was_in_git(path: str, folder: Path) -> bool:
         return True
 
 
-def files_at(revision: str, folder: str, suffix: str) -> dict[str, bytes]:
-    """The files right in a folder of a commit whose names end with `suffix`, by path."""
-    names = git("ls-tree", "-z", "--name-only", revision, f"{folder}/").decode().split("\0")
-    return {name: git("show", f"{revision}:{name}") for name in names if name.endswith(suffix)}
-
-
 def git(*arguments: str, cwd: Path | None = None) -> bytes:
     """The output of a git command in a folder, or in the working directory. Raises UserError where it fails."""
     env = {name: value for name, value in os.environ.items() if name not in OF_CALLER}

@@ -7,9 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
+
+if TYPE_CHECKING:
+    from selenium import webdriver
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -131,3 +135,15 @@ def project(make_project: Callable[[str], Project]) -> Project:
 def reproduced(tmp_path: Path, trained: Project) -> Project:
     """A clone after `dvc repro`, which a test may change."""
     return copy_of_copy(trained, tmp_path / "clone")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["webdriver.Chrome"]:
+    """A real browser, where this machine can have one; imported by those tests only that use it."""
+    from tests.browser import browser as chromium
+    from tests.containers import impossible
+
+    if reason := impossible():
+        pytest.skip(reason)
+    with chromium() as driver:
+        yield driver

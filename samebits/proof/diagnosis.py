@@ -6,9 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from samebits.artifacts import LOCK
 from samebits.proof.comparators import compare
 from samebits.proof.judge import Judge
-from samebits.proof.pipeline import LOCK, Item, Stage
+from samebits.proof.pipeline import Item, Stage
 from samebits.proof.run import Runner
 from samebits.proof.tree import Hash, hash_of
 from samebits.proof.verdict import Problem

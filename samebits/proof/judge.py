@@ -32,7 +32,8 @@ class Found(NamedTuple):
 class Judge:
     """Compares outputs.
 
-    root: where the outputs of the run lie. aside: by path, those of the commit that git holds. store: the others.
+    pipeline: of the export, where the outputs of the run lie. aside: by path, those of the commit that git holds.
+    store: the others.
     """
 
     pipeline: Pipeline

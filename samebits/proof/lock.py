@@ -10,7 +10,7 @@ from dvc.exceptions import DvcException
 from samebits.git import is_or_was_in_git
 from samebits.params import flatten
 from samebits.proof.comparators.findings import short
-from samebits.proof.pipeline import PIPELINE, Item, Params, Pipeline, Stage, lock_of
+from samebits.proof.pipeline import Item, Params, Pipeline, Stage, lock_of, name_of
 from samebits.proof.tree import Hash, Missing, Unknown, line_ends_of
 from samebits.proof.verdict import Kind, Problem
 
@@ -45,9 +45,8 @@ def problems(pipeline: Pipeline) -> list[Problem]:
             if not out.cached and out.here:
                 found += _output_in_git(pipeline, stage, out)
     for file, name in pipeline.strangers:
-        stranger = name if file == PIPELINE else f"{file}:{name}"
         text = f"is in {lock_of(file)}, but not in {file}; delete it there, `dvc repro` leaves it"
-        found.append(Problem(stranger, "stage-unrecorded", None, text))
+        found.append(Problem(name_of(file, name), "stage-unrecorded", None, text))
     return in_order(found, pipeline)
 
 

@@ -18,14 +18,14 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 from dvc.stage import Stage as DvcStage
 
-from samebits.artifacts import check_merged
+from samebits.artifacts import LOCK, check_merged
 from samebits.errors import UserError
 from samebits.git import git
 from samebits.params import read
 from samebits.proof.store import Store
 from samebits.proof.tree import Contents, Hash, Paths
 
-PIPELINE, LOCK = "dvc.yaml", "dvc.lock"
+PIPELINE = "dvc.yaml"
 YAML_FILES = ("*.yaml", "*.yml", "*.dvc")
 ALIAS = re.compile(rb"[\s\[,:]\*[^\s*,\]}]")
 MOST_VALUES = 1_000_000
@@ -197,6 +197,11 @@ def _ordered(stages: list[Stage]) -> list[Stage]:
         raise UserError(f"{PIPELINE}: the stages {', '.join(error.args[1])} need one another's outputs") from None
 
 
+def name_of(file: str, name: str) -> str:
+    """How DVC names a stage of a dvc.yaml, from the root."""
+    return name if file == PIPELINE else f"{file}:{name}"
+
+
 def lock_of(file: str) -> str:
     """The dvc.lock beside a dvc.yaml."""
     return file.removesuffix(PIPELINE) + LOCK
@@ -218,7 +223,7 @@ def _stage(stage: DvcStage, root: Path, file: Any) -> Stage:
     path = _relative(stage.path, root)
     name = path
     if isinstance(stage, PipelineStage):
-        name = stage.name if path == PIPELINE else f"{path}:{stage.name}"
+        name = name_of(path, stage.name)
         entry = (file.lockfile_contents.get("stages") or {}).get(stage.name)
     of_params = [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
     commands = stage.cmd.splitlines() if isinstance(stage.cmd, str) else stage.cmd or []

@@ -3,13 +3,14 @@
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from dvc.repo import Repo
 
 from samebits import artifacts
+from samebits.artifacts import LOCK
 from samebits.errors import UserError
 from samebits.git import commit_of, git
 from samebits.proof import environment, history, lock, pins, system
@@ -17,7 +18,7 @@ from samebits.proof.audit import Audit
 from samebits.proof.diagnosis import Diagnosis
 from samebits.proof.export import Export, export
 from samebits.proof.judge import Judge
-from samebits.proof.pipeline import LOCK, Pipeline, Stage, repository
+from samebits.proof.pipeline import Pipeline, Stage, repository
 from samebits.proof.progress import Progress
 from samebits.proof.run import Runner
 from samebits.proof.settings import Settings
@@ -119,10 +120,9 @@ class _Check:
     def whole(self) -> None:
         """Run all, judge all."""
         names = {stage.name for stage in self.chosen}
-        told = lock.problems(self.pipeline)
         self.converted = lock.line_ends(self.pipeline)
-        self.unknown = [each for each in told if not each.decides]
-        self.problems += [each for each in told if each.decides and (each.stage in names or not self.asked.stages)]
+        self.unknown = [each for each in self.told if not each.decides]
+        self.problems += [each for each in self.told if each.decides and (each.stage in names or not self.asked.stages)]
         self._prepare()
         for number, stage in enumerate(self.running, 1):
             if self._run(stage, number):
@@ -144,6 +144,11 @@ class _Check:
         for number, stage in enumerate(self.running, 1):
             self._run(stage, number)
         return self.runner.obtained
+
+    @cached_property
+    def told(self) -> list[Problem]:
+        """What the lock tells of the tree, before anything runs."""
+        return lock.problems(self.pipeline)
 
     def _chosen(self) -> list[Stage]:
         """The stages that the check is about, in order."""
@@ -188,7 +193,7 @@ class _Check:
             then = {
                 each.name: each.entry for each in Pipeline.read(repository(base.root, _config(self.user, base))).stages
             }
-        contradicted = {each.stage for each in lock.problems(self.pipeline) if each.decides}
+        contradicted = {each.stage for each in self.told if each.decides}
         for stage in list(self.running):
             if stage.entry and then.get(stage.name) == stage.entry and stage.name not in contradicted:
                 places = [self.sources.place(stage, out, True) for out in stage.outs if out.here and out.cached]
@@ -268,13 +273,11 @@ class _Check:
             self.undisturbed = False
             text = f"the run read {lock.some(paths)} with the line ends of {name}; there, it may write other bytes"
             self.problems.append(Problem(stage, "environment-differs", paths[0], text))
-        files = [each for each in sorted(self.tree.root.glob("*")) if pins.is_pins(each.name)]
-        pinned = [(each.name, pins.pinned(each.name, each.read_bytes())) for each in files]
-        for name, found in pinned if any(found for _, found in pinned) else []:
-            if told := pins.differing(found, self.runner.place.packages):
+        for file in (each for each in sorted(self.tree.root.glob("*")) if pins.is_pins(each.name)):
+            if told := pins.differing(pins.pinned(file.name, file.read_bytes()), self.runner.place.packages):
                 self.undisturbed = False
-                text = f"{name}: {len(told)} of its packages have other versions here: {lock.some(told)}"
-                self.problems.append(Problem(stage, "environment-differs", name, text))
+                text = f"{file.name}: {len(told)} of its packages have other versions here: {lock.some(told)}"
+                self.problems.append(Problem(stage, "environment-differs", file.name, text))
 
 
 def _config(user: Repo, tree: Export) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dvc_objects.fs.generic import transfer
 from dvc_objects.fs.local import localfs
 
 from samebits.proof.pipeline import Item, Pipeline, Stage
-from samebits.proof.store import Store
+from samebits.proof.store import Store, first_line
 from samebits.proof.tree import Hash, Paths, lies_in
 from samebits.proof.verdict import Problem
 
@@ -111,7 +111,7 @@ class Sources:
             self.pipeline.repo.fetch([source.dvc.path])
             out.dvc.checkout(force=True)
         except Exception as error:  # each kind of source has errors of its own
-            why = "" if isinstance(error, FileNotFoundError) else f" ({(str(error).splitlines() or [''])[0]})"
+            why = "" if isinstance(error, FileNotFoundError) else f" ({first_line(error)})"
             self.store.failures[out.recorded] = f"neither the cache, a remote nor its origin gives it{why}"
             return False
         return self.pipeline.fresh().on_disk(out.path, out.recorded.name) == out.recorded

@@ -72,9 +72,9 @@ class Store:
         except NoRemoteError:
             self.failures[hash_] = "it is not in the cache, and no remote is set; `dvc remote add -d NAME URL` sets one"
         except DvcException as error:
-            self.failures[hash_] = _first_line(error)
+            self.failures[hash_] = first_line(error)
         except Exception as error:  # each kind of remote has errors of its own
-            self.failures[hash_] = f"the remote cannot be read ({_first_line(error)})"
+            self.failures[hash_] = f"the remote cannot be read ({first_line(error)})"
         else:
             if is_object(path, hash_):
                 return path
@@ -88,5 +88,6 @@ def is_object(path: Path, hash_: Hash) -> bool:
     return hash_of(path, hash_.name).value == hash_.value.removesuffix(DIR)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of what an error says, else its kind."""
     return (str(error).splitlines() or [type(error).__name__])[0]

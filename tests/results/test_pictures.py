@@ -2,7 +2,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,10 +13,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.browser import browser as chromium
 from tests.browser import emulate
 from tests.conftest import ROOT, Project
-from tests.containers import impossible
 
 PLOTS = [
     (name, plot) for each in yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"] for name, plot in each.items()
@@ -110,14 +108,6 @@ def test_the_page_of_the_plots_needs_no_network_and_says_its_charset(project: Pr
     assert not re.findall(r"<(?:script|iframe)[^>]* src=|<link|@import", page)
     assert page.count("vegaEmbed('#") == len(PLOTS)
     assert "University of Washington Interactive Data Lab" in head  # the licences are there
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[webdriver.Chrome]:
-    if reason := impossible():
-        pytest.skip(reason)
-    with chromium() as driver:
-        yield driver
 
 
 def opened(browser: webdriver.Chrome, page: Path) -> list[str]:

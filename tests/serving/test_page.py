@@ -1,6 +1,5 @@
 import itertools
 import re
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -11,22 +10,12 @@ from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.wait import WebDriverWait
 
 from samebits.model.predictor import Predictor
-from tests.browser import browser as chromium
 from tests.browser import emulate
 from tests.conftest import Project
-from tests.containers import impossible
 from tests.housing import FEATURES
 from tests.serving.test_serve import ROW, running
 
 pytestmark = pytest.mark.container
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[webdriver.Chrome]:
-    if reason := impossible():
-        pytest.skip(reason)
-    with chromium() as driver:
-        yield driver
 
 
 def contributions(browser: webdriver.Chrome) -> dict[str, float]:
