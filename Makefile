@@ -46,6 +46,10 @@ crash: $(DEV)  ## kill the pipeline before each of its writes, see that `make` h
 check: $(INSTALLED)  ## prove that HEAD describes its model: run it from nothing, compare; CHECK=--vary in 20 environments
 	SAMEBITS_BACKEND=loky python -m samebits check $(CHECK)
 
+.PHONY: statements
+statements: $(INSTALLED)  ## which outputs did machines make alike? STATEMENTS="FILE... --at-least 2"
+	python -m samebits verify $(STATEMENTS)
+
 .PHONY: lock
 lock: $(INSTALLED)  ## check, without data, that dvc.lock is the record of this tree
 	python -m samebits lock

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 import msgspec
 
 from samebits import artifacts
-from samebits.proof import report, reproduce
+from samebits.proof import report, reproduce, statement
 from samebits.proof.progress import Progress
 
 STATUS = {"reproduced": 0, "not reproduced": 1, "inconclusive": 2}
@@ -22,6 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--verbose", action="store_true", help="show what the stages print")
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
     parser.add_argument("--markdown", metavar="FILE", help="write the verdict to a file, too")
+    parser.add_argument("--statement", metavar="FILE", help="write what was found as an in-toto Statement")
     parser.add_argument("--outputs", metavar="FOLDER", help="keep the outputs there, if they are what was promised")
 
 
@@ -36,4 +37,6 @@ def run(arguments: Namespace) -> int:
         print(json.dumps(msgspec.to_builtins(verdict), indent=2, ensure_ascii=False).encode(errors="replace").decode())
     else:
         print(report.verdict(verdict, "simple"))
+    if arguments.statement:
+        statement.write(verdict, arguments.statement)
     return STATUS[verdict.conclusion]

@@ -10,8 +10,8 @@ from samebits.proof.comparators import compare
 from samebits.proof.pipeline import Item, Pipeline, Stage
 from samebits.proof.settings import Rule
 from samebits.proof.store import Store, is_object
-from samebits.proof.tree import Hash, Manifest, files_in, folder_hash, hash_of, line_ends_of
-from samebits.proof.verdict import Output, OutputVerdict
+from samebits.proof.tree import Hash, Manifest, files_in, folder_hash, hash_of, line_ends_of, sha256_of
+from samebits.proof.verdict import File, Output, OutputVerdict
 
 # From the best to the worst: a folder has the verdict of the worst of its files.
 ORDER: list[OutputVerdict] = ["same", "ignored", "equal", "close", "unknown", "new", "missing", "differs"]
@@ -113,7 +113,17 @@ class Judge:
             obtained=obtained.value if obtained else None,
             detail=[*told[:MOST], *more],
             rule="; ".join(dict.fromkeys(each.rule for each in found if each.rule)) or None,
+            files=list(self._files(out, obtained)) if obtained else [],
         )
+
+    def _files(self, out: Item, obtained: Hash) -> Iterator[File]:
+        """What the run made of an output, file by file."""
+        contents = self.pipeline.fresh()
+        inside = [f"{out.path}/{each}" for each in sorted(contents.files(out.path))]
+        for path in inside if obtained.is_folder else [out.path]:
+            held = contents.on_disk(path, obtained.name)
+            if isinstance(held, Hash):
+                yield File(path, held.value, sha256_of(self.pipeline.root / path))
 
     def _file(self, path: str, recorded: Hash, promised: Path | None, obtained: Path) -> Found:
         if ignored := self._ignored(path):

@@ -85,6 +85,10 @@ def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdi
             network=list(run.settings.network) if system.can_cut_off_network() else None,
             seconds=run.runner.seconds,
             varied=varied,
+            root=tree.root.relative_to(tree.top).as_posix(),
+            locks=run.locks,
+            packages=run.runner.place.packages,
+            version=environment.version(),
         )
 
 
@@ -106,6 +110,7 @@ class _Check:
     def __post_init__(self) -> None:
         self.store = Store(self.user, self.tree.folder / "downloads")
         self.pipeline = Pipeline.read(repository(self.tree.root, _config(self.user, self.tree)), self.store)
+        self.locks = self.pipeline.locks()
         self.settings = Settings.load(self.tree.root, self.tree.top)
         self.runner = Runner(self.tree, self.pipeline, self.settings, self.progress, self.extra)
         self.judge = Judge(self.pipeline, self.settings.outputs, self.runner.aside, self.store)

@@ -49,10 +49,19 @@ class Problem(msgspec.Struct, frozen=True):
         return self.kind not in UNDECIDED
 
 
+class File(msgspec.Struct, frozen=True):
+    """A file that a run made: its path from the root of DVC, its hash as DVC writes it down, its SHA-256."""
+
+    path: str
+    hash: str
+    sha256: str
+
+
 class Output(msgspec.Struct, frozen=True):
     """An output: the hash that the commit promises and that of the run, None where there is none; and how they compare.
 
     allowed: whether the verdict lets it pass. rule: the setting by which it does, if its bytes are not the same.
+    files: what the run made.
     """
 
     stage: str
@@ -63,6 +72,7 @@ class Output(msgspec.Struct, frozen=True):
     obtained: str | None
     detail: list[str] = []
     rule: str | None = None
+    files: list[File] = []
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -71,7 +81,8 @@ class Verdict(msgspec.Struct, frozen=True):
     problems: those of the first stage that diverged first. taken: stages that did not run, whose outputs were taken as
     they are recorded; why, by name. notes: what else limits the verdict. machine: where the check ran. network: the
     stages that could use it; None where it could not be kept from any. varied: for each environment that was tried,
-    whether it gave the same bytes.
+    whether it gave the same bytes. root: that of DVC, from that of git. locks: the SHA-256 of each dvc.lock, by path
+    from the root of DVC. packages: versions by name, of the Python of the stages. version: of this program.
     """
 
     conclusion: Conclusion
@@ -85,6 +96,11 @@ class Verdict(msgspec.Struct, frozen=True):
     network: list[str] | None
     seconds: Annotated[dict[str, float], Meta(description="of each stage that ran")]
     varied: dict[str, bool]
+    root: str
+    locks: dict[str, str]
+    packages: dict[str, str]
+    version: str
+    strict: bool = False
 
     @property
     def reproduced(self) -> bool:
