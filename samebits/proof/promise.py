@@ -8,7 +8,7 @@ from samebits.proof import lock
 from samebits.proof.export import Export
 from samebits.proof.pipeline import Item, Pipeline, repository
 from samebits.proof.settings import Settings
-from samebits.proof.statement import Facts, Made, Read, Statement
+from samebits.proof.statement import Made, Read, Statement
 from samebits.proof.store import Store
 from samebits.proof.tree import Hash, folder_hash, hash_of, line_ends_of, sha256_of
 from samebits.proof.verdict import Problem
@@ -59,28 +59,26 @@ class Promise:
             if not stage or not out or stage.name != made.stage:
                 yield f"{made.path}: no output of {made.stage} in the commit"
             else:
-                yield from (f"{made.path}: {why}" for why in self._of_output(made, out, facts))
+                yield from (f"{made.path}: {why}" for why in self._of_output(made, out))
 
     @cached_property
     def _told(self) -> list[Problem]:
         """What dvc.lock tells against the commit, without a run."""
         return [each for each in lock.problems(self.pipeline) if each.decides]
 
-    def _of_output(self, made: Made, out: Item, facts: Facts) -> Iterator[str]:
+    def _of_output(self, made: Made, out: Item) -> Iterator[str]:
         kept, recorded = self.tree.root / out.path, out.recorded
         name = recorded.name if recorded else "md5"
         promised = recorded.value if recorded else None
-        if recorded and kept.is_file() and not out.cached:
-            in_git = hash_of(kept, name).value
-            if line_ends_of(recorded, partial(hash_of, kept)):
-                promised = in_git
-            elif in_git != promised and facts.conclusion == "reproduced":
-                yield "reproduced, but the file in git is not what the lock promises"
+        if recorded and kept.is_file() and line_ends_of(recorded, partial(hash_of, kept)):
+            promised = hash_of(kept, name).value
         if made.promised != promised:
             yield f"{_short(made.promised)} is said to be promised, in the commit {_short(promised)} is"
         if (made.verdict == "same") != (made.obtained is not None and made.obtained == made.promised):
             yield f"{made.verdict}, but {_short(made.promised)} is promised, and {_short(made.obtained)} made"
-        if made.allowed and made.verdict != "same" and not self._allows(made):
+        if (made.rule or made.allowed) and (made.verdict == "same") == bool(made.rule):
+            yield f"{made.verdict}, by {made.rule or 'no rule'}"
+        elif made.rule and not self._allows(made):
             yield f"{made.verdict}, by a rule that the settings of the commit do not have: {made.rule}"
         if made.obtained != _hash_of(made, name):
             yield "the hash of what was made is not that of its files"
