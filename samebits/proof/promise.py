@@ -54,6 +54,10 @@ class Promise:
         if facts.conclusion == "reproduced":
             stages = {made.stage for made in facts.outputs}
             yield from (f"reproduced, but {told.text}" for told in self._told if told.stage in stages)
+        told = {made.path for made in facts.outputs}
+        for name in {made.stage for made in facts.outputs}.intersection(self.pipeline.places):
+            makes = self.pipeline.stages[self.pipeline.places[name]].makes
+            yield from (f"{path}: left out, though {name} ran" for path in makes if path not in told)
         for made in facts.outputs:
             stage, out = self.pipeline.outputs.get(made.path, (None, None))
             if not stage or not out or stage.name != made.stage:
@@ -73,7 +77,7 @@ class Promise:
         if recorded and kept.is_file() and line_ends_of(recorded, partial(hash_of, kept)):
             promised = hash_of(kept, name).value
         if made.promised != promised:
-            yield f"{_short(made.promised)} is said to be promised, in the commit {_short(promised)} is"
+            yield f"says that {_short(made.promised)} is promised; the commit promises {_short(promised)}"
         if (made.verdict == "same") != (made.obtained is not None and made.obtained == made.promised):
             yield f"{made.verdict}, but {_short(made.promised)} is promised, and {_short(made.obtained)} made"
         if (made.rule or made.allowed) and (made.verdict == "same") == bool(made.rule):

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from samebits import artifacts
-from samebits.errors import UserError
+from samebits.errors import UserError, warn
 from samebits.proof.verdict import Conclusion, File, OutputVerdict, Verdict
 
 TYPE: Literal["https://in-toto.io/Statement/v1"] = "https://in-toto.io/Statement/v1"
@@ -173,12 +173,13 @@ def encode(statement: Statement) -> bytes:
 
 
 def write(verdict: Verdict, path: str) -> None:
-    """Write the statement of a verdict. Raises UserError where no output was made: there is no Statement of nothing."""
+    """Write the statement of a verdict. Where no output was made, there is none, nor one of another check; it warns."""
     statement = Statement.of(Facts.of(verdict))
-    if not statement.subject:
-        Path(path).unlink(missing_ok=True)  # one of another check
-        raise UserError(f"{path}: not written, as no output was made; a Statement needs a subject")
-    artifacts.write_bytes(encode(statement), path)
+    if statement.subject:
+        artifacts.write_bytes(encode(statement), path)
+    else:
+        Path(path).unlink(missing_ok=True)
+        warn(f"{path}: not written, as no output was made; a Statement needs a subject")
 
 
 def read(content: bytes, name: str) -> list[Read]:

@@ -39,9 +39,9 @@ class Machine:
         return max((each.verdict for each in self.made(path)), key=ORDER.index, default="-")
 
     def counts(self, path: str) -> bool:
-        """Whether it made an output as the commit promises, in a run that was reproduced."""
+        """Whether it made an output as the commit promises, in a check that was not inconclusive."""
         made = self.made(path)
-        return self.conclusion == "reproduced" and bool(made) and all(each.allowed for each in made)
+        return self.conclusion != "inconclusive" and bool(made) and all(each.allowed for each in made)
 
     @property
     def conclusion(self) -> str:
@@ -146,7 +146,7 @@ def text(combined: Combined, tablefmt: str) -> str:
     ]
     table = markdown.table(rows, ["output", *names, "alike"], tablefmt)
     lines = [f"Commit {combined.commit[:10]}: {combined.subject}", "", table, ""]
-    lines += [*(f"- machine {_told(each)}" for each in combined.machines), ""] if combined.machines else []
+    lines += [*(_told(each, combined.machines) for each in combined.machines), ""] if combined.machines else []
     if combined.against:
         lines += ["What speaks against it:", "", *(f"- {each}" for each in combined.against), ""]
     if combined.looked_at:
@@ -156,22 +156,27 @@ def text(combined: Combined, tablefmt: str) -> str:
         lines += [f"Signatures were not checked: `{command}` does."]
     enough = sum(count >= combined.at_least for count in combined.alike.values())
     machines = "1 machine" if combined.at_least == 1 else f"{combined.at_least} machines"
-    count = f"{enough} of {len(combined.outputs)} outputs"
-    lines += [f"{ANSWER[combined.status]}: {count} were made alike by {machines} or more."]
+    count = f"{enough} of {len(combined.outputs)} outputs were made alike by {machines} or more"
+    lines += [f"{ANSWER[combined.status]}: {'something speaks against it; ' if combined.against else ''}{count}."]
     joined = "\n".join(lines)
     return markdown.escaped(joined) if tablefmt == "github" else markdown.printable(joined, "\n")
 
 
-def _told(machine: Machine) -> str:
+def _told(machine: Machine, machines: list[Machine]) -> str:
+    """What there is to know of a machine, and what sets it apart from an earlier one that is like it."""
     facts = machine.facts
-    words = [machine.conclusion]
-    words += ["without network"] if facts.network == [] else []
-    words += [f"network only for {', '.join(facts.network)}"] if facts.network else []
-    words += ["the network could not be cut off"] if facts.network is None else []
+    words = [f"{key} {value}" for key, value in facts.machine.items() if key != "machine"]
+    like = next(each for each in machines if each.facts.machine == facts.machine)
+    if like is not machine:
+        count = len({each.partition("==")[0] for each in {*facts.packages} ^ {*like.facts.packages}})
+        words.append(f"{count} of its packages other than on {like.number}")
+    words += ["the network could not be cut off" if facts.network is None else "without network"]
+    if facts.network:
+        words[-1] = f"network only for {', '.join(facts.network)}"
     words += ["only declared inputs"] if facts.strict else []
     words += [f"taken as recorded: {', '.join(facts.taken)}"] if facts.taken else []
     files = ", ".join(each.name for each in machine.reads)
-    return f"{machine}: {'; '.join(words)} ({files})"
+    return f"- machine {machine.number}, {files}: {machine.conclusion} ({', '.join(words)})"
 
 
 def _disagreeing(believed: Sequence[Read]) -> Iterator[str]:
