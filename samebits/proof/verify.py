@@ -88,8 +88,9 @@ class Combined:
         for machine in (each for each in self.machines if each.conclusion == "not reproduced"):
             bad = [(path, one) for path in self.outputs for one in machine.made(path) if not one.allowed]
             found += [f"{path}: {one.verdict} on machine {machine}" for path, one in bad if one.verdict != "unknown"]
-            kinds = sorted({kind for each in machine.reads for kind in each.statement.facts.problems})
-            found += [f"machine {machine}: not reproduced ({', '.join(kinds)})"] if kinds else []
+            kinds = {kind for each in machine.reads for kind in each.statement.facts.problems}
+            kinds |= {name for each in machine.reads for name, same in each.statement.facts.varied.items() if not same}
+            found += [f"machine {machine}: not reproduced ({', '.join(sorted(kinds)) or 'other bytes'})"]
         return found
 
     @property
@@ -107,6 +108,7 @@ def verify(files: Sequence[str], at_least: int = 1) -> Combined:
 
 def combine(statements: Sequence[Read], at_least: int) -> Combined:
     """As `verify`, of statements that were read."""
+    user = repository(config={"core": {"no_scm": True}})
     first, commit = statements[0], statements[0].statement.facts.commit
     for each in statements:
         if (other := each.statement.facts.commit) != commit:
@@ -115,7 +117,6 @@ def combine(statements: Sequence[Read], at_least: int) -> Combined:
         commit_of(commit)
     except UserError:
         raise UserError(f"{first.name}: of commit {commit[:10]}, which this repository does not have") from None
-    user = repository(config={"core": {"no_scm": True}})
     with export(commit, Path(user.root_dir)) as tree:
         promise = Promise(tree, Store(user))
         judged = [(each, list(promise.refutes(each))) for each in statements]

@@ -181,6 +181,15 @@ def test_too_few_is_no_accusation(repo: Repository, facts: Facts, tmp_path: Path
     assert verified(repo, tmp_path, undecided).status == 2
 
 
+def test_other_bytes_in_an_environment_of_check_vary_speak_against_it(
+    repo: Repository, facts: Facts, tmp_path: Path
+) -> None:
+    varied = replaced(facts, conclusion="not reproduced", varied={"LC_ALL=C": True, "PYTHONHASHSEED=0": False})
+    combined = verified(repo, tmp_path, varied)
+    assert combined.status == 1
+    assert combined.against[0].endswith(": not reproduced (PYTHONHASHSEED=0)")
+
+
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     items: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
     if items is None or not len(value):
