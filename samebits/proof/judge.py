@@ -118,12 +118,13 @@ class Judge:
 
     def _files(self, out: Item, obtained: Hash) -> Iterator[File]:
         """What the run made of an output, file by file."""
-        contents = self.pipeline.fresh()
-        inside = [f"{out.path}/{each}" for each in sorted(contents.files(out.path))]
-        for path in inside if obtained.is_folder else [out.path]:
-            held = contents.on_disk(path, obtained.name)
-            if isinstance(held, Hash):
-                yield File(path, held.value, sha256_of(self.pipeline.root / path))
+        contents, made = self.pipeline.fresh(), {out.path: obtained}
+        if obtained.is_folder:
+            inside = (f"{out.path}/{each}" for each in contents.files(out.path))
+            held = {path: contents.on_disk(path, obtained.name) for path in sorted(inside)}
+            made = {path: each for path, each in held.items() if isinstance(each, Hash)}
+        for path, hash_ in made.items():
+            yield File(path, hash_.value, sha256_of(self.pipeline.root / path))
 
     def _file(self, path: str, recorded: Hash, promised: Path | None, obtained: Path) -> Found:
         if ignored := self._ignored(path):
