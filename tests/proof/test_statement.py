@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import rfc8785
 from google.protobuf import json_format
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_toto_attestation.predicates.test_result.v0.test_result_pb2 import TestResult as InTotoTestResult
 from in_toto_attestation.v1 import statement as in_toto
@@ -138,6 +138,7 @@ def test_the_same_facts_are_the_same_bytes(tmp_path: Path) -> None:
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 
 
+@settings(max_examples=50, deadline=None)
 @given(texts, texts, st.booleans(), st.one_of(st.none(), st.lists(texts)))
 def test_its_bytes_are_canonical(path: str, rule: str, strict: bool, network: list[str] | None) -> None:
     made = Made("stage", path, "ignored", True, None, "0", rule, [File(path, "0", "1")])
