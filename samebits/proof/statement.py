@@ -182,6 +182,15 @@ def write(verdict: Verdict, path: str) -> None:
         warn(f"{path}: not written, as no output was made; a Statement needs a subject")
 
 
+def load(path: str) -> list[Read]:
+    """As `read`, of a file."""
+    try:
+        with Path(path).open("rb") as file:
+            return read(file.read(MOST + 1), path)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; `samebits check --statement FILE` writes one") from None
+
+
 def read(content: bytes, name: str) -> list[Read]:
     """The statements of a check in a file: a Statement, a DSSE envelope, a Sigstore bundle, or lines of these.
 

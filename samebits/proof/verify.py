@@ -6,14 +6,13 @@ from functools import cached_property
 from pathlib import Path
 
 from samebits import markdown
-from samebits.artifacts import read_bytes
 from samebits.errors import UserError
 from samebits.git import commit_of, git
 from samebits.proof.export import export
 from samebits.proof.judge import ORDER
 from samebits.proof.pipeline import repository
 from samebits.proof.promise import Promise
-from samebits.proof.statement import PREDICATE, Facts, Made, Read, read
+from samebits.proof.statement import PREDICATE, Facts, Made, Read, load
 from samebits.proof.store import Store
 
 ANSWER = ("Verified", "NOT verified", "Inconclusive")  # by exit status
@@ -103,7 +102,7 @@ class Combined:
 
 def verify(files: Sequence[str], at_least: int = 1) -> Combined:
     """Read the statements in files and combine them, in a clone that has their commit; else raises UserError."""
-    return combine([each for file in files for each in read(read_bytes(file), file)], at_least)
+    return combine([each for file in files for each in load(file)], at_least)
 
 
 def combine(statements: Sequence[Read], at_least: int) -> Combined:

@@ -381,6 +381,8 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"PASSED", b"WARNED"))
     done = samebits("verify", str(path))
     assert done.returncode == 1
+    error = samebits("verify", "none.json").stderr
+    assert error == "error: none.json: No such file or directory; `samebits check --statement FILE` writes one\n"
     assert "statement.json does not verify: its subjects, its result or its tests do not follow" in done.stdout
     assert "0: a number of machines is 1 or more" in samebits("verify", "--at-least", "0", str(path)).stderr
     repo.replace("select.sh", "head", "exit 1; head")
