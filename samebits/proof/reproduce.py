@@ -77,6 +77,10 @@ def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdi
             conclusion=conclusion,
             commit=commit,
             subject=subject,
+            version=environment.version(),
+            root=tree.root.relative_to(tree.top).as_posix(),
+            locks=run.locks,
+            packages=run.runner.place.packages,
             outputs=run.outputs,
             problems=problems,
             taken=run.taken,
@@ -85,10 +89,6 @@ def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdi
             network=list(run.settings.network) if system.can_cut_off_network() else None,
             seconds=run.runner.seconds,
             varied=varied,
-            root=tree.root.relative_to(tree.top).as_posix(),
-            locks=run.locks,
-            packages=run.runner.place.packages,
-            version=environment.version(),
         )
 
 

@@ -81,13 +81,19 @@ class Verdict(msgspec.Struct, frozen=True):
     problems: those of the first stage that diverged first. taken: stages that did not run, whose outputs were taken as
     they are recorded; why, by name. notes: what else limits the verdict. machine: where the check ran. network: the
     stages that could use it; None where it could not be kept from any. varied: for each environment that was tried,
-    whether it gave the same bytes. root: that of DVC, from that of git. locks: the SHA-256 of each dvc.lock, by path
-    from the root of DVC. packages: versions by name, of the Python of the stages. version: of this program.
+    whether it gave the same bytes. strict: whether each stage also ran with only what it declares, elsewhere.
+
+    root: that of DVC, from that of git. locks: the SHA-256 of each dvc.lock, by path from the root of DVC. packages:
+    versions by name, of the Python of the stages. version: of this program.
     """
 
     conclusion: Conclusion
     commit: str
     subject: str
+    version: str
+    root: str
+    locks: dict[str, str]
+    packages: dict[str, str]
     outputs: list[Output]
     problems: list[Problem]
     taken: dict[str, str]
@@ -96,10 +102,6 @@ class Verdict(msgspec.Struct, frozen=True):
     network: list[str] | None
     seconds: Annotated[dict[str, float], Meta(description="of each stage that ran")]
     varied: dict[str, bool]
-    root: str
-    locks: dict[str, str]
-    packages: dict[str, str]
-    version: str
     strict: bool = False
 
     @property
