@@ -26,8 +26,8 @@ def verdict(checked: Verdict, tablefmt: str) -> str:
     headers = ["stage", "output", "promised", "obtained", "verdict"]
     lines = [f"Commit {checked.commit[:10]}: {checked.subject}", ""]
     lines += [markdown.table(rows, headers, tablefmt), ""] if rows else []
-    if told := [each for each in checked.outputs if each.detail and each.verdict != "unknown"]:
-        lines += ["What differs:", "", *(f"- {line}" for each in told for line in _details(each)), ""]
+    if told := [each for each in checked.outputs if each.differences and each.verdict != "unknown"]:
+        lines += ["What differs:", "", *(f"- {line}" for each in told for line in details(each)), ""]
     if allowed := [each for each in checked.outputs if each.rule and each.allowed]:
         lines += ["Allowed by the settings of the repository:", ""]
         lines += [*(f"- {each.path}: {each.verdict}, by {each.rule}" for each in allowed), ""]
@@ -64,6 +64,12 @@ def conclusion(checked: Verdict) -> str:
     deciding = checked.conclusion == "not reproduced"
     kinds = ", ".join(dict.fromkeys(each.kind for each in checked.problems if each.decides is deciding))
     return f"{SENTENCE[checked.conclusion]}{kinds and f' ({kinds})'}: {count} ({machine}; {network})."
+
+
+def details(output: Output) -> list[str]:
+    """How an output differs from its promise, a line each."""
+    lines = [f"{each.file or output.path}: {each.sentence()}" for each in output.differences]
+    return [*lines, f"{output.path}: and {output.more:,} more"] if output.more else lines
 
 
 def record(pipeline: Pipeline, problems: list[Problem]) -> str:
@@ -127,10 +133,6 @@ def _problems(problems: list[Problem]) -> Iterable[str]:
     for title, lines in parts.items():
         if lines:
             yield from (title, "", *(f"- {line}" for line in lines), "")
-
-
-def _details(output: Output) -> list[str]:
-    return [line if line.startswith(output.path) else f"{output.path}: {line}" for line in output.detail]
 
 
 def _row(change: Change) -> list[str]:
