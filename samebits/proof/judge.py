@@ -88,7 +88,7 @@ class Judge:
     def _compared(self, stage: Stage, out: Item, promised: Hash, obtained: Hash) -> Output:
         if promised.is_folder != obtained.is_folder:
             kinds = ["a folder" if each.is_folder else "a file" for each in (promised, obtained)]
-            found = [Found("differs", False, [Difference("", *kinds)])]
+            found = [Found("differs", False, [Difference("", kinds[0], kinds[1])])]
         elif promised.is_folder:
             found = list(self._folder(out, promised))
         else:

@@ -43,8 +43,8 @@ def compare(promised: Array, obtained: Array, place: Place, scope: Scope) -> Non
     """Note which elements differ, and by how much."""
     one, other = promised.values, obtained.values
     if promised.dtype != obtained.dtype or one.shape != other.shape:
-        kinds = f"{promised.dtype}{list(one.shape)}", f"{obtained.dtype}{list(other.shape)}"
-        scope.note(place, Difference("is", *kinds))
+        kinds = [f"{each.dtype}{list(each.values.shape)}" for each in (promised, obtained)]
+        scope.note(place, Difference("is", kinds[0], kinds[1]))
         return
     different = one != other
     if one.dtype.kind == "f":
@@ -62,7 +62,7 @@ def compare(promised: Array, obtained: Array, place: Place, scope: Scope) -> Non
     if changed.bits is not None and (finite := np.isfinite(changed.values) & np.isfinite(made.values)).any():
         text += f", by up to {ulp(int(_ulps(changed, made)[finite].max()))}"
     shown = [str(value) if one.dtype.kind == "f" else short(value.item()) for value in pair]
-    difference = Difference(f"{text}; first at {at}:", *shown)
+    difference = Difference(f"{text}; first at {at}:", shown[0], shown[1])
     tolerance = None if promised.exact else scope.tolerance
     scope.note(place, difference, close=tolerance is not None and bool(close(changed, made, tolerance).all()))
 

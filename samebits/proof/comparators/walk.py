@@ -54,8 +54,8 @@ class Walk:
                 scope.note(place, _first_difference(promised, obtained))
                 return
         else:
-            values = (f"{type(each).__name__} {short(each)}" for each in (promised, obtained))
-            scope.note(place, Difference("is", *values))
+            one, other = (f"{type(each).__name__} {short(each)}" for each in (promised, obtained))
+            scope.note(place, Difference("is", one, other))
             return
         scope.note(place, Difference("is", short(promised), short(obtained), distance), close)
 
@@ -216,5 +216,5 @@ def _lengths(promised: int, obtained: int, what: str, place: Place, scope: Scope
 def _first_difference(promised: Any, obtained: Any) -> Difference:
     at = first_difference(promised, obtained)
     start = max(at - 20, 0)
-    pair = (short(each[start : start + 50]) for each in (promised, obtained))
-    return Difference(f"differs from character {at:,} on:", *pair)
+    one, other = (short(each[start : start + 50]) for each in (promised, obtained))
+    return Difference(f"differs from character {at:,} on:", one, other)
