@@ -50,7 +50,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line of a text, or 16 bytes in hexadecimal digits, where both versions have it; `_at`: its number, its offset."""
+    """A line of a text, or 16 bytes in hexadecimal digits, where both versions have it; `_at`: its number or offset."""
 
     promised_at: int | None = None
     promised: str | None = None
@@ -63,8 +63,8 @@ class Difference(msgspec.Struct, frozen=True, omit_defaults=True):
 
     text: what the difference is, as `is`, `has` or `line 3:` before a pair. promised, obtained: the pair, if it is one.
     distance: of two numbers. sizes: of both files in bytes, where bytes were compared; rows: what stands there, side by
-    side. note: what else is to know of it. place: in the file, as `model.coef_[3]`. file: in an output that is a folder.
-    allowed: why a rule lets it pass. more: how many more differences the file has.
+    side. note: what else is to know of it. place: in the file, as `model.coef_[3]`. file: where the output is a folder.
+    allowed: how a rule lets it pass. more: how many more differences the file has.
     """
 
     text: str
@@ -120,10 +120,10 @@ class Node(msgspec.Struct, frozen=True):
 class Verdict(msgspec.Struct, frozen=True):
     """What the check of a commit found.
 
-    graph: the stages that it is about, in order. problems: those of the first stage that diverged first. taken: stages that did not run, whose outputs were taken as
-    they are recorded; why, by name. notes: what else limits the verdict. machine: where the check ran. network: the
-    stages that could use it; None where it could not be kept from any. varied: for each environment that was tried,
-    whether it gave the same bytes.
+    graph: the stages that it is about, in order. problems: those of the first stage that diverged first. taken: stages
+    that did not run, whose outputs were taken as they are recorded; why, by name. notes: what else limits the verdict.
+    machine: where the check ran. network: the stages that could use it; None where it could not be kept from any.
+    varied: for each environment that was tried, whether it gave the same bytes.
     """
 
     conclusion: Conclusion

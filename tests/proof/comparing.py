@@ -40,9 +40,8 @@ def verdict(name: str, promised: bytes | str, obtained: bytes | str, *rules: Any
 
 def said(name: str, promised: bytes | str, obtained: bytes | str, *rules: Any) -> str:
     found = compared(name, promised, obtained, *rules)
-    return " | ".join(
-        [*(each.sentence() for each in found.differences), *([f"and {found.more:,} more"] * (found.more > 0))]
-    )
+    more = [f"and {found.more:,} more"] if found.more else []
+    return " | ".join([*(each.sentence() for each in found.differences), *more])
 
 
 def sides(row: Row) -> list[str]:

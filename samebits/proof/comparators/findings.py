@@ -47,10 +47,8 @@ class Findings:
         if len(self._found[status]) < MOST:
             texts = {name: getattr(difference, name) for name in ("text", "promised", "obtained", "distance", "note")}
             bounded = {name: text and shown(text, LONGEST) for name, text in texts.items()}
-            allowed = None if status == "differs" else status
-            kept = msgspec.structs.replace(
-                difference, **bounded, place=shown(rendered(place), LONGEST), allowed=allowed
-            )
+            bounded["place"] = shown(rendered(place), LONGEST)
+            kept = msgspec.structs.replace(difference, **bounded, allowed=None if status == "differs" else status)
             self._found[status].append(kept)
 
     @property
