@@ -1,6 +1,6 @@
 """What people read of a proof: a verdict, what a lock records, the comparison with another revision."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from samebits import markdown
 from samebits.markdown import printable
@@ -31,7 +31,8 @@ def verdict(checked: Verdict, tablefmt: str) -> str:
     if allowed := [each for each in checked.outputs if each.rule and each.allowed]:
         lines += ["Allowed by the settings of the repository:", ""]
         lines += [*(f"- {each.path}: {each.verdict}, by {each.rule}" for each in allowed), ""]
-    lines += _problems(checked.problems)
+    for title, texts in problems(checked.problems).items():
+        lines += [title, "", *(f"- {text}" for text in texts), ""]
     if checked.taken:
         lines += [
             "Not run, outputs taken as recorded:",
@@ -119,9 +120,9 @@ def comparison(changes: Changes, base: str) -> str:
     return markdown.escaped("\n".join(lines).rstrip())
 
 
-def _problems(problems: list[Problem]) -> Iterable[str]:
-    """The problems, those that decide first, and of them those of the first stage."""
-    decided, open_ = ([each for each in problems if each.decides is decides] for decides in (True, False))
+def problems(found: list[Problem]) -> dict[str, list[str]]:
+    """The problems under their titles, those that decide first, and of them those of the first stage."""
+    decided, open_ = ([each for each in found if each.decides is decides] for decides in (True, False))
     first = decided[0].stage if decided else None
     parts = {
         f"The first stage that diverged is {first}:": [each.text for each in decided if each.stage == first],
@@ -130,9 +131,7 @@ def _problems(problems: list[Problem]) -> Iterable[str]:
             f"{each.stage}: {each.text}" for each in open_
         ],
     }
-    for title, lines in parts.items():
-        if lines:
-            yield from (title, "", *(f"- {line}" for line in lines), "")
+    return {title: lines for title, lines in parts.items() if lines}
 
 
 def _row(change: Change) -> list[str]:
