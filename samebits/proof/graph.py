@@ -19,7 +19,7 @@ STATES: list[State] = ["same", "allowed", "unknown", "differs"]  # from the best
 FOREACH = 5  # so many stages of one `foreach` are one card
 MOST_LINES = 8  # in a card
 MOST_CARDS = 150
-LONGEST = 30  # characters in a line of a card
+LONGEST = 30  # characters in a line of a card; in its title, which is larger, 24
 CHARACTER, LINE, HEAD, PAD = 7.0, 20, 30, 10  # pixels: of the letters, of a card's lines, its head, beside its texts
 GAP, BETWEEN, WAY = 64, 22, 8  # between layers, between cards, for an edge between cards
 SWEEPS = 12
@@ -142,11 +142,11 @@ def _card(card: str, names: list[str], paths: list[str], outputs: dict[str, Outp
     several = len(names) > 1 or names[0] != card
     kinds = list(dict.fromkeys(each.kind for each in checked.problems if each.stage in names))
     blocked: list[State] = ["differs" if any(_decides(checked, name) for name in names) else "unknown"] if kinds else []
-    worst: State | None = max([*states.values(), *blocked], key=STATES.index, default=None)
+    worst = _worst([*states.values(), *blocked])
     if several:
         counts = Counter(states.values())
         lines = [
-            Line(f"{counts[each]} {each}", f"{counts[each]} outputs: {each}", each) for each in STATES if counts[each]
+            Line(f"{each}: {counts[each]}", f"{counts[each]} outputs: {each}", each) for each in STATES if counts[each]
         ]
         lines = lines or [Line(f"{len(paths)} outputs", "taken as recorded", None)]
     else:
@@ -171,6 +171,10 @@ def _decides(checked: Verdict, stage: str) -> bool:
     return any(each.decides for each in checked.problems if each.stage == stage)
 
 
+def _worst(states: Iterable[State | None]) -> State | None:
+    return STATES[max(known)] if (known := [STATES.index(each) for each in states if each]) else None
+
+
 def _time(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
@@ -182,7 +186,7 @@ def _lines(paths: Iterable[tuple[str, State | None]]) -> list[Line]:
         return found
     found.sort(key=lambda each: -STATES.index(each.state) if each.state else 0)
     left = found[MOST_LINES - 1 :]
-    worst: State | None = max((each.state for each in left if each.state), key=STATES.index, default=None)
+    worst = _worst(each.state for each in left)
     return [*found[: MOST_LINES - 1], Line(f"and {len(left)} more", "", worst)]
 
 
@@ -311,8 +315,8 @@ def _apart(wanted: list[float], heights: list[float]) -> list[float]:
 
 
 def _width(card: Card) -> float:
-    texts = [f"{clipped(card.title)}   {card.about}", *(f"    {clipped(line.text)}" for line in card.lines)]
-    return 2 * PAD + CHARACTER * max(_letters(text) for text in texts)
+    head = 8 * _letters(card.title) + 6 * len(card.about) + 14
+    return 2 * PAD + max(head, *(20 + CHARACTER * _letters(clipped(line.text)) for line in card.lines), 60)
 
 
 def _letters(text: str) -> int:

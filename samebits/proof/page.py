@@ -18,6 +18,7 @@ MEANING: dict[State, str] = {
     "unknown": "not known",
 }
 STATE: dict[str, State] = {"reproduced": "same", "not reproduced": "differs", "inconclusive": "unknown"}
+NAMES = {"cpu": "CPU", "blas": "BLAS", "numpy": "NumPy"}
 Pieces = list[tuple[str, bool]]  # of a text: whether the other version has something else there
 
 
@@ -36,6 +37,7 @@ class Shown:
     where: str
     what: str
     pair: Pair | None
+    notes: list[str]
     rows: list[tuple[Row, Pair]]
     hexadecimal: bool
 
@@ -48,7 +50,8 @@ def render(checked: Verdict) -> str:
         verdict=checked,
         sentence=report.SENTENCE[checked.conclusion],
         state=STATE[checked.conclusion],
-        conclusion=report.conclusion(checked),
+        counted=report.counted(checked),
+        kinds=report.deciding(checked),
         problems=report.problems(checked.problems),
         drawing=graph.draw(checked),
         differing=[(each, [_shown(difference) for difference in each.differences]) for each in told],
@@ -75,7 +78,7 @@ def facts(checked: Verdict) -> Iterator[tuple[str, str]]:
         network = f"only for {', '.join(checked.network)}, by the settings"
     yield "Network", network
     for name, value in checked.machine.items():
-        yield name.capitalize() if name.islower() else name, value
+        yield NAMES.get(name, name.capitalize()), value
     if checked.seconds:
         yield "Time", f"{sum(checked.seconds.values()):.1f} s in {len(checked.seconds)} stages"
 
@@ -83,13 +86,16 @@ def facts(checked: Verdict) -> Iterator[tuple[str, str]]:
 def _shown(difference: Difference) -> Shown:
     hexadecimal = difference.text.startswith("byte ")
     text = difference.text.removesuffix(":")
-    places = [difference.place.removesuffix(":"), text if difference.rows else ""]
-    where = ", ".join(filter(None, places))
     pair = None
-    if difference.promised is not None and difference.obtained is not None:
+    if difference.promised is not None:
         pair = _pair(difference.promised, difference.obtained)
+    notes = [difference.note] if difference.note else []
+    if difference.sizes:
+        sizes = [f"{size:,}" for size in difference.sizes]
+        notes.insert(0, f"{sizes[0]} bytes promised, {sizes[1]} obtained" if len({*sizes}) > 1 else f"{sizes[0]} bytes")
     rows = [(row, (_bytes if hexadecimal else _pair)(row.promised, row.obtained)) for row in difference.rows]
-    return Shown(difference, where, "" if text == "is" or difference.rows else text, pair, rows, hexadecimal)
+    what = "" if text == "is" else text
+    return Shown(difference, difference.place.removesuffix(":"), what, pair, notes, rows, hexadecimal)
 
 
 def _pair(promised: str | None, obtained: str | None) -> Pair:
@@ -110,7 +116,7 @@ def _bytes(promised: str | None, obtained: str | None) -> Pair:
     """Two rows of bytes, divided into bytes."""
     sides = [(each or "").split() for each in (promised, obtained)]
     one, other = (
-        [(f"{byte} ", at >= len(others) or byte != others[at]) for at, byte in enumerate(side)]
-        for side, others in (sides, reversed(sides))
+        [piece for at, byte in enumerate(side) for piece in ((byte, others[at : at + 1] != [byte]), (" ", False))]
+        for side, others in (sides, sides[::-1])
     )
     return Pair(one or None, other or None)

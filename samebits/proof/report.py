@@ -52,19 +52,28 @@ def verdict(checked: Verdict, tablefmt: str) -> str:
 
 def conclusion(checked: Verdict) -> str:
     """A verdict of the reproduction check in one line."""
-    same = sum(each.verdict == "same" for each in checked.outputs)
     machine = ", ".join(f"{key} {value}" for key, value in checked.machine.items())
     network = "without network"
     if checked.network is None:
         network = "the network could not be cut off"
     elif checked.network:
         network = f"network only for {', '.join(checked.network)}"
+    kinds = ", ".join(deciding(checked))
+    return f"{SENTENCE[checked.conclusion]}{kinds and f' ({kinds})'}: {counted(checked)} ({machine}; {network})."
+
+
+def deciding(checked: Verdict) -> list[str]:
+    """The kinds of the problems that decided a verdict."""
+    decides = checked.conclusion == "not reproduced"
+    return list(dict.fromkeys(each.kind for each in checked.problems if each.decides is decides))
+
+
+def counted(checked: Verdict) -> str:
+    """How many outputs are the same, or allowed to differ."""
+    same = sum(each.verdict == "same" for each in checked.outputs)
     count = f"{same} of {len(checked.outputs)} outputs are the same" if checked.outputs else "no stage ran"
-    if allowed := sum(each.allowed and each.verdict != "same" for each in checked.outputs):
-        count += f", {allowed} more allowed by the settings"
-    deciding = checked.conclusion == "not reproduced"
-    kinds = ", ".join(dict.fromkeys(each.kind for each in checked.problems if each.decides is deciding))
-    return f"{SENTENCE[checked.conclusion]}{kinds and f' ({kinds})'}: {count} ({machine}; {network})."
+    allowed = sum(each.allowed and each.verdict != "same" for each in checked.outputs)
+    return f"{count}, {allowed} more allowed by the settings" if allowed else count
 
 
 def details(output: Output) -> list[str]:
