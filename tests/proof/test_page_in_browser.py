@@ -51,7 +51,7 @@ def test_nothing_runs_and_nothing_is_wider_than_a_phone(browser: webdriver.Chrom
     emulate(browser, 375, "light")
     shown(browser, verdict_of(word), tmp_path)
     assert browser.execute_script("return document.documentElement.scrollWidth") == 375
-    assert browser.get_log("browser") == []
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
     assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
 
 
