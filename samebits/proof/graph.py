@@ -18,6 +18,7 @@ State = Literal["same", "allowed", "unknown", "differs"]
 STATES: list[State] = ["same", "allowed", "unknown", "differs"]  # from the best to the worst
 FOREACH = 5  # so many stages of one `foreach` are one card
 MOST_LINES = 8  # in a card
+MOST_KINDS = 3  # of problems, in a card
 MOST_CARDS = 150
 LONGEST = 30  # characters in a line of a card; in its title, which is larger, 24
 CHARACTER, LINE, HEAD, PAD = 7.0, 20, 30, 10  # pixels: of the letters, of a card's lines, its head, beside its texts
@@ -140,9 +141,10 @@ class _Plan:
 def _card(card: str, names: list[str], paths: list[str], outputs: dict[str, Output], checked: Verdict) -> Card:
     states = {path: state(outputs[path]) for path in paths if path in outputs}
     several = len(names) > 1 or names[0] != card
-    kinds = list(dict.fromkeys(each.kind for each in checked.problems if each.stage in names))
-    blocked: list[State] = ["differs" if any(_decides(checked, name) for name in names) else "unknown"] if kinds else []
-    worst = _worst([*states.values(), *blocked])
+    kinds: dict[str, State] = {
+        each.kind: "differs" if each.decides else "unknown" for each in checked.problems if each.stage in names
+    }
+    worst = _worst([*states.values(), *kinds.values()])
     if several:
         counts = Counter(states.values())
         lines = [
@@ -156,7 +158,7 @@ def _card(card: str, names: list[str], paths: list[str], outputs: dict[str, Outp
         about = "not run"
     elif seconds := sum(checked.seconds.get(name, 0) for name in names):
         about = f"{about}, {_time(seconds)}" if about else _time(seconds)
-    lines += [Line(kind, f"a problem of kind {kind}", blocked[0]) for kind in kinds[:3]]
+    lines += [Line(kind, f"a problem of kind {kind}", of) for kind, of in list(kinds.items())[:MOST_KINDS]]
     return Card(card, f"{card}…" if several else card, worst, lines, about)
 
 
@@ -165,10 +167,6 @@ def _base(name: str) -> str:
     file, colon, stage = name.rpartition(":")
     base, at, _ = stage.partition("@")
     return f"{file}{colon}{base}{at}"
-
-
-def _decides(checked: Verdict, stage: str) -> bool:
-    return any(each.decides for each in checked.problems if each.stage == stage)
 
 
 def _worst(states: Iterable[State | None]) -> State | None:

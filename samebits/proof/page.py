@@ -80,7 +80,7 @@ def facts(checked: Verdict) -> Iterator[tuple[str, str]]:
     for name, value in checked.machine.items():
         yield NAMES.get(name, name.capitalize()), value
     if checked.seconds:
-        yield "Time", f"{sum(checked.seconds.values()):.1f} s in {len(checked.seconds)} stages"
+        yield "Time", f"{sum(checked.seconds.values()):.1f} s for the stages that ran"
 
 
 def _shown(difference: Difference) -> Shown:

@@ -151,7 +151,7 @@ def test_a_page_says_all_that_the_verdict_does() -> None:
         "(10 bytes promised, 20 obtained)",
         "only for word, by the settings",
         "word b : close, by word",
-        "1.5 s in 1 stages",
+        "1.5 s for the stages that ran",
     ):
         assert sentence in parsed.text
     headings = [tag for tag, _ in parsed.tags if re.fullmatch("h[1-6]", tag)]

@@ -15,7 +15,7 @@ AROUND = 200  # bytes of a line that are looked at
 WINDOW = 2**13  # bytes around what differs, of which lines are shown side by side
 LINES = 40  # of them that are paired
 ROWS = 12  # of them that are shown
-BEFORE = 2  # of them that stand before what differs
+CONTEXT = 2  # of them that are equal, before and after what differs
 WIDTH = 120  # characters of a line
 
 
@@ -72,7 +72,7 @@ def _lines(promised: BinaryIO, obtained: BinaryIO, at: int, number: int) -> Iter
     """Lines side by side, from shortly before the first that differs on. at: the byte, number: the line of that."""
     promised.seek(start := max(at - WINDOW, 0))
     before = promised.read(at - start).split(b"\n")  # the last one begins the line that differs
-    lead = [_decoded(line) for line in before[:-1][-BEFORE:]] if start == 0 or len(before) > BEFORE + 1 else []
+    lead = [_decoded(line) for line in before[:-1][-CONTEXT:]] if start == 0 or len(before) > CONTEXT + 1 else []
     for index, line in enumerate(lead, number - len(lead)):
         yield Row(index, *_around(line, line)[:1], index, *_around(line, line)[1:])
     sides = []
@@ -89,10 +89,10 @@ def _lines(promised: BinaryIO, obtained: BinaryIO, at: int, number: int) -> Iter
 
 
 def _pairs(one: list[str], other: list[str]) -> Iterator[tuple[int | None, int | None]]:
-    """Which lines stand side by side."""
-    for tag, start, end, other_start, other_end in difflib.SequenceMatcher(None, one, other, False).get_opcodes():
-        pairs = itertools.zip_longest(range(start, end), range(other_start, other_end))
-        yield from itertools.islice(pairs, BEFORE) if tag == "equal" and end == len(one) else pairs
+    """Which lines stand side by side, without long runs of equal ones."""
+    for group in difflib.SequenceMatcher(None, one, other, False).get_grouped_opcodes(CONTEXT):
+        for _, start, end, other_start, other_end in group:
+            yield from itertools.zip_longest(range(start, end), range(other_start, other_end))
 
 
 def _around(one: str | None, other: str | None) -> tuple[str | None, str | None]:
