@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 import msgspec
 
 from samebits import artifacts
-from samebits.proof import page, report, reproduce
+from samebits.proof import report, reproduce
 from samebits.proof.progress import Progress
 
 STATUS = {"reproduced": 0, "not reproduced": 1, "inconclusive": 2}
@@ -33,6 +33,8 @@ def run(arguments: Namespace) -> int:
     if arguments.markdown:
         artifacts.write_text(report.verdict(verdict, "github") + "\n", arguments.markdown)
     if arguments.html:
+        from samebits.proof import page  # with Jinja, a tenth of a second
+
         artifacts.write_text(page.render(verdict), arguments.html)
     if arguments.json:
         # a name of a file may be no text

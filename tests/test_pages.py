@@ -1,4 +1,4 @@
-"""The verdict as a page, as a browser shows it: on a phone, in the dark, on paper."""
+"""Pages as a browser shows them: on a phone, in the dark, on paper."""
 
 import base64
 import re
