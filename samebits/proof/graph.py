@@ -1,17 +1,14 @@
-"""The graph of a pipeline as a drawing: a card a stage, its outputs in it, what it reads to its left.
-
-Layers, after Sugiyama, Tagawa and Toda (Methods for visual understanding of hierarchical system structures, 1981): a
-stage stands right of all that it reads; an edge over several layers has a place in each; barycenters order a layer.
-"""
+"""The graph of a pipeline as a drawing: a card a stage, its outputs in it, what it reads to its left."""
 
 import itertools
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal, NamedTuple
 
+from samebits.proof.layout import Box, Layout, layout
 from samebits.proof.verdict import Output, Verdict
 
 State = Literal["same", "allowed", "unknown", "differs"]
@@ -20,10 +17,9 @@ FOREACH = 5  # so many stages of one `foreach` are one card
 MOST_LINES = 8  # in a card
 MOST_KINDS = 3  # of problems, in a card
 MOST_CARDS = 150
-LONGEST = 30  # characters in a line of a card; in its title, which is larger, 24
-CHARACTER, LINE, HEAD, PAD = 7.0, 20, 30, 10  # pixels: of the letters, of a card's lines, its head, beside its texts
-GAP, BETWEEN, WAY = 64, 22, 8  # between layers, between cards, for an edge between cards
-SWEEPS = 12
+LONGEST, LONGEST_TITLE = 30, 24  # characters that a card shows of a name
+LINE, HEAD, PAD = 20, 30, 10  # pixels: the height of a card's lines and of its head; beside its texts
+OF_LINE, OF_TITLE, OF_ABOUT = 7, 8, 6  # pixels of a letter
 
 
 class Line(NamedTuple):
@@ -33,29 +29,36 @@ class Line(NamedTuple):
     title: str
     state: State | None
 
+    @property
+    def shown(self) -> str:
+        """The text, as much as a card has room for."""
+        return _clipped(self.text, LONGEST)
+
 
 @dataclass
 class Card:
-    """A stage, or all of a `foreach`, or data that no stage of the check makes; and where it is drawn, in pixels."""
+    """A stage, or all of a `foreach`, or data that no stage of the check makes; box: where it is drawn."""
 
     name: str
     title: str
     state: State | None
-    lines: list[Line] = field(default_factory=list)
+    lines: list[Line]
     about: str = ""
-    layer: int = 0
-    x: float = 0
-    y: float = 0
-    width: float = 0
+    box: Box = field(init=False)
+
+    def __post_init__(self) -> None:
+        head = OF_TITLE * _letters(self.shown) + OF_ABOUT * len(self.about) + 14
+        widest = max(head, *(20 + OF_LINE * _letters(line.shown) for line in self.lines), 60)
+        self.box = Box(0, 0, 2 * PAD + widest, HEAD + LINE * len(self.lines) + (6 if self.lines else 0))
 
     @property
-    def height(self) -> float:
-        """In pixels."""
-        return HEAD + LINE * len(self.lines) + (6 if self.lines else 0)
+    def shown(self) -> str:
+        """The title, as much as there is room for."""
+        return _clipped(self.title, LONGEST_TITLE)
 
     def port(self, line: int | None) -> float:
-        """The height at which the edges of a line begin."""
-        return self.y + (HEAD / 2 if line is None else HEAD + LINE * (line + 0.5))
+        """The y at which the edges of a line begin; without a line, where edges end."""
+        return self.box.y + (HEAD / 2 if line is None else HEAD + LINE * (line + 0.5))
 
 
 class Edge(NamedTuple):
@@ -89,7 +92,11 @@ def draw(checked: Verdict) -> Drawing | None:
             order = list(TopologicalSorter(plan.before).static_order())
         except CycleError:  # stages of a `foreach` that read one another's
             continue
-        return _laid_out(plan, order) if 0 < len(order) <= MOST_CARDS else None
+        if not 0 < len(order) <= MOST_CARDS:
+            return None
+        before = {name: [*makers] for name, makers in plan.before.items()}
+        found = layout(before, order, {name: card.box for name, card in plan.cards.items()})
+        return found and _drawn(plan, found)
     return None
 
 
@@ -194,7 +201,7 @@ def _line_of(card: Card, path: str, several: bool) -> int | None:
     return next((at for at, line in enumerate(card.lines) if line.title == path), min(MOST_LINES, len(card.lines)) - 1)
 
 
-def clipped(text: str, longest: int = LONGEST) -> str:
+def _clipped(text: str, longest: int) -> str:
     """The end of a text, which of a path says the most, in so many letters; some are as wide as two."""
     sizes = [0 if unicodedata.combining(each) else 1 + (unicodedata.east_asian_width(each) in "WF") for each in text]
     if sum(sizes) <= longest:
@@ -203,118 +210,22 @@ def clipped(text: str, longest: int = LONGEST) -> str:
     return f"…{text[len(text) - kept :]}"
 
 
-def _laid_out(plan: _Plan, order: Sequence[str]) -> Drawing:
-    cards, before = plan.cards, plan.before
-    after: dict[str, list[str]] = {name: [] for name in cards}
-    for name in order:
-        cards[name].layer = max((cards[maker].layer + 1 for maker in before[name]), default=0)
-        for maker in before[name]:
-            after[maker].append(name)
-    for name in order:
-        if not before[name] and after[name]:  # data stands right before who reads it
-            cards[name].layer = min(cards[reader].layer for reader in after[name]) - 1
-    layers: list[list[str]] = [[] for _ in range(max(card.layer for card in cards.values()) + 1)]
-    for name in order:
-        layers[cards[name].layer].append(name)
-    ways = _ways(plan, layers)
-    links: dict[str, list[tuple[str, int]]] = {name: [] for layer in layers for name in layer}
-    for chain in ways.values():
-        for one, other in itertools.pairwise(chain):
-            links[one].append((other, 1))
-            links[other].append((one, -1))
-    _order(layers, links)
-    heights = {name: cards[name].height if name in cards else WAY for layer in layers for name in layer}
-    middles = _middles(layers, links, heights)
-    x = 1.0
-    lefts, widths = [], []
-    for layer in layers:
-        here = [cards[name] for name in layer if name in cards]
-        widths.append(max(_width(card) for card in here) if here else 40)
-        lefts.append(x)
-        for card in here:
-            card.x, card.width, card.y = x, widths[-1], middles[card.name] - card.height / 2
-        x += widths[-1] + GAP
+def _drawn(plan: _Plan, found: Layout) -> Drawing:
+    for name, card in plan.cards.items():
+        card.box = found.boxes[name]
     edges = []
     for (maker, reader), lines in plan.joins.items():
-        chain = ways[maker, reader][1:-1]
+        source, target = plan.cards[maker], plan.cards[reader]
         for line in lines:
-            source = cards[maker]
-            path, at = f"M{source.x + source.width:.1f} {source.port(line):.1f}", source.x + source.width
-            height = source.port(line)
-            for number, way in enumerate(chain, source.layer + 1):
-                path += _curve(at, height, lefts[number], middles[way]) + f"H{lefts[number] + widths[number]:.1f}"
-                at, height = lefts[number] + widths[number], middles[way]
-            path += _curve(at, height, cards[reader].x, cards[reader].port(None))
+            x, y = source.box.x + source.box.width, source.port(line)
+            path = f"M{x:.1f} {y:.1f}"
+            for way in found.ways[maker, reader]:
+                path += _curve(x, y, way.x, way.y) + f"H{way.x + way.width:.1f}"
+                x, y = way.x + way.width, way.y
+            path += _curve(x, y, target.box.x, target.port(None))
             edges.append(Edge(path, source.state if line is None else source.lines[line].state))
     edges.sort(key=lambda edge: STATES.index(edge.state) if edge.state else -1)  # what differs lies on top
-    bottom = max(card.y + card.height for card in cards.values())
-    return Drawing(list(cards.values()), edges, x - GAP + 1, max(bottom, *middles.values()) + 1)
-
-
-def _ways(plan: _Plan, layers: list[list[str]]) -> dict[tuple[str, str], list[str]]:
-    """For each pair of cards, the names from one to the other, a layer each; new ones stand for places of the edge."""
-    ways = {}
-    for number, (maker, reader) in enumerate(plan.joins):
-        between = range(plan.cards[maker].layer + 1, plan.cards[reader].layer)
-        names = [f"\0way {number} {layer}" for layer in between]
-        for layer, name in zip(between, names, strict=True):
-            layers[layer].append(name)
-        ways[maker, reader] = [maker, *names, reader]
-    return ways
-
-
-def _order(layers: list[list[str]], links: dict[str, list[tuple[str, int]]]) -> None:
-    """Order each layer by where its neighbours stand, to and fro."""
-    place = {name: index for layer in layers for index, name in enumerate(layer)}
-    for sweep in range(SWEEPS):
-        side = 1 if sweep % 2 else -1
-        for layer in layers if side < 0 else reversed(layers):
-            of = {name: [place[other] for other, where in links[name] if where == side] for name in layer}
-            layer.sort(key=lambda name: sum(of[name]) / len(of[name]) if of[name] else place[name])
-            place |= {name: index for index, name in enumerate(layer)}
-
-
-def _middles(
-    layers: list[list[str]], links: dict[str, list[tuple[str, int]]], heights: dict[str, float]
-) -> dict[str, float]:
-    """The height of each, near those of its neighbours, without overlaps."""
-    middle: dict[str, float] = {}
-    for layer in layers:
-        top = 0.0
-        for name in layer:
-            middle[name] = top + heights[name] / 2
-            top += heights[name] + BETWEEN
-    for sweep in range(SWEEPS):
-        side = 1 if sweep % 2 else -1
-        for layer in layers if side < 0 else reversed(layers):
-            wanted = []
-            for name in layer:
-                near = [middle[other] for other, where in links[name] if where == side]
-                wanted.append(sum(near) / len(near) if near else middle[name])
-            down = _apart(wanted, [heights[name] for name in layer])
-            up = [
-                -each
-                for each in reversed(
-                    _apart([-each for each in reversed(wanted)], [heights[name] for name in reversed(layer)])
-                )
-            ]
-            middle |= {name: (one + other) / 2 for name, one, other in zip(layer, down, up, strict=True)}
-    top = min(middle[name] - heights[name] / 2 for name in middle)
-    return {name: each - top + 1 for name, each in middle.items()}
-
-
-def _apart(wanted: list[float], heights: list[float]) -> list[float]:
-    """Places from the first on, each as wanted, or as far below as those above it need."""
-    found, end = [], float("-inf")
-    for want, height in zip(wanted, heights, strict=True):
-        found.append(max(want, end + height / 2))
-        end = found[-1] + height / 2 + BETWEEN
-    return found
-
-
-def _width(card: Card) -> float:
-    head = 8 * _letters(card.title) + 6 * len(card.about) + 14
-    return 2 * PAD + max(head, *(20 + CHARACTER * _letters(clipped(line.text)) for line in card.lines), 60)
+    return Drawing(list(plan.cards.values()), edges, found.width, found.height)
 
 
 def _letters(text: str) -> int:

@@ -59,7 +59,6 @@ def render(checked: Verdict) -> str:
         facts=dict(facts(checked)),
         allowed=[each for each in checked.outputs if each.rule and each.allowed],
         state_of=graph.state,
-        clipped=graph.clipped,
         signs=SIGNS,
         meaning=MEANING,
         head=graph.HEAD,

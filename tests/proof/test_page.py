@@ -71,7 +71,7 @@ def verdict_of(word: str) -> Verdict:
     """A verdict in which every text from a repository has a word in it."""
     rows = [Row(1, word, 1, word), Row(2, f"{word}a", 2, f"{word}b"), Row(None, None, 3, word)]
     differences = [
-        Difference("is", f"{word}1", f"{word}2", distance=word, place=word, file=word, note=word, more=3),
+        Difference("is", f"{word}1", f"{word}2", distance=word, place=f"{word}.a", file=word, note=word, more=3),
         Difference(f"{word} line 2:", f"{word}1", f"{word}2", sizes=(10, 20), rows=rows, allowed="close"),
         Difference(word),
     ]
@@ -216,14 +216,14 @@ def test_stages_stand_right_of_what_they_read(reads: list[set[int]], random: Any
     for name, (paths, _) in nodes.items():
         for path in paths:
             [maker] = [card for card in drawing.cards if path in [line.title for line in card.lines]]
-            assert maker.x + maker.width < cards[name].x
-    for one, other in itertools.combinations(drawing.cards, 2):
+            assert maker.box.x + maker.box.width < cards[name].box.x
+    for one, other in itertools.combinations([card.box for card in drawing.cards], 2):
         apart = one.x + one.width < other.x or other.x + other.width < one.x
         assert apart or one.y + one.height < other.y or other.y + other.height < one.y
-    for card in drawing.cards:
-        assert 0 <= card.x <= card.x + card.width <= drawing.width
-        assert 0 <= card.y <= card.y + card.height <= drawing.height
-    ends = {(round(card.x, 1), round(card.port(None), 1)) for card in drawing.cards}
+    for box in (card.box for card in drawing.cards):
+        assert 0 <= box.x <= box.x + box.width <= drawing.width
+        assert 0 <= box.y <= box.y + box.height <= drawing.height
+    ends = {(round(card.box.x, 1), round(card.port(None), 1)) for card in drawing.cards}
     for edge in drawing.edges:
         x, y = edge.path.split()[-2:]
         assert (float(x), float(y)) in ends
@@ -260,6 +260,16 @@ def test_a_graph_that_nobody_could_read_is_not_drawn() -> None:
     assert graph.draw(of_graph(nodes)) is None
     assert "<svg" not in page.render(of_graph(nodes))
     assert graph.draw(of_graph({})) is None
+    dense: Any = {f"s{number}": ([f"o{other}" for other in range(number)], [f"o{number}"]) for number in range(100)}
+    assert graph.draw(of_graph(dense)) is None
+
+
+def test_long_names_are_cut_in_the_graph_only() -> None:
+    checked = of_graph({"s" * 500: ([], ["folder/" * 100 + "漢" * 30])})
+    drawing = graph.draw(checked)
+    assert drawing
+    assert drawing.width < 300
+    assert "folder/" * 100 + "漢" * 30 in page.render(checked)
 
 
 @needs_shell
