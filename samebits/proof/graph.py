@@ -19,7 +19,7 @@ MOST_KINDS = 3  # of problems, in a card
 MOST_CARDS = 150
 LONGEST, LONGEST_TITLE = 30, 24  # characters that a card shows of a name
 LINE, HEAD, PAD = 20, 30, 10  # pixels: the height of a card's lines and of its head; beside its texts
-OF_LINE, OF_TITLE, OF_ABOUT = 7, 8, 6  # pixels of a letter
+OF_LINE, OF_TITLE, OF_ABOUT = 7.3, 8, 6  # pixels of a letter
 
 
 class Line(NamedTuple):
@@ -220,8 +220,9 @@ def _drawn(plan: _Plan, found: Layout) -> Drawing:
             x, y = source.box.x + source.box.width, source.port(line)
             path = f"M{x:.1f} {y:.1f}"
             for way in found.ways[maker, reader]:
-                path += _curve(x, y, way.x, way.y) + f"H{way.x + way.width:.1f}"
-                x, y = way.x + way.width, way.y
+                middle = way.y + way.height / 2
+                path += _curve(x, y, way.x, middle) + f"H{way.x + way.width:.1f}"
+                x, y = way.x + way.width, middle
             path += _curve(x, y, target.box.x, target.port(None))
             edges.append(Edge(path, source.state if line is None else source.lines[line].state))
     edges.sort(key=lambda edge: STATES.index(edge.state) if edge.state else -1)  # what differs lies on top
