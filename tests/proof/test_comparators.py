@@ -202,6 +202,7 @@ def test_without_a_rule_only_the_same_bytes_pass() -> None:
     assert (found.verdict, found.allowed, found.rule) == ("equal", False, None)
 
 
+@settings(deadline=None)
 @given(*[st.lists(st.sampled_from(["", "a", "b", "é", "\t", "x" * 300]), max_size=30).map("\n".join)] * 2)
 def test_lines_side_by_side_are_those_of_the_files(promised: str, obtained: str) -> None:
     assume(promised != obtained)
@@ -224,6 +225,7 @@ def test_lines_side_by_side_are_those_of_the_files(promised: str, obtained: str)
     assert shown.promised != shown.obtained
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100), st.binary(max_size=100), st.binary(max_size=40))
 def test_bytes_side_by_side_are_those_of_the_files(start: bytes, one: bytes, other: bytes) -> None:
     promised, obtained = b"\0" + start + one, b"\0" + start + other

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samebits.proof import graph, page
@@ -106,6 +106,7 @@ def test_no_text_of_a_repository_changes_the_tags_of_a_page(word: str) -> None:
     assert shape(word) == shape("harmless")
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1))
 def test_no_text_at_all_changes_the_tags_of_a_page(word: str) -> None:
     assert shape(word) == shape("harmless")
@@ -202,6 +203,7 @@ def of_graph(nodes: dict[str, tuple[list[str], list[str]]]) -> Verdict:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.sets(st.integers(0, 11), max_size=3), min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_stages_stand_right_of_what_they_read(reads: list[set[int]], random: Any) -> None:
     nodes = {
