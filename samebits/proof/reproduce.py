@@ -25,7 +25,7 @@ from samebits.proof.settings import Settings
 from samebits.proof.sources import Sources
 from samebits.proof.store import Store
 from samebits.proof.tree import Hash, Paths, line_ends_of
-from samebits.proof.verdict import Output, Problem, Verdict, concluded
+from samebits.proof.verdict import Node, Output, Problem, Verdict, concluded
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdi
             root=tree.root.relative_to(tree.top).as_posix(),
             locks=run.locks,
             packages=run.runner.place.packages,
+            graph={stage.name: Node(run.pipeline.inputs(stage), stage.makes) for stage in run.chosen},
             outputs=run.outputs,
             problems=problems,
             taken=run.taken,
