@@ -7,7 +7,7 @@ import msgspec
 
 from samebits import artifacts
 from samebits.errors import UserError
-from samebits.proof import changes, report
+from samebits.proof import annotations, changes, report
 from samebits.proof.pipeline import repository
 from samebits.proof.settings import Settings
 from samebits.proof.verdict import Verdict
@@ -20,6 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--gate", action="store_true", help="exit 1 if a metric got worse than the settings allow")
     parser.add_argument("--verdict", metavar="FILE", nargs="+", default=[], help="what `check --json` printed")
+    parser.add_argument("--annotations", metavar="FILE", help="write what is wrong as workflow commands of GitHub, too")
 
 
 def run(arguments: Namespace) -> int:
@@ -34,6 +35,7 @@ def run(arguments: Namespace) -> int:
     if verdicts:
         parts.append("\n".join(f"- {report.conclusion(each)}" for each in verdicts))
     print("\n\n".join(parts))
+    annotations.write(annotations.of_changes(found, arguments.base), arguments.annotations)
     return 1 if arguments.gate and found.failed else 0
 
 

@@ -27,7 +27,7 @@ def verdict(checked: Verdict, tablefmt: str) -> str:
     lines = [f"Commit {checked.commit[:10]}: {checked.subject}", ""]
     lines += [markdown.table(rows, headers, tablefmt), ""] if rows else []
     if told := [each for each in checked.outputs if each.detail and each.verdict != "unknown"]:
-        lines += ["What differs:", "", *(f"- {line}" for each in told for line in _details(each)), ""]
+        lines += ["What differs:", "", *(f"- {line}" for each in told for line in details(each)), ""]
     if allowed := [each for each in checked.outputs if each.rule and each.allowed]:
         lines += ["Allowed by the settings of the repository:", ""]
         lines += [*(f"- {each.path}: {each.verdict}, by {each.rule}" for each in allowed), ""]
@@ -129,7 +129,8 @@ def _problems(problems: list[Problem]) -> Iterable[str]:
             yield from (title, "", *(f"- {line}" for line in lines), "")
 
 
-def _details(output: Output) -> list[str]:
+def details(output: Output) -> list[str]:
+    """How an output differs, a line each, with its path."""
     return [line if line.startswith(output.path) else f"{output.path}: {line}" for line in output.detail]
 
 
