@@ -222,6 +222,19 @@ def _clone(repository: Path, folder: Path) -> Path:
     return folder
 
 
+def _another(folder: Path) -> Path:
+    """A small repository whose data is in a remote."""
+    from tests.proof.repositories import simple
+
+    repository = simple(folder / "repository")
+    repository.write(".dvc/config", f"[core]\n    remote = store\n['remote \"store\"']\n    url = {folder}/store\n")
+    repository.write("requirements.txt", "")
+    repository.commit()
+    with repository.dvc() as repo:
+        repo.push()
+    return repository.root
+
+
 def _stand_ins(place: containers.Place | None) -> dict[str, str]:
     """What the expressions of ci.yml give on a push to main."""
     address, password = (place.address, place.password) if place else ("", "")
@@ -267,13 +280,8 @@ def main(jobs: Sequence[str]) -> int:
         with containers.place() if needed and not containers.impossible() else nullcontext() as somewhere:
             status = rehearse(of_ci, somewhere)
     if not status and (ELSEWHERE in jobs or not jobs):
-        from tests.proof.repositories import simple
-
         with tempfile.TemporaryDirectory(prefix="elsewhere-") as folder:
-            repository = simple(Path(folder) / "repository")
-            repository.write("requirements.txt", "")
-            repository.commit()
-            status = elsewhere(repository.root)
+            status = elsewhere(_another(Path(folder)))
     if not status:
         print("The rehearsal passed.")
     return status
