@@ -32,6 +32,7 @@ WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
 EXAMPLES = ROOT / "samebits" / "proof" / "workflows"
 OWN = ("./", "OWNER/samebits")
 ELSEWHERE = "elsewhere"
+IN_CONTAINER = "/tmp/samebits"  # noqa: S108 - where the example for GitLab installs, in a container that is thrown away
 
 
 @dataclass
@@ -208,6 +209,7 @@ def _gitlab(clone: Path, inherited: Mapping[str, str]) -> int:
     for name, job in document.items():
         if "script" in job:
             for line in [*before, *job["script"]]:
+                line = line.replace(IN_CONTAINER, str(clone.parent / "gitlab"))
                 print(f"[{name}, GitLab] {line}", flush=True)
                 if status := subprocess.run(["sh", "-ec", line], cwd=clone, env=inherited, check=False).returncode:
                     return status
@@ -242,6 +244,7 @@ def _stand_ins(place: containers.Place | None) -> dict[str, str]:
         "github.event_name == 'pull_request' && format('origin/{0}', github.base_ref) || 'HEAD~1'": "HEAD~1",
         "github.token": password,
         "vars.IMAGE || format('ghcr.io/{0}', github.repository)": f"{address}/Owner/SameBits",
+        "vars.MACHINES || 2": "1",  # only one is here
         "vars.DOCKERHUB_IMAGE": f"{address}/hub/samebits",
         "secrets.DOCKERHUB_USERNAME": containers.USER,
         "secrets.DOCKERHUB_TOKEN": password,
