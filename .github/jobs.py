@@ -1,7 +1,7 @@
 """A workflow of GitHub, run here: its jobs in order, their steps as the YAML has them.
 
 GitHub's variables have local stand-ins; this project's Action runs by its steps; uploads and downloads of artifacts are
-copies of files. Left out, and said so, are steps that need GitHub itself: other actions, and steps for pull requests. Of
+copies of files. Left out, and said so, are steps that need GitHub itself: other actions, and those for pull requests. Of
 a matrix, the first entry runs.
 """
 
@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,6 @@ class Job:
     action: Path
     values: dict[str, str]
     environment: dict[str, str]
-    outputs: dict[str, str] = field(default_factory=dict)
 
     def run(self, steps: Sequence[Mapping[str, Any]]) -> int:
         """Run steps; the exit status of the first that fails."""
