@@ -1,8 +1,8 @@
 """A workflow of GitHub, run here: its jobs in order, their steps as the YAML has them.
 
 GitHub's variables have local stand-ins; this project's Action runs by its steps; uploads and downloads of artifacts are
-copies of files. Left out, and said so, are steps that need GitHub itself: other actions, and those for pull requests. Of
-a matrix, the first entry runs.
+copies of files. Left out, and said so, are steps that need GitHub itself: other actions, and those for pull requests.
+Of a matrix, the first entry runs.
 """
 
 import graphlib

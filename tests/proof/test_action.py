@@ -4,6 +4,7 @@ How it is installed, and the workflows that use it, `make rehearse` runs.
 """
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -136,6 +137,16 @@ def test_another_command_is_a_mistake(tmp_path: Path, command: str) -> None:
     ran = act(Repository(tmp_path / "repo"), command)
     assert ran.status == 2
     assert [each.data for each in ran.commands] == ["samebits: command must be lock, check or report"]
+
+
+def test_the_examples_pin_what_this_project_pins() -> None:
+    """Dependabot renews the pins of ci.yml and action.yml alone."""
+    own = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    pinned = dict(re.findall(r"uses: ([\w./-]+)@(\w{40} # v[\d.]+)", own))
+    for path in ("action.yml", "docs/ci.md", "samebits/proof/workflows/github.yml"):
+        found = re.findall(r"uses: (?!OWNER)([\w./-]+)@(.*)", (ROOT / path).read_text())
+        assert found
+        assert all(pinned[action] == pin for action, pin in found), path
 
 
 def test_the_examples_use_the_inputs_and_outputs_that_there_are() -> None:
