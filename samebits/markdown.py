@@ -15,9 +15,12 @@ def table(
     headers: Sequence[str],
     tablefmt: str = "github",
     colalign: Sequence[str] | None = None,
+    widths: Sequence[int | None] | None = None,
 ) -> str:
-    """A table of texts, in Markdown or another format of tabulate."""
-    return tabulate(rows, headers=headers, tablefmt=tablefmt, disable_numparse=True, colalign=colalign)
+    """A table of texts, in Markdown or another format of tabulate; wider columns than `widths` are wrapped."""
+    return tabulate(
+        rows, headers=headers, tablefmt=tablefmt, disable_numparse=True, colalign=colalign, maxcolwidths=widths
+    )
 
 
 def printable(text: str, keep: str = "") -> str:

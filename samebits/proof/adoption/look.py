@@ -1,0 +1,63 @@
+"""A look at a repository: what its check will need, and the settings that follow from it.
+
+Where data is and which packages there are is so; what code does and which outputs differ is guessed by their looks.
+"""
+
+import os
+from dataclasses import dataclass, field
+
+from samebits.git import git
+from samebits.proof.adoption import code, environment, outputs, sources
+from samebits.proof.adoption.clue import Clue
+from samebits.proof.adoption.need import Need
+from samebits.proof.pipeline import Pipeline
+from samebits.proof.settings import Rule, Settings
+from samebits.proof.tree import Paths
+
+
+@dataclass
+class Look:
+    """What a look found.
+
+    needs: the lines of the table. settings: what a check needs to be told. reasons: by the name of a stage, why it may
+    need a network.
+    """
+
+    needs: list[Need] = field(default_factory=list)
+    settings: Settings = field(default_factory=Settings)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+def look(pipeline: Pipeline) -> Look:
+    """Look at the files of a repository, its cache, what its remotes have, and its code as text. Runs no stage."""
+    stages = [stage for stage in pipeline.stages if stage.runs]
+    tracked = [path for path in os.fsdecode(git("ls-files", "-z", cwd=pipeline.root)).split("\0") if path]
+    found = Look()
+    codes = {stage.name: code.read(stage, pipeline.root) for stage in stages}
+    found.needs += sources.needs(pipeline, stages, Paths(tracked))
+    setup, needs = environment.needs(pipeline.root, tracked, list(codes.values()))
+    found.needs += needs
+    rules: list[Rule] = []
+    variables: dict[str, Clue] = {}
+    for stage in stages:
+        reasons = [f"reads {dep.path}" for dep in stage.deps if not dep.here]
+        reasons += [str(clue) for clue in codes[stage.name].of("network")]
+        if reasons:
+            found.reasons[stage.name] = reasons[0]
+            more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+            found.needs.append(Need("network", stage.name, f"likely: {reasons[0]}{more}", "`network` gives it"))
+        variables |= {clue.text: clue for clue in codes[stage.name].of("variable")}
+    found.needs += [
+        Need("variable", name, f"read by {clue.place}", "`pass_env` gives it") for name, clue in variables.items()
+    ]
+    for stage in stages:
+        for guess in outputs.unsteady(pipeline, stage, codes[stage.name]):
+            found.needs.append(Need("output", guess.what, f"likely differs: {guess.why}", guess.do))
+            rules += guess.rules
+    found.settings = Settings(
+        setup=setup[0] if len(setup) == 1 else setup,
+        network=list(found.reasons),
+        pass_env=sorted(variables),
+        outputs=list(dict.fromkeys(rules)),
+    )
+    return found

@@ -1,0 +1,103 @@
+"""What is written for a check: settings, into a file of their own or to the end of pyproject.toml; a workflow."""
+
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+from tomlkit import item
+
+from samebits import artifacts
+from samebits.errors import UserError
+from samebits.markdown import printable
+from samebits.proof.pipeline import Pipeline
+from samebits.proof.settings import FILE, TABLE, Settings
+from samebits.proof.tree import Paths
+
+WORKFLOWS = {"github": ".github/workflows/samebits.yml", "gitlab": ".gitlab-ci.yml"}  # by their hosts, from the top
+PAGE = "written by `samebits init`, for `samebits check`"
+
+
+def missing(proposed: Settings, there: Settings) -> Settings:
+    """What settings that are there lack of proposed ones."""
+    return Settings(
+        setup=[] if there.commands else proposed.setup,
+        network=[each for each in proposed.network if each not in there.network],
+        pass_env=[each for each in proposed.pass_env if each not in there.pass_env],
+        outputs=[
+            rule
+            for rule in proposed.outputs
+            if not any(each.fits(rule.path) and each.field in (None, rule.field) for each in there.outputs)
+            and rule not in there.outputs
+        ],
+    )
+
+
+def text(settings: Settings, reasons: Mapping[str, str], prefix: str = "") -> str:
+    """Settings as TOML, below a table with that prefix; why a stage may need a network stands beside its name."""
+    lines = [f"[{prefix.removesuffix('.')}] # {PAGE}" if prefix else f"# {PAGE[0].upper()}{PAGE[1:]}"]
+    if settings.setup:
+        lines.append(f"setup = {_toml(settings.setup)}")
+    if settings.network:
+        stages = [f"    {_toml(name)}, # {printable(reasons.get(name, ''))}" for name in settings.network]
+        lines += ["network = [", *stages, "]"]
+    if settings.pass_env:
+        lines.append(f"pass_env = {_toml(settings.pass_env)}")
+    for rule in settings.outputs:
+        lines += ["", f"[[{prefix}outputs]]"]
+        lines += [f"{key} = {_toml(value)}" for key, value in msgspec.to_builtins(rule).items() if value is not None]
+    return "\n".join(lines) + "\n"
+
+
+def place(pipeline: Pipeline) -> tuple[str, bytes]:
+    """Where settings go that are not there yet, and what stands there before them.
+
+    That is the end of pyproject.toml; or a file of its own where there is none, or where a stage reads it, which would
+    no longer be what the run read.
+    """
+    path = pipeline.root / TABLE
+    read = any(Paths(stage.reads).overlapping(TABLE) for stage in pipeline.stages)
+    if read or path.is_symlink() or not path.is_file():
+        return FILE, b""
+    return TABLE, path.read_bytes()
+
+
+def write(pipeline: Pipeline, settings: Settings, reasons: Mapping[str, str]) -> str:
+    """Write settings where none are; returns the name of the file. All bytes that are there stay."""
+    name, before = place(pipeline)
+    if name == TABLE:
+        added = text(settings, reasons, "tool.samebits.")
+        end = "\r\n" if b"\r\n" in before else "\n"
+        gap = end if before.endswith(b"\n") or not before else end * 2
+        content = before + (gap + added.replace("\n", end)).encode()
+        if _settings_of(content) == settings:
+            with (pipeline.root / name).open("ab") as file:
+                file.write(content[len(before) :])
+            return name
+    artifacts.write_text(text(settings, reasons), pipeline.root / FILE)
+    return FILE
+
+
+def workflow(host: str, top: Path) -> str | None:
+    """Write the workflow for a host; returns its name, None where it is there. Raises UserError where another is."""
+    path = top / WORKFLOWS[host]
+    content = (resources.files("samebits.proof") / "workflows" / f"{host}.yml").read_text()
+    if path.exists():
+        if path.read_text() == content:
+            return None
+        raise UserError(f"{WORKFLOWS[host]}: exists, and is left as it is; move it away, or add the steps by hand")
+    artifacts.write_text(content, path)
+    return WORKFLOWS[host]
+
+
+def _settings_of(content: bytes) -> Settings | None:
+    """The settings in a pyproject.toml, where it can be read: with `tool` as an inline table, no other can follow."""
+    try:
+        return msgspec.convert(tomllib.loads(content.decode())["tool"]["samebits"], Settings)
+    except (ValueError, KeyError, msgspec.ValidationError):
+        return None
+
+
+def _toml(value: str | list[str]) -> str:
+    return item(value).as_string()
