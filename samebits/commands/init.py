@@ -12,7 +12,7 @@ from samebits.proof.adoption.look import Look, look
 from samebits.proof.pipeline import Pipeline, repository
 from samebits.proof.settings import Settings, stored
 
-WIDTHS = (None, 32, 50, 38)  # of the table's columns
+WIDTHS = (None, 36, 52, 38)  # of the table's columns
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -46,7 +46,7 @@ def _settings(pipeline: Pipeline, top: Path, found: Look, dry: bool) -> list[str
     there = stored(pipeline.root, top)
     lacking = proposal.missing(found.settings, Settings.load(pipeline.root, top))
     if lacking == Settings():
-        print(f"The settings in {there[0]} have all of it." if there else "No settings are needed.")
+        print(f"The settings in {there[0]} have all of it." if there else "No settings to write.")
         return []
     if there or dry:
         if there:

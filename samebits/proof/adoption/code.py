@@ -1,5 +1,6 @@
 """What the code of a stage tells as text, never run: that it needs a network or a variable, that it draws numbers."""
 
+import itertools
 import json
 import os
 import re
@@ -25,18 +26,18 @@ BUILTINS = frozenset(("cd", "echo", "export", "set", "test", "true", "false", "i
 def read(stage: Stage, root: Path) -> Code:
     """Read what a stage runs: its commands, the scripts that they name, and what these import of the repository."""
     code = Code()
-    found: list[tuple[Path, list[Path]]] = []
+    found: list[tuple[Path, list[Path], bool]] = []  # with where its imports are, and whether the stage runs it
     for command in stage.commands:
         _command(command, stage.file, None, code)
         words = _words(command)
         code.programs += [each for each in _programs(command) if each not in code.programs]
         for before, word in zip(["", *words], words, strict=False):
             where = python.module(word, [stage.folder]) if before == "-m" else [stage.folder / word]
-            found += [(each, [each.parent, stage.folder, root, root / "src"]) for each in where]
-    found += [(root / dep.path, [stage.folder, root, root / "src"]) for dep in stage.deps if dep.here]
+            found += [(each, [each.parent, stage.folder, root, root / "src"], True) for each in where]
+    found += [(root / dep.path, [stage.folder, root, root / "src"], True) for dep in stage.deps if dep.here]
     seen: set[Path] = set()
     while found and len(seen) < MOST_FILES:
-        file, folders = found.pop(0)
+        file, folders, runs = found.pop(0)
         file = file.resolve()
         if file in seen or not _is_code(file, root):
             continue
@@ -44,10 +45,10 @@ def read(stage: Stage, root: Path) -> Code:
         text = file.read_bytes().decode(errors="replace")
         name = os.path.relpath(file, root)
         if file.suffix == ".py":
-            found += [(each, folders) for each in python.read(text, name, file, folders, code)]
+            found += [(each, folders, False) for each in python.read(text, name, file, folders, code, inner=runs)]
         elif file.suffix == ".ipynb":
             cells = _cells(text)
-            found += [(each, folders) for each in python.read(cells, name, file, folders, code, lines=False)]
+            found += [(each, folders, False) for each in python.read(cells, name, file, folders, code, lines=False)]
             for line in re.findall(r"^\s*[!%](.*)", cells, re.MULTILINE):
                 _command(line, name, None, code)
         else:
@@ -77,8 +78,13 @@ def _words(command: str) -> list[str]:
 
 def _programs(command: str) -> list[str]:
     """The first words of the commands in a line, without paths and what a shell has itself."""
-    found = [_words(part)[:1] for part in re.split(r"&&|\|\|?|;", command)]
-    return [word for each in found for word in each if re.fullmatch(r"[\w.+-]+", word) and word not in BUILTINS]
+    tokens = shlex.shlex(command, posix=True, punctuation_chars=True)
+    tokens.whitespace_split = True
+    with suppress(ValueError):  # a quote without its end
+        pairs = list(itertools.pairwise([";", *tokens]))
+        firsts = [word for before, word in pairs if set(before) <= set(";&|(")]
+        return [word for word in firsts if re.fullmatch(r"[\w.+-]+", word) and word not in BUILTINS]
+    return []
 
 
 def _cells(text: str) -> str:

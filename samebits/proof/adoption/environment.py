@@ -20,7 +20,7 @@ SETUPS = {
     "poetry.lock": ["poetry install"],
     "pdm.lock": ["pdm sync"],
     "Pipfile.lock": ["PIPENV_VENV_IN_PROJECT=1 pipenv sync"],
-    "requirements*.txt": [VENV, f"{PIP} -r {{}}"],
+    "*requirements*.txt": [VENV, f"{PIP} -r {{}}"],
     "environment*.y*ml": ["conda env create --quiet --prefix .venv --file {}"],
     "conda*.y*ml": ["conda env create --quiet --prefix .venv --file {}"],
     "pyproject.toml": [VENV, f"{PIP} ."],
@@ -29,6 +29,11 @@ SETUPS = {
 DEPTH = 2  # folders down to which such a file is looked for
 ELSEWHERE = re.compile(r"^[^#\n]* @ file://", re.MULTILINE)
 PACKAGE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^]]*\])?\s*(?:$|[=<>~!;#])", re.MULTILINE)
+# Packages that have other names than their modules
+OTHER_NAMES = {
+    **{"sklearn": "scikit-learn", "yaml": "pyyaml", "PIL": "pillow", "cv2": "opencv-python", "skimage": "scikit-image"},
+    **{"bs4": "beautifulsoup4", "dotenv": "python-dotenv", "ruamel": "ruamel.yaml"},
+}
 FIND = """
 import importlib.util, json, sys
 def there(name):
@@ -42,9 +47,12 @@ print(json.dumps([name for name in sys.argv[1:] if not there(name)]))
 
 def needs(root: Path, tracked: Iterable[str], codes: list[Code]) -> tuple[list[str], list[Need]]:
     """The commands that make the environment, and what there is to know of it."""
-    path, setup = _declared(root, tracked)
+    path, setup, others = _declared(root, tracked, codes)
     found = []
-    if not path:
+    if others and not path:
+        text = "none names most of what the code imports"
+        found.append(Need("environment", some(others), text, "install the right ones in `setup`"))
+    elif not path:
         found.append(Need("environment", "-", "no file names packages", "write one, with versions"))
     elif ELSEWHERE.search(text := _text(root / path)):
         do, setup = "write it anew, by `pip list --format=freeze`", []
@@ -55,27 +63,43 @@ def needs(root: Path, tracked: Iterable[str], codes: list[Code]) -> tuple[list[s
         absent = _absent(root, codes)
         has = f"lacks {some(absent)}" if absent else "has all that the code imports"
         found.append(Need("environment", "the active one", has, "activate that of the stages" if absent else ""))
-    programs = [each for code in codes for each in code.programs if not (setup and each.startswith("python"))]
-    programs += [words[0] for words in map(str.split, setup) if "=" not in words[0]]
-    if absent := [each for each in dict.fromkeys(programs) if not shutil.which(each)]:
-        found.append(Need("environment", some(absent), "not found here", "install it, unless `setup` does"))
+    of_setup = [next(word for word in command.split() if "=" not in word) for command in setup]
+    of_stages = [each for code in codes for each in code.programs if not (setup and each.startswith("python"))]
+    for programs, do in (of_setup, "install it"), (of_stages, "install it, unless `setup` does"):
+        if absent := [each for each in programs if not shutil.which(each)]:
+            found.append(Need("environment", some(absent), "not found here", do if setup else "install it"))
     return setup, found
 
 
-def _declared(root: Path, tracked: Iterable[str]) -> tuple[str | None, list[str]]:
-    """The file that says best which packages there are, from the top down, and the commands that install them."""
-    candidates: list[tuple[int, int, int, str, list[str]]] = []
+def _declared(root: Path, tracked: Iterable[str], codes: list[Code]) -> tuple[str | None, list[str], list[str]]:
+    """The file that says best which packages there are, the commands that install them, and files that do not fit.
+
+    One in a folder fits if it names most of what the code imports.
+    """
+    fitting: list[tuple[bool, int, int, int, str, list[str]]] = []
+    others = []
+    imports = {module.partition(".")[0] for code in codes for module in code.imports}
     for path in tracked:
         pure = PurePosixPath(path)
         for rank, (pattern, commands) in enumerate(SETUPS.items()):
             deepest = DEPTH if "{}" in commands[-1] else 0
+            nested = len(pure.parts) > 1
             if len(pure.parts) - 1 <= deepest and fnmatchcase(pure.name, pattern) and _has_packages(root / path):
-                full = [each.format(path) for each in commands]
-                candidates.append((len(pure.parts), rank, len(path), path, full))
-    if not candidates:
-        return None, []
-    *_, path, setup = min(candidates)
-    return path, setup
+                lacking = sum(not _names(root / path, each) for each in imports)
+                if nested and lacking > len(imports) / 2:
+                    others.append(path)
+                else:
+                    fitting.append((nested, rank, lacking, len(path), path, [each.format(path) for each in commands]))
+    if not fitting:
+        return None, [], others
+    *_, path, setup = min(fitting)
+    return path, setup, others
+
+
+def _names(path: Path, module: str) -> bool:
+    """Whether a file names the package of a module."""
+    name = re.escape(OTHER_NAMES.get(module, module)).replace("_", "[-_]")
+    return bool(re.search(rf"(?<![\w-]){name}(?![\w-])", _text(path), re.IGNORECASE))
 
 
 def _has_packages(path: Path) -> bool:
@@ -100,8 +124,10 @@ def _versions(path: str, text: str) -> str:
     exact = len(pins.pinned(path, text.encode()))
     of = max(exact, len(PACKAGE.findall(text))) if path.endswith(".txt") else exact
     if exact < of:
-        return f"{exact} of {of} packages have a version: pin the others"
-    return f"{exact} packages with their versions" if exact else "names packages, without exact versions"
+        return f"{exact or 'none'} of its {of} packages {'have' if exact > 1 else 'has'} a version: pin the others"
+    if exact or path.endswith(".lock"):
+        return f"{exact or 'its'} packages with their versions"
+    return "names packages, without exact versions"
 
 
 def _absent(root: Path, codes: list[Code]) -> list[str]:

@@ -6,10 +6,12 @@ Where data is and which packages there are is so; what code does and which outpu
 import os
 from dataclasses import dataclass, field
 
+from samebits.errors import UserError
 from samebits.git import git
 from samebits.proof.adoption import code, environment, outputs, sources
 from samebits.proof.adoption.clue import Clue
 from samebits.proof.adoption.need import Need
+from samebits.proof.lock import some
 from samebits.proof.pipeline import Pipeline
 from samebits.proof.settings import Rule, Settings
 from samebits.proof.tree import Paths
@@ -31,7 +33,7 @@ class Look:
 def look(pipeline: Pipeline) -> Look:
     """Look at the files of a repository, its cache, what its remotes have, and its code as text. Runs no stage."""
     stages = [stage for stage in pipeline.stages if stage.runs]
-    tracked = [path for path in os.fsdecode(git("ls-files", "-z", cwd=pipeline.root)).split("\0") if path]
+    tracked = _committed(pipeline)
     found = Look()
     codes = {stage.name: code.read(stage, pipeline.root) for stage in stages}
     found.needs += sources.needs(pipeline, stages, Paths(tracked))
@@ -47,13 +49,15 @@ def look(pipeline: Pipeline) -> Look:
             more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
             found.needs.append(Need("network", stage.name, f"likely: {reasons[0]}{more}", "`network` gives it"))
         variables |= {clue.text: clue for clue in codes[stage.name].of("variable")}
-    found.needs += [
-        Need("variable", name, f"read by {clue.place}", "`pass_env` gives it") for name, clue in variables.items()
-    ]
+    if variables:
+        where = some([clue.file for clue in variables.values()])
+        found.needs.append(Need("variable", some(list(variables)), f"read by {where}", "`pass_env` gives it"))
+    unsteady: dict[tuple[str, str], list[str]] = {}
     for stage in stages:
         for guess in outputs.unsteady(pipeline, stage, codes[stage.name]):
-            found.needs.append(Need("output", guess.what, f"likely differs: {guess.why}", guess.do))
+            unsteady.setdefault((guess.why, guess.do), []).append(guess.what)
             rules += guess.rules
+    found.needs += [Need("output", some(what), f"likely differs: {why}", do) for (why, do), what in unsteady.items()]
     found.settings = Settings(
         setup=setup[0] if len(setup) == 1 else setup,
         network=list(found.reasons),
@@ -61,3 +65,12 @@ def look(pipeline: Pipeline) -> Look:
         outputs=list(dict.fromkeys(rules)),
     )
     return found
+
+
+def _committed(pipeline: Pipeline) -> list[str]:
+    """What HEAD holds, by paths from the root of DVC; nothing where there is no commit yet."""
+    try:
+        listing = git("ls-tree", "-r", "-z", "--name-only", "HEAD", cwd=pipeline.root)
+    except UserError:
+        return []
+    return [path for path in os.fsdecode(listing).split("\0") if path]

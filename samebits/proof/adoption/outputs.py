@@ -32,7 +32,7 @@ class Kind:
     """A kind of file whose bytes say when, or by whom, it was written.
 
     patterns: of its path. compare: what a rule for it says, if one helps. modules: those of which one must be imported
-    by the stage for it to be so; else always.
+    by the stage for it to be so; else always. fetched: whether stages that use a network rather fetch such files.
     """
 
     patterns: tuple[str, ...]
@@ -40,10 +40,18 @@ class Kind:
     do: str
     compare: str | None = None
     modules: tuple[str, ...] = ()
+    fetched: bool = False
 
 
 KINDS = (
-    Kind(("*.zip", "*.tar", "*.tgz", "*.tar.*", "*.gz"), "times of writing", "a rule: equal content passes", "equal"),
+    Kind(
+        ("*.zip", "*.tar", "*.tgz", "*.tar.*", "*.gz"),
+        "times of writing",
+        "a rule: equal content passes",
+        "equal",
+        (),
+        True,
+    ),
     Kind(("*.log", "log/*", "logs/*", "*/log/*", "*/logs/*"), "a log", "a rule: not compared", "ignore"),
     Kind(("mlruns/*", "*/mlruns/*"), "MLflow draws ids", "a rule: not compared", "ignore"),
     Kind(("*events.out.tfevents*",), "times and host of TensorBoard", "a rule: not compared", "ignore"),
@@ -58,7 +66,7 @@ KINDS = (
     ),
     Kind(("*.h5", "*.hdf", "*.hdf5"), "PyTables writes times", "Parquet has none", None, ("tables",)),
     Kind(("*.keras",), "the date of saving", "save_weights, or ONNX"),
-    Kind(("*.xlsx", "*.docx", "*.pptx"), "the time of writing", "CSV or Parquet has none"),
+    Kind(("*.xlsx", "*.docx", "*.pptx"), "the time of writing", "CSV or Parquet has none", fetched=True),
     Kind(("*.db", "*.sqlite", "*.sqlite3"), "pages in the order of writes", "write tables as files, too"),
 )
 # Fields that say when or by whom, where their value looks like it
@@ -74,7 +82,7 @@ def unsteady(pipeline: Pipeline, stage: Stage, code: Code) -> Iterator[Guess]:
     for out in (each for each in stage.outs if each.here):
         names = _names(pipeline, out)
         for kind in KINDS:
-            if kind.modules and not code.imports_any(*kind.modules):
+            if (kind.modules and not code.imports_any(*kind.modules)) or (kind.fetched and code.of("network")):
                 continue
             if found := _matching(out, names, kind.patterns):
                 rules = tuple(_rule(path, kind) for path in found) if kind.compare else ()

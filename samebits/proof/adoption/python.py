@@ -11,6 +11,7 @@ from pathlib import Path
 from samebits.proof.adoption.clue import Clue, Code
 from samebits.proof.system import PASSED
 
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 # Modules that are there to use a network, and functions that use it
 ONLINE = (
     *("requests", "httpx", "aiohttp", "urllib.request", "urllib3", "ftplib", "paramiko", "wget", "selenium", "tweepy"),
@@ -63,16 +64,26 @@ def _is_folder_of_code(name: str, folders: Iterable[Path]) -> bool:
     return any(next((folder / name).glob(pattern), None) for folder in folders for pattern in ("*.py", "*/*.py"))
 
 
-def read(text: str, name: str, file: Path, folders: list[Path], code: Code, lines: bool = True) -> list[Path]:
-    """Read a text of Python; returns the files of the repository that it imports."""
+def read(
+    text: str, name: str, file: Path, folders: list[Path], code: Code, lines: bool = True, inner: bool = True
+) -> list[Path]:
+    """Read a text of Python; returns the files of the repository that it imports.
+
+    lines: whether it has lines that one can find. inner: whether to mind what functions import when they are called.
+    """
     clean = text if lines else re.sub(r"^\s*[!%].*", "", text, flags=re.MULTILINE)
     try:
         tree = ast.parse(clean)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     reader = _Reader(name, file, folders, code, lines)
+    functions = [] if inner else [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
+    skipped = {
+        id(each) for node in functions for each in ast.walk(node) if isinstance(each, ast.Import | ast.ImportFrom)
+    }
     for node in ast.walk(tree):
-        reader.visit(node)
+        if id(node) not in skipped:
+            reader.visit(node)
     return reader.local
 
 
@@ -143,7 +154,7 @@ class _Reader:
         if SEEDING.search(last):
             self.code.seeded = True
         if _any(full, ONLINE_CALLS) or (last in DATASETS and _true(given.get("download"))):
-            self._note("network", f"{last}()", node)
+            self._note("network", f"{full}()", node)
         for value in (*node.args, *given.values()):
             if (url := _url(value)) and (LOADS.search(last) or DATA.search(url)):
                 self._note("network", url, node)

@@ -1,5 +1,6 @@
 """Where the data is that stages read and no stage makes."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -62,7 +63,8 @@ class _Remotes:
             where, do = "not in the cache, and no remote is set", "`dvc remote add -d NAME URL`, `dvc push`"
         elif why := self._lacks(name, missing):
             where = f"not in the cache; {why.replace('the remote', f'remote {name}', 1)}"
-            do = "" if name in self.silent else "`dvc push` where it is"
+            plugin = re.search(r"'(dvc-\w+)' to be installed", why)
+            do = f"`pip install {plugin[1]}`" if plugin else "" if name in self.silent else "`dvc push` where it is"
         else:
             return f"in remote {name}", ""
         return where, FETCHED if source.dvc.is_import else do
