@@ -7,6 +7,7 @@ DEV := .venv/dev
 TORCH ?= cpu
 DOCKER ?= docker
 IMAGE ?= samebits
+REPOSITORY ?= $(shell git config remote.origin.url)
 EXAMPLES := samebits/proof/workflows
 
 .PHONY: reproduce
@@ -83,6 +84,11 @@ comment:  ## put report.md into the comment on a pull request
 .PHONY: rehearse
 rehearse: $(DEV)  ## run the steps of the CI workflow and of the examples here; JOBS="..." only those
 	python .github/rehearse.py $(JOBS)
+
+.PHONY: dist
+dist: $(DEV)  ## build wheel and sdist of HEAD twice, compare and try them; REPOSITORY=URL that README links to
+	python tools/dist.py $(REPOSITORY)
+	python tools/doors.py dist/*.whl
 
 .PHONY: setup
 setup: $(INSTALLED)  ## make .venv and install the pins of requirements.txt; TORCH=cuda for PyTorch with CUDA
