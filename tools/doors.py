@@ -1,4 +1,4 @@
-"""Install samebits in fresh environments and try each door: python tools/doors.py WHEEL|samebits==VERSION [PIP'S OPTIONS].
+"""Try each door in a fresh environment: python tools/doors.py WHEEL|samebits==VERSION [OPTIONS OF PIP INSTALL].
 
 The proof is tried on a repository that is not this one.
 """
@@ -21,7 +21,7 @@ from fractions import Fraction
 from samebits import ExactLinearRegression
 X, y = [[1.0], [2.0], [4.0]], [1.0, 2.0, 2.0]
 model = ExactLinearRegression().fit(X, y)
-assert (model.coef_[0], model.intercept_) == (float(Fraction(2, 7)), float(Fraction(1))), (model.coef_, model.intercept_)
+assert (model.coef_[0], model.intercept_) == (float(Fraction(2, 7)), 1.0), (model.coef_, model.intercept_)
 """
 
 
@@ -41,10 +41,9 @@ class Environment:
         """The output of a program of the environment. Raises SystemExit where it ends with another status."""
         path = f"{self.bin}{os.pathsep}{os.environ['PATH']}"
         env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
-        program = [str(self.bin / command[0]), *command[1:]]
-        done = subprocess.run(
-            program, cwd=folder, env={**env, "PATH": path}, capture_output=True, text=True, check=False
-        )
+        command = (str(self.bin / command[0]), *command[1:])
+        env = {**env, "PATH": path}
+        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
         if done.returncode != status:
             sys.exit(f"error: {' '.join(command)}: status {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout + done.stderr

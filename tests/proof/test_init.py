@@ -154,9 +154,7 @@ def test_commands_of_a_shell_need_a_network_too(tmp_path: Path, command: str) ->
 
 def test_variables_that_code_must_have_are_passed_on(tmp_path: Path) -> None:
     code = "import os\nos.environ['KEY'], os.getenv('NAME')\n"
-    code += (
-        "os.environ['HOME'], os.getenv('X', 'y')\nos.environ['SET'] = '1'"  # all have it, or it need not be, or is set
-    )
+    code += "os.environ['HOME'], os.getenv('X', 'y')\nos.environ['SET'] = '1'"  # passed, with a default, set
     found = scripted(Repository(tmp_path / "repo"), code)
     assert found.settings.pass_env == ["KEY", "NAME"]
     assert table(found, "variable") == [("KEY, NAME", "read by work.py", "`pass_env` gives it")]
