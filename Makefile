@@ -85,6 +85,10 @@ comment:  ## put report.md into the comment on a pull request
 rehearse: $(DEV)  ## run the steps of the CI workflow and of the examples here; JOBS="..." only those
 	python .github/rehearse.py $(JOBS)
 
+.PHONY: rehearse-release
+rehearse-release: $(DEV)  ## run the steps of the release here, up to the upload, which goes to an index of this machine
+	python .github/rehearse_release.py
+
 .PHONY: dist
 dist: $(DEV)  ## build wheel and sdist of HEAD twice, compare and try them; REPOSITORY=URL that README links to
 	python tools/dist.py $(REPOSITORY)

@@ -29,8 +29,9 @@ def run_workflow(
     stand_ins: Mapping[str, str],
     chosen: Sequence[str] = (),
     without: Sequence[str] = (),
+    ref: str = "refs/heads/main",
 ) -> int:
-    """Run the jobs of a workflow of GitHub after those that they need."""
+    """Run the jobs of a workflow of GitHub after those that they need, as if `ref` had been pushed."""
     jobs = yaml.safe_load(file.read_text())["jobs"]
     folder = clone.parent
     (folder / "temp").mkdir(exist_ok=True)
@@ -41,7 +42,7 @@ def run_workflow(
         first = {key: choices[0] for key, choices in matrix.items() if key != "include"}
         first |= matrix.get("include", [{}])[0]
         values = {**stand_ins, **{f"matrix.{key}": str(choice) for key, choice in first.items()}}
-        job = Job(name, clone, folder, action, values, {**inherited, **_github(clone)})
+        job = Job(name, clone, folder, action, values, {**inherited, **_github(clone, ref)})
         job.environment |= job._filled(jobs[name].get("env", {}))
         summary = folder / "summary"
         summary.write_text("")
@@ -144,7 +145,7 @@ class Job:
         return {key: re.sub(r"\$\{\{ *(.*?) *\}\}", value, str(text)) for key, text in mapping.items()}
 
 
-def _github(clone: Path) -> dict[str, str]:
+def _github(clone: Path, ref: str) -> dict[str, str]:
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=clone, capture_output=True, text=True, check=True)
     folder = clone.parent
     return {
@@ -153,8 +154,10 @@ def _github(clone: Path) -> dict[str, str]:
         "GITHUB_EVENT_NAME": "push",
         "GITHUB_OUTPUT": str(folder / "output"),
         "GITHUB_PATH": str(folder / "path"),
-        "GITHUB_REF": "refs/heads/main",
-        "GITHUB_REF_NAME": "main",
+        "GITHUB_REF": ref,
+        "GITHUB_REF_NAME": ref.split("/", 2)[2],
+        "GITHUB_REPOSITORY": OWN[1],
+        "GITHUB_SERVER_URL": "https://github.com",
         "GITHUB_SHA": head.stdout.strip(),
         "GITHUB_STEP_SUMMARY": str(folder / "summary"),
         "RUNNER_OS": "Linux" if sys.platform == "linux" else "macOS",
