@@ -6,8 +6,11 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
+import yaml
 
 from samebits.commands import init
+from samebits.errors import UserError
+from samebits.proof.adoption import proposal
 from samebits.proof.adoption.look import Look, look
 from samebits.proof.pipeline import Pipeline, repository
 from samebits.proof.settings import Settings
@@ -225,7 +228,7 @@ def test_settings_are_written_once_and_a_second_run_changes_nothing(
     assert run(repo) == 0
     *_, written, next_ = capsys.readouterr().out.splitlines()
     assert written == "Written: samebits.toml"
-    assert next_ == "Next: commit samebits.toml; `samebits lock`, then `samebits check`"
+    assert next_ == "Next: commit; `samebits lock`, then `samebits check`"
     after = state(repo)
     assert {path: content for path, content in after.items() if path != "samebits.toml"} == before
     assert Settings.load(repo.root) == looked(repo).settings
@@ -284,6 +287,46 @@ def test_a_dry_run_writes_nothing(repo: Repository, capsys: pytest.CaptureFixtur
     assert run(repo, "--dry-run") == 0
     assert state(repo) == before
     assert 'setup = ["python -m venv .venv", ' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("host", "path"), proposal.WORKFLOWS.items())
+def test_a_workflow_is_written_once_and_takes_the_place_of_none(repo: Repository, host: str, path: str) -> None:
+    assert run(repo, "--workflow", host) == 0
+    first = repo.read(path)
+    jobs = yaml.safe_load(first)
+    assert {"lock", "check"} <= (jobs.get("jobs") or jobs).keys()
+    assert run(repo, "--workflow", host) == 0
+    assert repo.read(path) == first
+    repo.write(path, "name: other\n")
+    before = state(repo)
+    with pytest.raises(UserError, match="is there, and stays as it is"):
+        run(repo, "--workflow", host)
+    assert state(repo) == before
+
+
+@pytest.mark.parametrize(("host", "path"), proposal.WORKFLOWS.items())
+def test_the_workflow_installs_packages_only_where_the_settings_do_not(repo: Repository, host: str, path: str) -> None:
+    repo.write("requirements.txt", "numpy==2.0\n")
+    repo.write("samebits.toml", "timeout = 60\n")
+    repo.commit()
+    assert run(repo, "--workflow", host) == 0
+    assert repo.read(path).count("install --quiet -r requirements.txt") == 1
+    for file in (path, "samebits.toml"):
+        (repo.root / file).unlink()
+    assert run(repo, "--workflow", host) == 0
+    assert "-r requirements.txt" not in repo.read(path)
+    assert "what the stages need" not in repo.read(path)
+
+
+def test_the_workflow_goes_to_the_top_and_checks_the_folder_of_dvc(tmp_path: Path) -> None:
+    repo = simple(tmp_path / "repo", "below")
+    assert run(repo, "--workflow", "github") == 0
+    jobs = yaml.safe_load((repo.top / ".github/workflows/samebits.yml").read_text())["jobs"]
+    given = [step.get("with", {}) for job in ("lock", "check") for step in jobs[job]["steps"]]
+    folders = {each["command"]: each["working-directory"] for each in given if "command" in each}
+    assert folders == {"lock": "below", "check": "below"}
+    with pytest.raises(UserError, match="is for a repository of DVC that is one of git"):
+        run(repo, "--workflow", "gitlab")
 
 
 @needs_shell

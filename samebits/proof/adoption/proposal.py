@@ -1,5 +1,6 @@
 """What is written for a check: settings, into a file of their own or to the end of pyproject.toml; a workflow."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
@@ -16,6 +17,13 @@ from samebits.proof.settings import FILE, TABLE, Settings
 from samebits.proof.tree import Paths
 
 WORKFLOWS = {"github": ".github/workflows/samebits.yml", "gitlab": ".gitlab-ci.yml"}  # by their hosts, from the top
+REQUIREMENTS = "requirements.txt"
+# In them, what installs the packages of the stages; and the arguments of this project's Action
+INSTALLING = {
+    "github": re.compile(r"^ +- name: Set up what the stages need\n.*\n", re.MULTILINE),
+    "gitlab": re.compile(r"^ +- pip install .*-r requirements.txt\n", re.MULTILINE),
+}
+COMMAND = re.compile(r"^( +)command: .*\n", re.MULTILINE)
 PAGE = "written by `samebits init`, for `samebits check`"
 
 
@@ -79,16 +87,26 @@ def write(pipeline: Pipeline, settings: Settings, reasons: Mapping[str, str]) ->
     return FILE
 
 
-def workflow(host: str, top: Path) -> str | None:
-    """Write the workflow for a host; returns its name, None where it is there. Raises UserError where another is."""
+def workflow(host: str, top: Path, root: Path, makes_environment: bool) -> tuple[Path, str] | None:
+    """The workflow for a host: where it goes and its text; None where it is there.
+
+    root: of DVC, in that of git. makes_environment: whether the settings do, so that no step of it need. Raises
+    UserError where another workflow is there.
+    """
     path = top / WORKFLOWS[host]
     content = (resources.files("samebits.proof") / "workflows" / f"{host}.yml").read_text()
-    if path.exists():
-        if path.read_text() == content:
-            return None
-        raise UserError(f"{WORKFLOWS[host]}: exists, and is left as it is; move it away, or add the steps by hand")
-    artifacts.write_text(content, path)
-    return WORKFLOWS[host]
+    if makes_environment or not (root / REQUIREMENTS).is_file():
+        content = INSTALLING[host].sub("", content)
+    if root != top:
+        if host != "github":
+            raise UserError(f"{WORKFLOWS[host]}: its example is for a repository of DVC that is one of git")
+        folder = root.relative_to(top).as_posix()
+        content = COMMAND.sub(rf"\g<0>\1working-directory: {_toml(folder)}\n", content)
+    if not path.exists():
+        return path, content
+    if path.read_text() != content:
+        raise UserError(f"{WORKFLOWS[host]}: is there, and stays as it is; to have the example, move it away first")
+    return None
 
 
 def _settings_of(content: bytes) -> Settings | None:
