@@ -46,7 +46,7 @@ def test_a_release_whose_files_do_not_agree_is_an_error(release: Path, file: str
 
 
 def test_this_version_has_notes() -> None:
-    command = [sys.executable, ROOT / "tools" / "changelog.py", f"v{VERSION}"]
+    command = [sys.executable, str(ROOT / "tools" / "changelog.py"), f"v{VERSION}"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("- ")
 
 
