@@ -40,7 +40,8 @@ def run(arguments: Namespace) -> int:
     elif there or arguments.dry_run:
         if there:
             print(f"The settings in {there[0]} are left as they are. What they do not have:\n")
-        print(printable(proposal.text(lacking, found.reasons), "\n"))
+        file = there[0] if there else proposal.place(pipeline)[0]
+        print(printable(proposal.text(lacking, found.reasons, proposal.prefix(file)), "\n"))
     else:
         written.append(proposal.write(pipeline, lacking, found.reasons))
     if workflow and not arguments.dry_run:

@@ -80,6 +80,14 @@ def test_data_that_no_commit_holds_is_named(repo: Repository) -> None:
     assert do == "commit it, or `dvc add` it"
 
 
+def test_what_lies_beside_the_folder_of_dvc_is_in_git(tmp_path: Path) -> None:
+    repo = Repository(tmp_path / "repo", "below")
+    (repo.top / "beside.txt").write_text("1")
+    repo.pipeline(stages={"a": {"cmd": "true > b", "deps": ["../beside.txt"], "outs": ["b"]}})
+    repo.commit()
+    assert table(looked(repo), "source") == [("all", "in git", "")]
+
+
 @pytest.mark.parametrize(
     ("files", "setup"),
     [

@@ -5,6 +5,7 @@ Where data is and which packages there are is so; what code does and which outpu
 
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from samebits.errors import UserError
 from samebits.git import git
@@ -70,7 +71,8 @@ def look(pipeline: Pipeline) -> Look:
 def _committed(pipeline: Pipeline) -> list[str]:
     """What HEAD holds, by paths from the root of DVC; nothing where there is no commit yet."""
     try:
-        listing = git("ls-tree", "-r", "-z", "--name-only", "HEAD", cwd=pipeline.root)
+        inner = os.fsdecode(git("rev-parse", "--show-prefix", cwd=pipeline.root)).strip() or "."
+        listing = git("ls-tree", "-r", "-z", "--full-tree", "--name-only", "HEAD", cwd=pipeline.root)
     except UserError:
         return []
-    return [path for path in os.fsdecode(listing).split("\0") if path]
+    return [Path(os.path.relpath(path, inner)).as_posix() for path in os.fsdecode(listing).split("\0") if path]

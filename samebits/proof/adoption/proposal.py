@@ -42,9 +42,9 @@ def missing(proposed: Settings, there: Settings) -> Settings:
     )
 
 
-def text(settings: Settings, reasons: Mapping[str, str], prefix: str = "") -> str:
-    """Settings as TOML, below a table with that prefix; why a stage may need a network stands beside its name."""
-    lines = [f"[{prefix.removesuffix('.')}] # {PAGE}" if prefix else f"# {PAGE[0].upper()}{PAGE[1:]}"]
+def text(settings: Settings, reasons: Mapping[str, str], before: str = "") -> str:
+    """Settings as TOML, with the names of tables after `before`; why a stage may need a network stands beside its name."""
+    lines = [f"[{before.removesuffix('.')}] # {PAGE}" if before else f"# {PAGE[0].upper()}{PAGE[1:]}"]
     if settings.setup:
         lines.append(f"setup = {_toml(settings.setup)}")
     if settings.network:
@@ -53,7 +53,7 @@ def text(settings: Settings, reasons: Mapping[str, str], prefix: str = "") -> st
     if settings.pass_env:
         lines.append(f"pass_env = {_toml(settings.pass_env)}")
     for rule in settings.outputs:
-        lines += ["", f"[[{prefix}outputs]]"]
+        lines += ["", f"[[{before}outputs]]"]
         lines += [f"{key} = {_toml(value)}" for key, value in msgspec.to_builtins(rule).items() if value is not None]
     return "\n".join(lines) + "\n"
 
@@ -71,11 +71,16 @@ def place(pipeline: Pipeline) -> tuple[str, bytes]:
     return TABLE, path.read_bytes()
 
 
+def prefix(file: str) -> str:
+    """What stands before the names of tables of settings in a file."""
+    return "" if file == FILE else "tool.samebits."
+
+
 def write(pipeline: Pipeline, settings: Settings, reasons: Mapping[str, str]) -> str:
     """Write settings where none are; returns the name of the file. All bytes that are there stay."""
     name, before = place(pipeline)
     if name == TABLE:
-        added = text(settings, reasons, "tool.samebits.")
+        added = text(settings, reasons, prefix(name))
         end = "\r\n" if b"\r\n" in before else "\n"
         gap = end if before.endswith(b"\n") or not before else end * 2
         content = before + (gap + added.replace("\n", end)).encode()
