@@ -43,7 +43,7 @@ def missing(proposed: Settings, there: Settings) -> Settings:
 
 
 def text(settings: Settings, reasons: Mapping[str, str], before: str = "") -> str:
-    """Settings as TOML, with the names of tables after `before`; why a stage may need a network stands beside its name."""
+    """Settings as TOML, the names of tables after `before`; why a stage may need a network stands beside its name."""
     lines = [f"[{before.removesuffix('.')}] # {PAGE}" if before else f"# {PAGE[0].upper()}{PAGE[1:]}"]
     if settings.setup:
         lines.append(f"setup = {_toml(settings.setup)}")
