@@ -359,6 +359,7 @@ def test_a_check_with_what_it_wrote_passes(tmp_path: Path) -> None:
     assert verdicts(found)["work.log"] == "ignored"
 
 
+@needs_shell
 def test_a_name_from_the_repository_cannot_speak_to_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
