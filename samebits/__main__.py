@@ -18,6 +18,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "init": Command("look at a repository of DVC: what its check will need; write the settings for it", "check"),
     "lock": Command("check, without data, that dvc.lock is the record of this tree", "check"),
     "check": Command("prove that a commit describes its outputs: run it from nothing, compare", "check"),
     "verify": Command("combine statements of checks: which outputs machines made alike", "check"),

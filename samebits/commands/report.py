@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from samebits.errors import UserError
-from samebits.proof import changes, report
+from samebits.proof import annotations, changes, report
 from samebits.proof.pipeline import repository
 from samebits.proof.settings import Settings
 
@@ -15,6 +15,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "base", metavar="BASE", nargs="?", default="main", help="a branch, tag or commit (default: main)"
     )
     parser.add_argument("--gate", action="store_true", help="exit 1 if a metric got worse than the settings allow")
+    parser.add_argument("--annotations", metavar="FILE", help="write what is wrong as workflow commands of GitHub, too")
 
 
 def run(arguments: Namespace) -> int:
@@ -25,4 +26,5 @@ def run(arguments: Namespace) -> int:
         raise UserError('--gate: the settings have no [gate]; it says how much a metric may lose, as "test.r2" = 0.005')
     found = changes.since(repo, arguments.base, gates)
     print(report.comparison(found, arguments.base))
+    annotations.write(annotations.of_changes(found, arguments.base), arguments.annotations)
     return 1 if arguments.gate and found.failed else 0
