@@ -23,6 +23,7 @@ COMMANDS = {
     "check": Command("prove that a commit describes its outputs: run it from nothing, compare", "check"),
     "verify": Command("combine statements of checks: which outputs machines made alike", "check"),
     "report": Command("compare parameters and metrics with a base revision, as Markdown", "check"),
+    "merge": Command("merge dvc.lock and generated files stage by stage, in `git merge` and rebase", "check"),
     "results": Command("print the metrics of the last run as a table", "pipeline"),
     "predict": Command("predict rows of CSV or JSON lines with the quantized model", "serve"),
     "serve": Command("answer requests over HTTP (Open Inference Protocol)", "serve"),

@@ -121,7 +121,7 @@ class Pipeline:
     def read(cls, repo: Repo, store: Store | None = None) -> Self:
         """The pipelines of a repository. Raises UserError where DVC cannot read them."""
         top = Path(repo.root_dir)
-        _refuse_aliases_without_end(top)
+        _refuse_aliases(top)
         try:
             found = repo.index.stages
             repo.index.outs_trie  # noqa: B018 - raises where two stages make one path
@@ -280,16 +280,20 @@ def _explain_unreadable(repo: Repo) -> None:
                 ) from None
 
 
-def _refuse_aliases_without_end(root: Path) -> None:
-    """Raise UserError where aliases in YAML stand for so many values that DVC, which writes them out, would not end."""
+def _refuse_aliases(root: Path) -> None:
+    """Raise UserError where a file that DVC may read, and then write out, has aliases without end."""
     try:
         listing = git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *YAML_FILES, cwd=root)
     except UserError:
         return  # without git, DVC alone knows the files
     for name in filter(None, listing.decode(errors="surrogateescape").split("\0")):
-        content = (root / name).read_bytes() if (root / name).is_file() else b""
-        if ALIAS.search(content) and _values(content, name) > MOST_VALUES:
-            raise UserError(f"{name}: its aliases stand for more than {MOST_VALUES:,} values")
+        refuse_aliases_without_end((root / name).read_bytes() if (root / name).is_file() else b"", name)
+
+
+def refuse_aliases_without_end(content: bytes, name: str) -> None:
+    """Raise UserError where aliases in a file of YAML stand for so many values that to write them out would not end."""
+    if ALIAS.search(content) and _values(content, name) > MOST_VALUES:
+        raise UserError(f"{name}: its aliases stand for more than {MOST_VALUES:,} values")
 
 
 def _values(content: bytes, name: str) -> int:
