@@ -1,0 +1,164 @@
+"""Which entries of two locks stay in the merged one: against a model of DVC, for random pipelines and branches."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+import hypothesis.strategies as st
+from hypothesis import given, settings
+
+from samebits.proof.merge import Merged, merge
+
+EXAMPLES = int(os.environ.get("MERGES", 300))
+NAMES = [f"s{each}" for each in range(5)]
+FILES, PARAMS = ["f0", "f1", "f2"], ["p0", "p1", "p2"]
+Lock = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a stage reads, and of what of it each output is made: a program need not use all that it reads."""
+
+    version: int
+    reads: frozenset[str]
+    params: frozenset[str]
+    outs: tuple[tuple[str, frozenset[str]], ...]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What git holds: the values of files and parameters, and the pipeline."""
+
+    values: Mapping[str, int]
+    stages: Mapping[str, Stage]
+
+
+def run(tree: Tree, lock: Mapping[str, Any], noise: int | None = None) -> tuple[Lock, list[str]]:
+    """What `dvc repro` does: the lock afterwards, and the stages that ran.
+
+    noise: something else that gets into all outputs, where the programs are not deterministic.
+    """
+    made: dict[str, Any] = {}
+    after, ran = Lock(), []
+    for name in sorted(tree.stages):
+        stage = tree.stages[name]
+        inputs = {path: made.get(path, tree.values.get(path)) for path in stage.reads}
+        params = {key: tree.values[key] for key in stage.params}
+        wants = {
+            "cmd": repr((stage.version, [(path, sorted(used)) for path, used in stage.outs])),
+            "deps": [{"path": path, "md5": _md5(inputs[path])} for path in sorted(inputs)],
+            "params": {"params.yaml": params},
+        }
+        old = lock.get(name, {})
+        if wants != {key: old.get(key) for key in wants} or [path for path, _ in stage.outs] != _paths(old):
+            ran.append(name)
+            contents = [(path, {key: (inputs | params)[key] for key in sorted(used)}) for path, used in stage.outs]
+            outs = [{"path": path, "md5": _md5((path, content, noise))} for path, content in contents]
+            old = wants | {"outs": outs}
+        after[name] = old
+        made |= {out["path"]: out["md5"] for out in old["outs"]}
+    return after, ran
+
+
+def _md5(value: object) -> str:
+    return value if isinstance(value, str) else sha256(repr(value).encode()).hexdigest()[:8]
+
+
+def _paths(entry: Mapping[str, Any]) -> list[str]:
+    return [out["path"] for out in entry.get("outs", [])]
+
+
+@st.composite
+def stages(draw: st.DrawFn, name: str) -> Stage:
+    before = [f"{each}.{end}" for each in NAMES if each < name for end in "xy"]
+    reads = draw(st.frozensets(st.sampled_from(FILES + before), max_size=3))
+    params = draw(st.frozensets(st.sampled_from(PARAMS), max_size=2))
+    ends = draw(st.sampled_from(["x", "y", "xy"]))
+    used = st.just(reads | params)
+    if reads or params:
+        used |= st.frozensets(st.sampled_from(sorted(reads | params)))
+    return Stage(draw(st.integers(0, 1)), reads, params, tuple((f"{name}.{end}", draw(used)) for end in ends))
+
+
+@st.composite
+def bases(draw: st.DrawFn) -> Tree:
+    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True))
+    return Tree(dict.fromkeys(FILES + PARAMS, 0), {name: draw(stages(name)) for name in sorted(names)})
+
+
+@st.composite
+def branches(draw: st.DrawFn, base: Tree) -> Tree:
+    """A tree with a few changes: of files, parameters and stages, which may be new or gone."""
+    values = draw(st.dictionaries(st.sampled_from(FILES + PARAMS), st.integers(0, 2), max_size=3))
+    changed = dict(base.stages)
+    for name in draw(st.lists(st.sampled_from(NAMES), max_size=2, unique=True)):
+        stage = draw(st.none() | stages(name) | st.just(changed.get(name)))
+        if stage is None:
+            changed.pop(name, None)
+        else:
+            changed[name] = stage
+    return replace(base, values={**base.values, **values}, stages=changed)
+
+
+def of_both(base: Mapping[str, Any], ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """What git makes of two versions of files that do not conflict."""
+    merged = {key: theirs.get(key) if ours.get(key) == base.get(key) else ours.get(key) for key in {*ours, *theirs}}
+    return {key: merged[key] for key in sorted(merged) if merged[key] is not None}
+
+
+@st.composite
+def forks(draw: st.DrawFn) -> tuple[Tree, Tree, Tree, Tree]:
+    """Base, ours, theirs and what git makes of them, without a conflict."""
+    base = draw(bases())
+    ours, theirs = draw(branches(base)), draw(branches(base))
+    values = {  # both may change one, but to the same
+        key: ours.values[key] if base.values[key] != ours.values[key] else value
+        for key, value in theirs.values.items()
+        if value != base.values[key]
+    }
+    changed = {name for name in NAMES if ours.stages.get(name) != base.stages.get(name)}
+    kept = {name: stage for name, stage in base.stages.items() if name in changed}
+    pipeline = kept | {name: stage for name, stage in theirs.stages.items() if name not in changed}
+    theirs = Tree({**base.values, **values}, dict(sorted(pipeline.items())))
+    return (
+        base,
+        ours,
+        theirs,
+        Tree(of_both(base.values, ours.values, theirs.values), of_both(base.stages, ours.stages, theirs.stages)),
+    )
+
+
+def merged_lock(found: Merged, ours: Lock, theirs: Lock) -> Lock:
+    return {name: (ours if side == "ours" else theirs)[name] for name, side in found.taken.items()}
+
+
+@given(forks())
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_repro_makes_of_a_merged_lock_what_a_forced_run_makes_and_runs_no_stage_that_a_side_ran(fork: Any) -> None:
+    base, ours, theirs, tree = fork
+    was, mine, yours = (run(each, {})[0] for each in (base, ours, theirs))
+    lock = merged_lock(merge(was, mine, yours), mine, yours)
+    after, ran = run(tree, lock)
+    assert after == run(tree, {})[0]
+    needed = [name for name in tree.stages if after[name] not in (mine.get(name), yours.get(name))]
+    assert ran == needed
+    assert set(lock) <= set(tree.stages)
+
+
+@given(forks(), st.tuples(st.integers(0, 2), st.integers(0, 2)), st.booleans())
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_no_entry_of_a_merged_lock_read_what_another_in_it_did_not_write(fork: Any, noise: Any, known: bool) -> None:
+    base, ours, theirs, _ = fork
+    was, mine, yours = (run(tree, {}, each)[0] for tree, each in zip((base, ours, theirs), (0, *noise), strict=True))
+    found = merge(was if known else None, mine, yours)
+    lock = merged_lock(found, mine, yours)
+    written = {out["path"]: out["md5"] for entry in lock.values() for out in entry["outs"]}
+    for entry in lock.values():
+        for dep in entry["deps"]:
+            assert written.get(dep["path"], dep["md5"]) == dep["md5"]
+    assert set(found.left) & set(lock) == set()
+    swapped = merge(was if known else None, yours, mine)
+    if len({*noise}) == 1:
+        assert merged_lock(swapped, yours, mine) == lock
