@@ -152,7 +152,7 @@ def _with_part(text: str, part: str) -> str:
 def _say(path: str, found: merge.Merged) -> None:
     taken = [name for name, side in found.taken.items() if side == "theirs"]
     parts = [f"{some(taken)} from theirs"] if taken else []
-    parts.append(f"{some(found.left)} must run: `dvc repro`" if found.left else "no stage must run for it")
+    parts.append(f"{some(found.left)} must run: `dvc repro`" if found.left else "no stage must run")
     print(f"{printable(path)}: {printable('; '.join(parts))}", file=sys.stderr)
 
 

@@ -125,7 +125,8 @@ class _Merge:
 
     def _sides(self, name: str) -> list[Side]:
         """The sides that have an entry, first the one whose outputs git takes where only one changed them."""
-        theirs_first = (self.base or {}).get(name, ABSENT) == self.ours.get(name, ABSENT)
+        was, ours, theirs = (each.get(name, ABSENT) for each in (self.base or {}, self.ours, self.theirs))
+        theirs_first = was == ours != theirs
         return [side for side in (SIDES[::-1] if theirs_first else SIDES) if name in self.runs[side]]
 
     def _removed(self, name: str) -> bool:

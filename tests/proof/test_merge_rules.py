@@ -72,7 +72,7 @@ def _paths(entry: Mapping[str, Any]) -> list[str]:
 
 @st.composite
 def stages(draw: st.DrawFn, name: str) -> Stage:
-    before = [f"{each}.{end}" for each in NAMES if each < name for end in "xy"]
+    before = [f"{each}.{end}" for each in NAMES if each < name for end in "xy"]  # which no stage may make
     reads = draw(st.frozensets(st.sampled_from(FILES + before), max_size=3))
     params = draw(st.frozensets(st.sampled_from(PARAMS), max_size=2))
     ends = draw(st.sampled_from(["x", "y", "xy"]))
