@@ -396,22 +396,16 @@ def written(repo: Branches, tree: Tree) -> None:
     repo.pipeline(stages=content)
 
 
-def valid(tree: Tree) -> bool:
-    """Whether every file that a stage reads is there."""
-    made = {out for each in tree.stages.values() for out, _ in each.outs}
-    return all(path in made or path in FILES for each in tree.stages.values() for path in each.reads)
-
-
 @given(forks())
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
     phases=[Phase.generate],
-    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+    suppress_health_check=[HealthCheck.too_slow],
 )
 def test_after_a_merge_and_repro_the_tree_is_that_of_a_forced_run_and_no_stage_ran_in_vain(fork: Any) -> None:
     base, ours, theirs, merged = fork
-    assume(all(map(valid, fork)) and ours.stages and theirs != base != ours)
+    assume(theirs != base != ours)
     with tempfile.TemporaryDirectory() as folder:
         repo = Branches(Path(folder) / "repo")
         written(repo, base)

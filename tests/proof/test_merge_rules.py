@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 import hypothesis.strategies as st
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 
 from samebits.proof.merge import Merged, merge
 
@@ -44,7 +44,7 @@ def run(tree: Tree, lock: Mapping[str, Any], noise: int | None = None) -> tuple[
     after, ran = Lock(), []
     for name in sorted(tree.stages):
         stage = tree.stages[name]
-        inputs = {path: made.get(path, tree.values.get(path)) for path in stage.reads}
+        inputs = {path: made[path] if path in made else tree.values[path] for path in stage.reads}
         params = {key: tree.values[key] for key in stage.params}
         wants = {
             "cmd": repr((stage.version, [(path, sorted(used)) for path, used in stage.outs])),
@@ -71,9 +71,10 @@ def _paths(entry: Mapping[str, Any]) -> list[str]:
 
 
 @st.composite
-def stages(draw: st.DrawFn, name: str) -> Stage:
-    before = [f"{each}.{end}" for each in NAMES if each < name for end in "xy"]  # which no stage may make
-    reads = draw(st.frozensets(st.sampled_from(FILES + before), max_size=3))
+def stages(draw: st.DrawFn, name: str, others: Mapping[str, Stage]) -> Stage:
+    """A stage that reads files and outputs of others, of those before it."""
+    made = [path for each, stage in others.items() if each < name for path, _ in stage.outs]
+    reads = draw(st.frozensets(st.sampled_from(FILES + made), max_size=3))
     params = draw(st.frozensets(st.sampled_from(PARAMS), max_size=2))
     ends = draw(st.sampled_from(["x", "y", "xy"]))
     used = st.just(reads | params)
@@ -84,8 +85,10 @@ def stages(draw: st.DrawFn, name: str) -> Stage:
 
 @st.composite
 def bases(draw: st.DrawFn) -> Tree:
-    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True))
-    return Tree(dict.fromkeys(FILES + PARAMS, 0), {name: draw(stages(name)) for name in sorted(names)})
+    found: dict[str, Stage] = {}
+    for name in sorted(draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True))):
+        found[name] = draw(stages(name, found))
+    return Tree(dict.fromkeys(FILES + PARAMS, 0), found)
 
 
 @st.composite
@@ -94,7 +97,7 @@ def branches(draw: st.DrawFn, base: Tree) -> Tree:
     values = draw(st.dictionaries(st.sampled_from(FILES + PARAMS), st.integers(0, 2), max_size=3))
     changed = dict(base.stages)
     for name in draw(st.lists(st.sampled_from(NAMES), max_size=2, unique=True)):
-        stage = draw(st.none() | stages(name) | st.just(changed.get(name)))
+        stage = draw(st.none() | stages(name, changed) | st.just(changed.get(name)))
         if stage is None:
             changed.pop(name, None)
         else:
@@ -122,12 +125,15 @@ def forks(draw: st.DrawFn) -> tuple[Tree, Tree, Tree, Tree]:
     kept = {name: stage for name, stage in base.stages.items() if name in changed}
     pipeline = kept | {name: stage for name, stage in theirs.stages.items() if name not in changed}
     theirs = Tree({**base.values, **values}, dict(sorted(pipeline.items())))
-    return (
-        base,
-        ours,
-        theirs,
-        Tree(of_both(base.values, ours.values, theirs.values), of_both(base.stages, ours.stages, theirs.stages)),
-    )
+    merged = Tree(of_both(base.values, ours.values, theirs.values), of_both(base.stages, ours.stages, theirs.stages))
+    assume(all(map(valid, (ours, theirs, merged))))
+    return base, ours, theirs, merged
+
+
+def valid(tree: Tree) -> bool:
+    """Whether every file that a stage reads is there."""
+    made = {path for stage in tree.stages.values() for path, _ in stage.outs}
+    return all(path in made or path in FILES for stage in tree.stages.values() for path in stage.reads)
 
 
 def merged_lock(found: Merged, ours: Lock, theirs: Lock) -> Lock:
