@@ -8,7 +8,6 @@ import shlex
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from dvc.utils.serialize import YAMLFileCorruptedError, dumps_yaml, parse_yaml, parse_yaml_for_update
 from voluptuous import Invalid
 
+import samebits
 from samebits import artifacts
 from samebits.artifacts import LOCK
 from samebits.errors import UserError
@@ -45,9 +45,7 @@ def run(arguments: Namespace) -> int:
         install()
         return 0
     if arguments.install or len(arguments.versions) != 4:
-        raise UserError(
-            "samebits merge: `samebits merge --install` sets git up, once a clone; then `git merge` uses it"
-        )
+        raise UserError("merge: git calls it, with four files; `samebits merge --install` sets git up, once a clone")
     base, ours, theirs = map(Path, arguments.versions[:3])
     path = arguments.versions[3]
     drive = merge_lock if posixpath.basename(path) == LOCK else merge_generated
@@ -67,15 +65,13 @@ def merge_lock(base: Path, ours: Path, theirs: Path, path: str) -> None:
         _stages(other := artifacts.read_bytes(theirs), f"{path} of theirs"),
     )
     mine, yours = (parse_yaml_for_update(each.decode(), path) for each in (content, other))
-    kept = mine.get("stages") or {}
+    mine.setdefault("schema", "2.0")
     if (datasets := _datasets(base, mine, yours, path)) is not None:
         mine["datasets"] = datasets
+    kept = mine.get("stages") or {}
     for name in set(kept) - set(found.taken):
         del kept[name]
-    for name, side in found.taken.items():
-        if side == "theirs":
-            kept[name] = yours["stages"][name]
-    mine.setdefault("schema", yours.get("schema", "2.0"))
+    kept.update({name: yours["stages"][name] for name, side in found.taken.items() if side == "theirs"})
     mine["stages"] = kept
     text = dumps_yaml(mine).encode()
     ours.write_bytes(text.replace(b"\n", b"\r\n") if b"\r\n" in content else text)
@@ -91,7 +87,7 @@ def merge_generated(base: Path, ours: Path, theirs: Path, path: str) -> None:
     takes = any(_taken_from_theirs(path, folder, *versions) for folder, versions in found)
     if takes:
         ours.write_bytes(theirs.read_bytes())
-    print(f"{printable(path)}: {'theirs' if takes else 'ours'}, whole", file=sys.stderr)
+    print(f"{printable(path)}: whole from {'theirs' if takes else 'ours'}", file=sys.stderr)
 
 
 def install() -> None:
@@ -118,17 +114,11 @@ def install() -> None:
 def _driver(root: Path) -> str:
     """The command for git, which a shell runs; where this Python is gone, git's own merge of lines."""
     top = Path(git("rev-parse", "--show-toplevel", cwd=root).decode().strip())
-    python = shlex.quote(Path(sys.executable).as_posix())
-    # The package of a repository, in the middle of a merge, must not stand before the one that was installed
-    spec = find_spec("samebits")
-    own = (
-        spec is not None
-        and Path(str(spec.origin)).is_relative_to(top)
-        and Path(sys.prefix) not in Path(str(spec.origin)).parents
-    )
-    options = "" if own else "-P "
+    python = shlex.quote(Path(sys.executable).as_posix()).replace("%", "%%")
+    # -P: a package of the repository, in the middle of a merge, must not stand before the one that was installed
+    options = "" if Path(samebits.__file__).resolve().parents[1] == top.resolve() else "-P "
     return (
-        f"if test -x {python}; then {python} {options}-m samebits merge %O %A %B %P; "
+        f"if test -x {python}; then {python} {options}-m samebits merge -- %O %A %B %P; "
         "else git merge-file --marker-size=%L %A %O %B; fi"
     )
 
@@ -195,14 +185,13 @@ def _locks(base: Path, ours: Path, theirs: Path, path: str) -> Iterator[tuple[st
 
     None where the commits are not known for sure, as where git merges two ancestors.
     """
-    blobs = [git("hash-object", "--no-filters", str(file)).decode().strip() for file in (base, ours, theirs)]
-    for commits in _commits(path, blobs[2]):
-        if all(_blob(commit, path) == blob for commit, blob in zip(commits, blobs, strict=True)):
+    blobs = [_hash(file) for file in (base, ours, theirs)]
+    for commits in _commits(path, str(blobs[2])):
+        if [_blob(commit, path) for commit in commits] == blobs:
             listing = git("ls-tree", "-r", "-z", "--name-only", commits[2]).decode(errors="surrogateescape")
             for lock in (each for each in listing.split("\0") if posixpath.basename(each) == LOCK):
                 with contextlib.suppress(UserError):  # a lock that cannot be read makes a conflict of its own
-                    versions = [_stages(git("cat-file", "blob", _blob(each, lock)), lock) for each in commits]
-                    yield posixpath.dirname(lock), versions
+                    yield posixpath.dirname(lock), [_stages(_content(commit, lock), lock) for commit in commits]
             return
 
 
@@ -216,12 +205,22 @@ def _commits(path: str, blob: str) -> Iterator[tuple[str, str, str]]:
         yield f"{commit}^", "HEAD", commit
 
 
-def _blob(commit: str, path: str) -> str:
-    """The object of a file in a commit; of an empty one, which git gives a driver, where there is none."""
+def _hash(file: Path) -> str | None:
+    """The object of a file that git gives a driver: none where it is empty, as git gives one that is not there."""
+    return git("hash-object", "--no-filters", str(file)).decode().strip() if file.stat().st_size else None
+
+
+def _blob(commit: str, path: str) -> str | None:
+    """The object of a file in a commit; None where there is none."""
     try:
         return git("rev-parse", "--verify", "--quiet", f"{commit}:{path}").decode().strip()
     except UserError:
-        return git("hash-object", "-w", os.devnull).decode().strip()
+        return None
+
+
+def _content(commit: str, path: str) -> bytes:
+    blob = _blob(commit, path)
+    return git("cat-file", "blob", blob) if blob else b""
 
 
 def _taken_from_theirs(path: str, folder: str, base: merge.Entries, ours: merge.Entries, theirs: merge.Entries) -> bool:
