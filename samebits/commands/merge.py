@@ -93,8 +93,6 @@ def merge_generated(base: Path, ours: Path, theirs: Path, path: str) -> None:
 def install() -> None:
     """Write git's settings of this clone and the attributes of the files; say what was done. Nothing else changes."""
     pipeline = Pipeline.read(repository())
-    git("config", "--local", "merge.samebits.name", "dvc.lock and generated files, stage by stage", cwd=pipeline.root)
-    git("config", "--local", "merge.samebits.driver", _driver(pipeline.root), cwd=pipeline.root)
     generated = sorted(
         item.path + ("/**" if (pipeline.root / item.path).is_dir() else "")
         for stage in pipeline.stages
@@ -107,6 +105,8 @@ def install() -> None:
     after = _with_part(before, "\n".join([BEGIN, *lines, END, ""]))
     if after != before:
         artifacts.write_bytes(after.encode(errors="surrogateescape"), file)
+    git("config", "--local", "merge.samebits.name", "dvc.lock and generated files, stage by stage", cwd=pipeline.root)
+    git("config", "--local", "merge.samebits.driver", _driver(pipeline.root), cwd=pipeline.root)
     print(f"{ATTRIBUTES}: {LOCK} and {len(generated)} generated files in git merge by stages; commit it")
     print("git config merge.samebits: set for this clone; each other clone needs `samebits merge --install` once")
 
@@ -131,11 +131,12 @@ def _pattern(path: str) -> str:
 
 
 def _with_part(text: str, part: str) -> str:
-    """A text with the generated part put in place of the one before, or at its end."""
-    before, found, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(f"{END}\n")
-    if found and end:
-        return before + part + after
+    """The attributes with the generated part put in place of the one before, or at their end."""
+    found = re.search(f"^{re.escape(BEGIN)}\r?$.*?^{re.escape(END)}\r?$\n?", text, re.MULTILINE | re.DOTALL)
+    if text.count(BEGIN) != text.count(END) or text.count(BEGIN) > 1 or (BEGIN in text and not found):
+        raise UserError(f"{ATTRIBUTES}: the lines `{BEGIN}` and `{END}` are not a pair; delete what is left of them")
+    if found:
+        return text[: found.start()] + part + text[found.end() :]
     return text + ("\n" if text and not text.endswith("\n") else "") + part
 
 
@@ -153,7 +154,7 @@ def _stages(content: bytes, name: str) -> merge.Entries:
         refuse_aliases_without_end(content, name)
         lock = parse_yaml(content.decode(), name)
         return (COMPILED_LOCKFILE_SCHEMA(lock) if lock else {}).get("stages") or {}
-    except (YAMLFileCorruptedError, UnicodeDecodeError, Invalid):
+    except (YAMLFileCorruptedError, ValueError, Invalid):
         raise UserError(
             f"{name}: no lock with the schema 2.0, which DVC 2 and newer write; `git checkout --ours` or `--theirs` "
             "takes one side, `dvc repro` then writes it anew"
@@ -172,7 +173,7 @@ def _datasets(base: Path, ours: Any, theirs: Any, path: str) -> Any:
     """What the lock records of datasets, merged. Raises UserError where both sides changed it."""
     try:
         was = (parse_yaml(base.read_bytes().decode(), path) or {}).get("datasets")
-    except (YAMLFileCorruptedError, UnicodeDecodeError):
+    except (YAMLFileCorruptedError, ValueError):
         was = merge.UNKNOWN
     found = merge.three_way(was, ours.get("datasets"), theirs.get("datasets"))
     if found is merge.CONFLICT:

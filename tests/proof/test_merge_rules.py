@@ -115,7 +115,8 @@ def of_both(base: Mapping[str, Any], ours: Mapping[str, Any], theirs: Mapping[st
 def forks(draw: st.DrawFn) -> tuple[Tree, Tree, Tree, Tree]:
     """Base, ours, theirs and what git makes of them, without a conflict."""
     base = draw(bases())
-    ours, theirs = draw(branches(base)), draw(branches(base))
+    ours = draw(branches(base))
+    theirs = draw(branches(draw(st.sampled_from([base, replace(base, values=ours.values)]))))  # which may know of ours
     values = {  # both may change one, but to the same
         key: ours.values[key] if base.values[key] != ours.values[key] else value
         for key, value in theirs.values.items()
@@ -168,3 +169,98 @@ def test_no_entry_of_a_merged_lock_read_what_another_in_it_did_not_write(fork: A
     swapped = merge(was if known else None, yours, mine)
     if len({*noise}) == 1:
         assert merged_lock(swapped, yours, mine) == lock
+
+
+def entry(reads: Mapping[str, str], writes: Mapping[str, str], cmd: str = "run", **params: Any) -> dict[str, Any]:
+    """An entry of a lock; hashes by path."""
+    deps, outs = ([{"path": path, "md5": md5} for path, md5 in each.items()] for each in (reads, writes))
+    return {"cmd": cmd, "deps": deps, "params": {"params.yaml": params}, "outs": outs}
+
+
+def stays(base: Any, ours: Any, theirs: Any) -> dict[str, str]:
+    """The side whose entry stays, by stage."""
+    found = merge(base, ours, theirs)
+    assert sorted([*found.taken, *found.left]) == sorted({*ours, *theirs})
+    return dict(found.taken)
+
+
+def test_of_a_stage_that_only_one_side_ran_again_with_other_bytes_that_run_stays() -> None:
+    """As git takes the files that only one side changed."""
+    was, again = {"s": entry({}, {"o": "1"})}, {"s": entry({}, {"o": "2"})}
+    assert stays(was, was, again) == {"s": "theirs"}
+    assert stays(was, again, was) == {"s": "ours"}
+    assert stays(was, again, {"s": entry({}, {"o": "3"})}) == {"s": "ours"}
+
+
+def test_a_side_that_has_the_changes_of_the_other_and_more_stays_down_its_chain() -> None:
+    locks = [
+        {"make": entry({}, {"o": made}, p=p, q=q), "use": entry({"o": made}, {"u": made})}
+        for made, p, q in (("1", 1, 1), ("2", 2, 1), ("3", 2, 2))
+    ]
+    assert stays(*locks) == {"make": "theirs", "use": "theirs"}
+    assert stays(locks[0], locks[2], locks[1]) == {"make": "ours", "use": "ours"}
+
+
+def test_of_a_stage_that_both_changed_in_other_ways_no_run_stays() -> None:
+    was = {"s": entry({"f": "1", "g": "1"}, {"o": "1"})}
+    theirs = {"s": entry({"f": "2", "g": "1"}, {"o": "2"})}
+    for ours in (
+        entry({"f": "1", "g": "2"}, {"o": "3"}),
+        entry({"f": "1"}, {"o": "3"}, "other"),
+        entry({"f": "1", "g": "1", "h": "1"}, {"o": "1"}),
+        entry({"f": "1", "g": "1"}, {"o": "1", "p": "1"}),
+        entry({"f": "1", "g": "1"}, {"o": "1"}, p=1),
+    ):
+        assert stays(was, {"s": ours}, theirs) == {}
+        assert stays(was, theirs, {"s": ours}) == {}
+
+
+def test_the_later_stage_leaves_where_its_dep_comes_from_the_other_sides_run_of_a_stage_that_is_not_deterministic() -> (
+    None
+):
+    was, ours, theirs = (
+        {"make": entry({}, {"o": made}, p=p), "use": entry({"o": made}, {"u": made}, q=q)}
+        for made, p, q in (("1", 1, 1), ("2", 2, 1), ("3", 2, 2))
+    )
+    assert stays(was, ours, theirs) == {"make": "ours"}
+
+
+def test_a_parameter_within_another_counts_for_itself() -> None:
+    was, ours, theirs = ({"s": entry({}, {"o": o}, all={"a": a, "b": b})} for o, a, b in ("111", "221", "322"))
+    assert stays(was, ours, theirs) == {"s": "theirs"}
+
+
+def test_a_path_is_of_two_files_where_the_stages_run_in_two_folders() -> None:
+    """A lock does not say in which; what its own side contradicts is another file."""
+    was, ours, theirs = (
+        {"a": entry({}, {"data.csv": a}, p=a), "b": entry({"data.csv": "b"}, {"o": b}, q=b)}
+        for a, b in ("11", "21", "12")
+    )
+    assert stays(was, ours, theirs) == {"a": "ours", "b": "theirs"}
+
+
+def test_a_folder_and_a_file_in_it_are_of_one_chain() -> None:
+    def lock(made: str, used: str) -> Lock:
+        return {"make": entry({}, {"folder": made}, p=made), "use": entry({"folder/file": "1"}, {"u": used}, q=used)}
+
+    assert stays(lock("1", "1"), lock("2", "1"), lock("1", "2")) == {"make": "ours"}
+
+
+def test_stages_that_need_one_another_in_the_two_pipelines_together_leave() -> None:
+    ours = {"a": entry({}, {"x": "1"}), "b": entry({"x": "1"}, {"y": "1"})}
+    theirs = {"b": entry({}, {"y": "2"}, "other"), "a": entry({"y": "2"}, {"x": "2"}, "other")}
+    assert stays({}, ours, theirs) == {}
+    assert stays({}, {"a": entry({"y": "2"}, {"x": "1"})}, {"b": entry({"x": "1"}, {"y": "1"})}) == {"b": "theirs"}
+
+
+def test_without_a_base_only_what_both_say_stays() -> None:
+    both = entry({}, {"o": "1"})
+    assert stays(None, {"s": both, "a": both}, {"s": both, "b": both}) == {"s": "ours"}
+
+
+def test_what_one_side_took_out_and_the_other_left_is_gone_and_need_not_run() -> None:
+    was = {"s": entry({}, {"o": "1"}), "t": entry({}, {"p": "1"})}
+    found = merge(was, {"s": was["s"]}, was)
+    assert (found.taken, found.left) == ({"s": "ours"}, [])
+    found = merge(was, {"s": was["s"]}, {**was, "t": entry({}, {"p": "2"}, "other")})
+    assert (found.taken, found.left) == ({"s": "ours"}, ["t"])
