@@ -143,7 +143,7 @@ def _with_part(text: str, part: str) -> str:
 def _say(path: str, found: merge.Merged) -> None:
     taken = [name for name, side in found.taken.items() if side == "theirs"]
     parts = [f"{some(taken)} from theirs"] if taken else []
-    parts.append(f"{some(found.left)} must run: `dvc repro`" if found.left else "no stage must run")
+    parts.append(f"{some(found.left)} must run: `dvc repro`" if found.left else "all entries stay")
     print(f"{printable(path)}: {printable('; '.join(parts))}", file=sys.stderr)
 
 
@@ -156,8 +156,8 @@ def _stages(content: bytes, name: str) -> merge.Entries:
         return (COMPILED_LOCKFILE_SCHEMA(lock) if lock else {}).get("stages") or {}
     except (YAMLFileCorruptedError, ValueError, Invalid):
         raise UserError(
-            f"{name}: no lock with the schema 2.0, which DVC 2 and newer write; `git checkout --ours` or `--theirs` "
-            "takes one side, `dvc repro` then writes it anew"
+            f"{name}: broken, or older than schema 2.0, which DVC 2 and newer write; take one side whole, as by "
+            "`git checkout --theirs`, then `dvc repro` writes it anew"
         ) from None
 
 

@@ -192,7 +192,7 @@ def test_the_version_of_the_side_whose_run_stays_is_taken(tmp_path: Path) -> Non
     repo.change(b=2)
     done = repo.attempt("merge", "theirs")
     assert "metrics.json: whole from theirs\n" in done.stderr
-    assert "dvc.lock: evaluate from theirs; no stage must run\n" in done.stderr
+    assert "dvc.lock: evaluate from theirs; all entries stay\n" in done.stderr
     shutil.rmtree(repo.root / ".dvc/cache/runs")
     assert repo.repro() == []
     assert repo.problems() == []
