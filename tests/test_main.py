@@ -6,7 +6,7 @@ from samebits.__main__ import COMMANDS
 from tests.conftest import ROOT, Project
 
 EXTRAS = {
-    **dict.fromkeys(("init", "lock", "check", "report", "merge"), "check"),
+    **dict.fromkeys(("init", "lock", "check", "verify", "report", "merge"), "check"),
     **dict.fromkeys(("predict", "serve"), "serve"),
     "image": "image",
 }
