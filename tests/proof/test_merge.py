@@ -15,7 +15,7 @@ import pytest
 from dvc.utils.serialize import modify_yaml
 from hypothesis import HealthCheck, Phase, assume, given, settings
 
-from samebits.commands.merge import install
+from samebits.proof.merge_setup import install
 from tests.conftest import ROOT
 from tests.proof.repositories import IDENTITY, Repository, kinds, needs_shell
 from tests.proof.test_merge_rules import FILES, PARAMS, Tree, forks, unforeseen
