@@ -33,10 +33,13 @@ def run_workflow(
 ) -> int:
     """Run the jobs of a workflow of GitHub after those that they need, as if `ref` had been pushed."""
     jobs = yaml.safe_load(file.read_text())["jobs"]
-    folder = clone.parent
+    folder, stand_ins, left_out = clone.parent, dict(stand_ins), set(without)
     (folder / "temp").mkdir(exist_ok=True)
     for name in graphlib.TopologicalSorter({name: job.get("needs", []) for name, job in jobs.items()}).static_order():
-        if name in without or (chosen and name not in chosen):
+        if left_out.intersection((name, *jobs[name].get("needs", []))):
+            left_out.add(name)
+            continue
+        if chosen and name not in chosen:
             continue
         matrix = jobs[name].get("strategy", {}).get("matrix", {})
         first = {key: choices[0] for key, choices in matrix.items() if key != "include"}
@@ -48,6 +51,8 @@ def run_workflow(
         summary.write_text("")
         if status := job.run(jobs[name]["steps"]):
             return status
+        told = job._filled(jobs[name].get("outputs", {}))
+        stand_ins |= {f"needs.{name}.outputs.{key}": value for key, value in told.items()}
         if text := summary.read_text():
             print(f"[{name}] summary:\n{text}", flush=True)
     return 0
@@ -140,7 +145,7 @@ class Job:
         """Replace the expressions in the values; one without a stand-in is a KeyError, an output not set is empty."""
 
         def value(found: re.Match[str]) -> str:
-            return self.values.get(found[1], "") if found[1].startswith("steps.") else self.values[found[1]]
+            return self.values.get(found[1], "") if found[1].startswith(("steps.", "needs.")) else self.values[found[1]]
 
         return {key: re.sub(r"\$\{\{ *(.*?) *\}\}", value, str(text)) for key, text in mapping.items()}
 
