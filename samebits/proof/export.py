@@ -59,7 +59,7 @@ def export(commit: str, root: Path, name: str = "export") -> Iterator[Export]:
             f"{error.filename or folder}: {error.strerror}; the check works in a temporary folder"
         ) from error
     finally:
-        _remove(folder)
+        remove(folder)
         signal.signal(signal.SIGTERM, previous)
 
 
@@ -141,7 +141,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _remove(folder: Path) -> None:
+def remove(folder: Path) -> None:
     """Remove a folder in which stages may have taken rights away."""
     for parent, _, _ in os.walk(folder):
         with suppress(OSError):

@@ -19,6 +19,7 @@ from samebits.proof.export import Export
 from samebits.proof.pipeline import Item, Pipeline, Stage
 from samebits.proof.progress import Progress
 from samebits.proof.settings import Settings
+from samebits.proof.surroundings import Surroundings
 from samebits.proof.tree import Hash, lies_in
 from samebits.proof.verdict import Problem
 
@@ -35,6 +36,7 @@ class Runner:
 
     extra: variables of the environment for all stages. read_only: files that no stage may write to. aside: where the
     outputs in git went, by path. obtained: the hashes of what the run made. seconds: how long each stage took at first.
+    when: from when to when that was, in seconds since 1970. made_by_setup: paths in the tree.
     """
 
     tree: Export
@@ -46,9 +48,12 @@ class Runner:
     aside: dict[str, Path] = field(default_factory=dict)
     obtained: dict[str, Hash] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    when: dict[str, tuple[float, float]] = field(default_factory=dict)
+    made_by_setup: list[Path] = field(default_factory=list)
 
     def set_up(self) -> None:
         """Make the environment of the stages by the commands of `setup`. Raises UserError where one fails."""
+        before = set(self.tree.root.iterdir())
         for command in self.settings.commands:
             ours = {name: value for name, value in os.environ.items() if not name.startswith(NOT_FOR_SETUP)}
             env = {**ours, "PIP_REQUIRE_VIRTUALENV": "1", "POETRY_VIRTUALENVS_IN_PROJECT": "true", **self._own()}
@@ -57,6 +62,7 @@ class Runner:
             if ended.reason:
                 self.progress.failed(ended.output)
                 raise UserError(f"setup, `{command}`: {ended.reason}{_last(ended.output)}")
+        self.made_by_setup = sorted(set(self.tree.root.iterdir()) - before)
 
     def environment(self) -> tuple[dict[str, str], list[str]]:
         """The environment of the stages, and the names of the variables that they do not get."""
@@ -85,28 +91,42 @@ class Runner:
         if absent := [dep.path for dep in stage.deps if dep.here and not (self.tree.root / dep.path).exists()]:
             text = f"{absent[0]}, which it reads, is not there: not in git, not promised by a `.dvc` file, not made"
             return Problem(stage.name, "missing-source", absent[0], text)
-        env, kept_back = self.environment()
-        env |= {"DVC_ROOT": str(self.tree.root), "DVC_STAGE": stage.name}
-        network = stage.name in self.settings.network
-        start = time.monotonic()
+        start, at = time.monotonic(), time.time()
         with self.progress.step(stage.name if of else f"{stage.name}, once more", number, of):
-            for command in stage.commands:
-                ended = system.run(
-                    _shell(command),
-                    stage.folder,
-                    env,
-                    network,
-                    self.settings.timeout,
-                    self.progress.printed,
-                    self.read_only,
-                )
-                if ended.reason:
-                    break
+            failed, output = self.attempt(stage)
         self.seconds.setdefault(stage.name, round(time.monotonic() - start, 3))
-        if ended.reason:
-            self.progress.failed("\n".join(ended.output.splitlines()[-LAST_LINES:]))
-            return Problem(stage.name, "stage-failed", None, _why(command, ended, network, kept_back))
+        self.when.setdefault(stage.name, (at, time.time()))
+        if failed:
+            self.progress.failed("\n".join(output.splitlines()[-LAST_LINES:]))
+            return Problem(stage.name, "stage-failed", None, failed)
         return None
+
+    def attempt(
+        self, stage: Stage, other: Surroundings | None = None, top: Path | None = None
+    ) -> tuple[str | None, str]:
+        """Run the commands of a stage; the reason why it did not end well, and the last of what it printed.
+
+        other: surroundings, instead of the usual ones. top: where the repository of git stands, if it was moved.
+        """
+        other, here = other or Surroundings(), top or self.tree.top
+        env, kept_back = self.environment()
+        env |= {"DVC_ROOT": str(here / self.tree.root.relative_to(self.tree.top)), "DVC_STAGE": stage.name}
+        network = stage.name in self.settings.network
+        for command in stage.commands:
+            ended = system.run(
+                _shell(command),
+                here / os.path.relpath(stage.folder, self.tree.top),
+                other.applied(env),
+                network,
+                self.settings.timeout,
+                self.progress.printed,
+                [here / path.relative_to(self.tree.top) for path in self.read_only],
+                other.unshare,
+                other.launcher,
+            )
+            if ended.reason:
+                return _why(command, ended, network, kept_back), ended.output
+        return None, ended.output
 
     def hashes(self, stage: Stage) -> dict[str, Hash]:
         """The hashes of the outputs of a stage that are there now."""

@@ -18,6 +18,7 @@ Kind = Literal[
     "output-missing",
     "cache-edited",  # an object of DVC's cache has other bytes than its name says
     "not-deterministic",  # two runs on one machine made other bytes
+    "undeclared-dependency",  # a stage reads a file that it does not declare
     "computes-otherwise",  # other bytes from the same inputs
     "output-not-made",  # a stage ran to its end without making it
     "stage-failed",
@@ -71,7 +72,7 @@ class Verdict(msgspec.Struct, frozen=True):
     problems: those of the first stage that diverged first. taken: stages that did not run, whose outputs were taken as
     they are recorded; why, by name. notes: what else limits the verdict. machine: where the check ran. network: the
     stages that could use it; None where it could not be kept from any. varied: for each environment that was tried,
-    whether it gave the same bytes.
+    whether it gave the same bytes. strict: whether each stage also ran with only what it declares, elsewhere.
     """
 
     conclusion: Conclusion
@@ -85,6 +86,7 @@ class Verdict(msgspec.Struct, frozen=True):
     network: list[str] | None
     seconds: Annotated[dict[str, float], Meta(description="of each stage that ran")]
     varied: dict[str, bool]
+    strict: bool = False
 
     @property
     def reproduced(self) -> bool:
