@@ -37,9 +37,11 @@ class Declared:
         return [path for path in paths if not Path(path).is_relative_to(self.top) and os.path.exists(path)]
 
     def others(self, stage: Stage, declared: Iterable[str]) -> list[str]:
-        """What else the tree holds, but for the outputs of the stage."""
-        known = set(declared)
-        return [each for each in self._in(self.top) if each not in known and not self._made_by(stage, each)]
+        """What else the tree held before the stage ran."""
+        places, known = self.pipeline.places, set(declared)
+        since = [each for each in self.pipeline.stages if each.runs and places[each.name] >= places[stage.name]]
+        made = {os.path.normpath(self.root / path) for each in since for path in each.makes}
+        return [each for each in self._in(self.top, made) if each not in known]
 
     def folders(self, stage: Stage) -> list[str]:
         """Where a stage runs and writes, as far as these folders are there."""
@@ -88,16 +90,16 @@ class Declared:
                     elif not self._passed_over(each):
                         yield self._name(each)
 
-    def _in(self, folder: Path) -> Iterator[str]:
-        """All that is in a folder, at any depth."""
+    def _in(self, folder: Path, but: set[str]) -> Iterator[str]:
+        """All that is in a folder, at any depth, but for some paths."""
         with os.scandir(folder) as entries:
             for entry in sorted(entries, key=lambda each: each.name):
                 path = Path(entry.path)
-                if self._passed_over(path):
+                if entry.path in but or self._passed_over(path):
                     continue
                 yield self._name(path)
                 if entry.is_dir(follow_symlinks=False):
-                    yield from self._in(path)
+                    yield from self._in(path, but)
 
     def _passed_over(self, path: Path) -> bool:
         """Whether it is no part of the tree, but of git, DVC, Python or the environment."""
@@ -122,5 +124,3 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
-
-

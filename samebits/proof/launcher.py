@@ -102,7 +102,10 @@ def _bind(source: str, target: str) -> None:
 def _empty(folder: str, keep: Sequence[str]) -> None:
     """An empty folder in memory over a folder, in which some paths are as they were."""
     os.makedirs(folder, exist_ok=True)  # it may lie in one that was emptied
-    opened = {path: os.open(path, os.O_PATH) for path in keep}
+    opened = {}
+    for path in keep:
+        with contextlib.suppress(OSError):  # it has gone since
+            opened[path] = os.open(path, os.O_PATH)
     mode = os.stat(folder).st_mode & 0o7777
     _mount("samebits", folder, "tmpfs", 0, f"mode={mode:o}")
     for path in sorted(opened):

@@ -30,6 +30,15 @@ BIN = "Scripts" if os.name == "nt" else "bin"
 NOT_FOR_SETUP = ("DVC_", "GIT_", "PYTHON", "VIRTUAL_ENV", "CONDA_PREFIX")
 
 
+@dataclass(frozen=True)
+class Failed:
+    """How a stage failed: in words, by the exit status of its command, and the last of what that printed."""
+
+    reason: str
+    status: int
+    output: str
+
+
 @dataclass
 class Runner:
     """Runs stages in the export of a commit.
@@ -93,31 +102,29 @@ class Runner:
             return Problem(stage.name, "missing-source", absent[0], text)
         start, at = time.monotonic(), time.time()
         with self.progress.step(stage.name if of else f"{stage.name}, once more", number, of):
-            failed, output = self.attempt(stage)
+            failed = self.attempt(stage)
         self.seconds.setdefault(stage.name, round(time.monotonic() - start, 3))
         self.when.setdefault(stage.name, (at, time.time()))
         if failed:
-            self.progress.failed("\n".join(output.splitlines()[-LAST_LINES:]))
-            return Problem(stage.name, "stage-failed", None, failed)
+            self.progress.failed("\n".join(failed.output.splitlines()[-LAST_LINES:]))
+            text = failed.reason + _hints(failed, stage.name in self.settings.network, self.environment()[1])
+            return Problem(stage.name, "stage-failed", None, text)
         return None
 
-    def attempt(
-        self, stage: Stage, other: Surroundings | None = None, top: Path | None = None
-    ) -> tuple[str | None, str]:
-        """Run the commands of a stage; the reason why it did not end well, and the last of what it printed.
+    def attempt(self, stage: Stage, other: Surroundings | None = None, top: Path | None = None) -> Failed | None:
+        """Run the commands of a stage; how it failed, if it did.
 
         other: surroundings, instead of the usual ones. top: where the repository of git stands, if it was moved.
         """
         other, here = other or Surroundings(), top or self.tree.top
-        env, kept_back = self.environment()
-        env |= {"DVC_ROOT": str(here / self.tree.root.relative_to(self.tree.top)), "DVC_STAGE": stage.name}
-        network = stage.name in self.settings.network
+        env = self.environment()[0] | {"DVC_STAGE": stage.name}
+        env |= {"DVC_ROOT": str(here / self.tree.root.relative_to(self.tree.top))}
         for command in stage.commands:
             ended = system.run(
                 _shell(command),
                 here / os.path.relpath(stage.folder, self.tree.top),
                 other.applied(env),
-                network,
+                stage.name in self.settings.network,
                 self.settings.timeout,
                 self.progress.printed,
                 [here / path.relative_to(self.tree.top) for path in self.read_only],
@@ -125,8 +132,8 @@ class Runner:
                 other.launcher,
             )
             if ended.reason:
-                return _why(command, ended, network, kept_back), ended.output
-        return None, ended.output
+                return Failed(f"`{command}`: {ended.reason}{_last(ended.output)}", ended.status, ended.output)
+        return None
 
     def hashes(self, stage: Stage) -> dict[str, Hash]:
         """The hashes of the outputs of a stage that are there now."""
@@ -158,13 +165,14 @@ def _shell(command: str) -> list[str]:
     return [command] if sys.platform == "win32" else _make_cmd(get_executable(), command)
 
 
-def _why(command: str, ended: system.Ended, network: bool, kept_back: list[str]) -> str:
-    text = f"`{command}`: {ended.reason}{_last(ended.output)}"
-    if not network and system.can_cut_off_network() and NETWORK.search(ended.output):
+def _hints(failed: Failed, network: bool, kept_back: list[str]) -> str:
+    """What would let a stage that failed run."""
+    text = ""
+    if not network and system.can_cut_off_network() and NETWORK.search(failed.output):
         text += "; it had no network, which `network` in the settings gives"
-    if ended.status == 127 or "ModuleNotFoundError" in ended.output:
+    if failed.status == 127 or "ModuleNotFoundError" in failed.output:
         text += "; activate the environment of the stages, or let `setup` in the settings make it"
-    named = [name for name in kept_back if len(name) > 1 and re.search(rf"\b{re.escape(name)}\b", ended.output)]
+    named = [name for name in kept_back if len(name) > 1 and re.search(rf"\b{re.escape(name)}\b", failed.output)]
     if named:
         text += f"; it did not get {', '.join(named)} of your environment, which `pass_env` gives"
     return text

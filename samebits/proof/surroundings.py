@@ -34,8 +34,7 @@ class Surroundings:
 
     name: of the hidden input that it shows. variables: of the environment; None is without. unshare, launcher: options
     of system.run. moved: the tree stands at another path. aged: its files have another time. reordered: entries of its
-    folders come in another order. of_files: what is hidden is files, without which a stage may well fail; a stage that
-    fails in other surroundings only does not show that its bytes depend on them.
+    folders come in another order. hidden: folders of this machine of which nothing is there.
     """
 
     name: str = ""
@@ -45,7 +44,7 @@ class Surroundings:
     moved: bool = False
     aged: bool = False
     reordered: bool = False
-    of_files: bool = False
+    hidden: Sequence[Path] = ()
 
     def applied(self, env: Mapping[str, str]) -> dict[str, str]:
         """An environment with its variables."""
@@ -62,12 +61,13 @@ def together(kinds: Sequence[Surroundings]) -> Surroundings:
         moved=any(each.moved for each in kinds),
         aged=any(each.aged for each in kinds),
         reordered=any(each.reordered for each in kinds),
+        hidden=[path for each in kinds for path in each.hidden],
     )
 
 
 def all_kinds(env: Mapping[str, str], pass_env: Sequence[str], home: Path) -> Iterator[Surroundings]:
     """What is varied, on a system that can do all of it. env: the usual environment. home: an empty folder."""
-    yield Surroundings("a file in HOME", _of_home(env, home), of_files=True)
+    yield Surroundings("HOME", _of_home(env, home), hidden=[_home(env)])
     yield _temporary(home)
     yield Surroundings("the time zone", {"TZ": _other_zone()})
     yield Surroundings("the locale", {"LC_ALL": _other_locale(env), "LANGUAGE": None})
@@ -112,7 +112,7 @@ def without_system(kind: Surroundings) -> Surroundings | None:
     """What is left of it on a system that cannot do all of it: its variables, if it has any."""
     if not kind.variables:
         return None
-    return Surroundings(kind.name, kind.variables, of_files=kind.of_files)
+    return Surroundings(kind.name, kind.variables, hidden=kind.hidden)
 
 
 def kept(env: Mapping[str, str]) -> list[str]:
@@ -124,7 +124,7 @@ def kept(env: Mapping[str, str]) -> list[str]:
 
 
 def _of_home(env: Mapping[str, str], home: Path) -> dict[str, str | None]:
-    before = Path(env.get("HOME") or env.get("USERPROFILE") or os.path.expanduser("~"))
+    before = _home(env)
     installed = {
         name: str(before / folder)
         for name, folder in INSTALLED.items()
@@ -135,14 +135,18 @@ def _of_home(env: Mapping[str, str], home: Path) -> dict[str, str | None]:
     return {**xdg, **installed, **dict.fromkeys(("HOME", *windows), str(home))}
 
 
+def _home(env: Mapping[str, str]) -> Path:
+    return Path(env.get("HOME") or env.get("USERPROFILE") or os.path.expanduser("~"))
+
+
 def _temporary(home: Path) -> Surroundings:
     """An empty folder for temporary files."""
-    name = "a file in the folder for temporary files"
+    folders = sorted({Path(each).resolve() for each in (*OPEN_TO_ALL, tempfile.gettempdir()) if Path(each).is_dir()})
+    name = "the folder for temporary files"
     if system.has_own_processes():
-        folders = sorted({os.path.realpath(each) for each in (*OPEN_TO_ALL, tempfile.gettempdir())})
-        words = [word for each in folders if os.path.isdir(each) for word in ("--empty", each)]
-        return Surroundings(name, launcher=words, of_files=True)
-    return Surroundings(name, dict.fromkeys(TEMPORARY, str(home)), of_files=True)
+        words = [word for each in folders for word in ("--empty", str(each))]
+        return Surroundings(name, launcher=words, hidden=folders)
+    return Surroundings(name, dict.fromkeys(TEMPORARY, str(home)), hidden=folders)
 
 
 def _other_zone() -> str:
