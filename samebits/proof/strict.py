@@ -36,7 +36,7 @@ class Strict:
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.trial = Trial(self.runner, self.judge, self.linked)
+        self.trial = Trial(self.runner, self.judge, self.linked, self.notes)
         self.declared = self.trial.declared
         self.kinds = list(self._possible())
 
@@ -75,6 +75,9 @@ class Strict:
             yield self._unstable(stage, unstable)
             return
         if alone := self.trial.run(stage, files):
+            if not self.trial.run(stage, files):
+                yield self._unstable(stage, alone)
+                return
             problem, more = self._undeclared(stage, files, opened, alone)
             yield problem
             files += more
@@ -97,9 +100,12 @@ class Strict:
         """On what of its surroundings a stage depends. everywhere: how it was with all of them varied."""
         guilty = self._guilty(stage, files, self.kinds)
         found = [(kind, seen) for kind, seen in guilty if self._sure(stage, files, kind)]
-        if not found:
+        if not guilty:  # several together may do what none does alone
             kinds = _enough(self.kinds, lambda some: bool(self.trial.run(stage, files, some)))
-            found = [(together(kinds), self.trial.run(stage, files, kinds) or everywhere)]
+            if self._sure(stage, files, together(kinds)):
+                found = [(together(kinds), self.trial.run(stage, files, kinds) or everywhere)]
+        if not found:
+            yield self._unstable(stage, everywhere)
         for kind, seen in found:
             if kind.hidden:
                 of_machine = ", ".join(self._of_machine(stage, files, kind)) or f"a file in {kind.name}"
@@ -113,7 +119,7 @@ class Strict:
 
     def _unstable(self, stage: Stage, seen: Seen) -> Problem:
         if seen.failed:
-            return Problem(stage.name, "stage-failed", None, f"in a copy of its tree, {seen}")
+            return Problem(stage.name, "stage-failed", None, f"in a tree of its own, {seen}; nothing explains it")
         why = self.reason(stage)
         text = f"{seen.path}: not deterministic, two runs here made different bytes{seen.told and f' ({seen.told})'}"
         return Problem(stage.name, "not-deterministic", seen.path, text + (f"; {why}" if why else ""))
@@ -123,10 +129,12 @@ class Strict:
     ) -> tuple[Problem, list[str]]:
         """What a stage lacks in a tree of what it declares, and that."""
         others = self.declared.others(stage, files)
-        if (not opened or self.trial.run(stage, [*files, *opened])) and not self.trial.run(stage, [*files, *others]):
-            rest = [each for each in others if each not in opened]
-            known = [*files, *opened]
-            opened += _enough(rest, lambda some: not self.trial.run(stage, [*known, *some]))
+        if not opened or self.trial.run(stage, [*files, *opened]):
+            rest, known = [each for each in others if each not in opened], [*files, *opened]
+            if self.trial.run(stage, [*files, *others]):
+                opened = []  # it is not by these
+            else:
+                opened += _enough(rest, lambda some: not self.trial.run(stage, [*known, *some]))
         names = [each for each in opened if not any(other.startswith(f"{each}/") for other in opened)]
         root = self.runner.tree.root
         paths = [os.path.relpath(self.runner.tree.top / each, root).replace(os.sep, "/") for each in names]

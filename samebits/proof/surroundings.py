@@ -18,6 +18,16 @@ FAKETIME = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib*/faketime/libfak
 INSTALLED = {
     "PYTHONUSERBASE": ".local",
     "PYENV_ROOT": ".pyenv",
+    "POETRY_CACHE_DIR": ".cache/pypoetry",
+    "WORKON_HOME": ".local/share/virtualenvs",
+    "UV_CACHE_DIR": ".cache/uv",
+    "UV_PYTHON_INSTALL_DIR": ".local/share/uv/python",
+    "CONDA_ENVS_PATH": ".conda/envs",
+    "PIXI_HOME": ".pixi",
+    "ASDF_DATA_DIR": ".asdf",
+    "MISE_DATA_DIR": ".local/share/mise",
+    "R_LIBS_USER": "R/%p-library/%v",
+    "RENV_PATHS_ROOT": ".cache/R/renv",
     "JULIA_DEPOT_PATH": ".julia",
     "CARGO_HOME": ".cargo",
     "RUSTUP_HOME": ".rustup",
@@ -98,7 +108,7 @@ def faked(library: str, clock: str) -> dict[str, str | None]:
 def possible(kind: Surroundings, folder: Path) -> bool:
     """Whether this system can do it; tried in a folder."""
     launcher = [*kind.launcher, *(["--reorder", str(folder)] if kind.reordered else []), "--keep", str(folder)]
-    if (kind.reordered or "--empty" in launcher) and not system.has_own_processes():
+    if (kind.reordered or kind.unshare or "--empty" in launcher) and not system.has_own_processes():
         return False
     if launcher == ["--keep", str(folder)] and not kind.unshare:
         return True
@@ -128,7 +138,7 @@ def _of_home(env: Mapping[str, str], home: Path) -> dict[str, str | None]:
     installed = {
         name: str(before / folder)
         for name, folder in INSTALLED.items()
-        if name not in env and (before / folder).is_dir()
+        if name not in env and (before / folder.partition("/%")[0]).is_dir()
     }
     xdg: dict[str, str | None] = {name: None for name in env if name.startswith("XDG_")}
     windows = ("USERPROFILE", "APPDATA", "LOCALAPPDATA") if os.name == "nt" else ()

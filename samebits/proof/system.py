@@ -166,7 +166,7 @@ def _carries(process: psutil.Process, mark: str) -> bool:
 
 def _prefix(network: bool, more: Sequence[str]) -> list[str]:
     found = [each for each in _namespaces() if not (network and each in NO_NETWORK)]
-    return [*WITHOUT, *found, *more] if found or more else []
+    return [*WITHOUT, *found, *more] if found else []
 
 
 def _for_launcher(network: bool, read_only: Sequence[Path]) -> list[str]:

@@ -1,5 +1,6 @@
 """A stage run once more, in a tree of some files and in some surroundings, against what it made at first."""
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,11 +16,13 @@ from samebits.proof.export import remove
 from samebits.proof.judge import Judge
 from samebits.proof.pipeline import Stage
 from samebits.proof.run import Runner
+from samebits.proof.sources import LARGE
 from samebits.proof.surroundings import Surroundings, together
 
 TICK = 1.05  # seconds after which every clock of seconds shows another one
 LONGEST = 600  # seconds of a run of which each may stand in an output
 MOST_BYTES = 2**24  # of an output that is searched for the time
+MOST_IN_MEMORY = 2**30  # bytes
 WHO = ("-c", "user.name=samebits", "-c", "user.email=samebits")
 
 
@@ -45,13 +48,14 @@ class Seen:
 class Trial:
     """Runs stages of which the first run ended well, and whose outputs are still in the tree.
 
-    linked: files that share their bytes with the user's cache. folders: by stage, those in which it ran and wrote that
+    linked: files that share their bytes with the user's cache. notes: what could not be varied. folders: by stage, those in which it ran and wrote that
     were there before.
     """
 
     runner: Runner
     judge: Judge
     linked: list[Path]
+    notes: list[str]
 
     def __post_init__(self) -> None:
         tree = self.runner.tree
@@ -116,7 +120,7 @@ class Trial:
             if path.parent in other.hidden and not os.path.lexists(self.home / path.name):
                 (self.home / path.name).symlink_to(path)
         more = list(other.launcher)
-        if other.reordered:
+        if other.reordered and self._fits(stage, here):
             whole = [here / path.relative_to(self.runner.tree.top) for path in self.runner.made_by_setup]
             more += ["--reorder", str(here), *(word for path in whole for word in ("--whole", str(path)))]
         if "--empty" in more:
@@ -126,6 +130,15 @@ class Trial:
             keep += map(str, shown)
             more += [word for path in keep for word in ("--keep", path)]
         return Surroundings(other.name, other.variables, other.unshare, more)
+
+    def _fits(self, stage: Stage, here: Path) -> bool:
+        """Whether a tree, with what a stage makes in it, has its place in memory."""
+        root = self.aside / self.runner.tree.root.relative_to(self.runner.tree.top)
+        size = _size(here, LARGE) + sum(_size(root / path) for path in stage.makes)
+        note = f"{stage.name}: the order of a folder's entries was not varied; its files do not fit into memory"
+        if size > MOST_IN_MEMORY and note not in self.notes:
+            self.notes.append(note)
+        return size <= MOST_IN_MEMORY
 
     @contextmanager
     def _tree(self, stage: Stage, files: Sequence[str], whole: bool = False) -> Iterator[None]:
@@ -177,6 +190,12 @@ def _init(top: Path) -> None:
     nothing = git("write-tree", cwd=top).decode().strip()
     commit = git(*WHO, "commit-tree", "-m", "samebits", nothing, cwd=top).decode().strip()
     git("update-ref", "HEAD", commit, cwd=top)
+
+
+def _size(path: Path, limit: float = math.inf) -> int:
+    """The bytes of a file, or of the files of a folder, that are below a limit."""
+    files = [path] if path.is_file() else [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
+    return sum(size for each in files if (size := each.lstat().st_size) < limit)
 
 
 def _timed(one: Path, ran: tuple[float, float], other: Path, again: tuple[float, float]) -> bool:
