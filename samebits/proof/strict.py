@@ -193,10 +193,8 @@ class Strict:
     def _possible(self) -> Iterator[Surroundings]:
         """What can be varied here; notes the rest."""
         env, _ = self.runner.environment()
-        tried = self.runner.tree.folder / "tried"
-        tried.mkdir()
         for kind in surroundings.all_kinds(env, self.runner.settings.pass_env, self.trial.home):
-            if surroundings.possible(kind, tried):
+            if surroundings.possible(kind):
                 yield kind
             else:
                 self.notes.append(f"this system cannot vary {kind.name}")

@@ -1,5 +1,6 @@
 """What a stage may read that no file declares: each kind, and how a run is put where it is otherwise."""
 
+import functools
 import glob
 import os
 import sys
@@ -105,17 +106,25 @@ def faked(library: str, clock: str) -> dict[str, str | None]:
     return {"LD_PRELOAD": library, "FAKETIME": clock, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
 
 
-def possible(kind: Surroundings, folder: Path) -> bool:
-    """Whether this system can do it; tried in a folder."""
-    launcher = [*kind.launcher, *(["--reorder", str(folder)] if kind.reordered else []), "--keep", str(folder)]
-    if (kind.reordered or kind.unshare or "--empty" in launcher) and not system.has_own_processes():
+def possible(kind: Surroundings) -> bool:
+    """Whether this system can do it."""
+    needs = bool(kind.reordered or kind.unshare or "--empty" in kind.launcher)
+    if needs and not system.has_own_processes():
         return False
-    if launcher == ["--keep", str(folder)] and not kind.unshare:
-        return True
-    tried = [sys.executable, "-I", "-S", "-c", ""]
-    keep = [word for path in kept({"": sys.executable, "PATH": sys.prefix}) for word in ("--keep", path)]
-    ended = system.run(tried, folder, os.environ, True, 60, unshare=kind.unshare, launcher=[*launcher, *keep])
-    return ended.reason is None
+    return _tried(tuple(kind.unshare), tuple(kind.launcher), kind.reordered) if needs or kind.launcher else True
+
+
+@functools.cache
+def _tried(unshare: Sequence[str], launcher: Sequence[str], reordered: bool) -> bool:
+    """Whether a program runs with these options of system.run, and in a folder whose entries are reordered."""
+    keep = kept({"": sys.executable, "PATH": sys.prefix})
+    with tempfile.TemporaryDirectory(prefix="samebits-") as name:
+        folder = Path(name).resolve() / "tried"
+        folder.mkdir()
+        words = [*launcher, *(["--reorder", str(folder)] if reordered else [])]
+        words += [word for path in (str(folder), *keep) for word in ("--keep", path)]
+        python = [sys.executable, "-I", "-S", "-c", ""]
+        return system.run(python, folder, os.environ, network=True, unshare=unshare, launcher=words).reason is None
 
 
 def without_system(kind: Surroundings) -> Surroundings | None:

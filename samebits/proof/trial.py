@@ -1,11 +1,12 @@
 """A stage run once more, in a tree of some files and in some surroundings, against what it made at first."""
 
-import math
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from samebits.git import git
@@ -48,8 +49,8 @@ class Seen:
 class Trial:
     """Runs stages of which the first run ended well, and whose outputs are still in the tree.
 
-    linked: files that share their bytes with the user's cache. notes: what could not be varied. folders: by stage, those in which it ran and wrote that
-    were there before.
+    linked: files that share their bytes with the user's cache. notes: what could not be varied.
+    folders: by stage, those in which it ran and wrote that were there before.
     """
 
     runner: Runner
@@ -96,7 +97,7 @@ class Trial:
                 self._move(top, here)
             watch(here, True)
             start = time.time()
-            failed = self.runner.attempt(stage, self._placed(stage, other, here, shown), here)
+            failed = self.runner.attempt(stage, self._placed(stage, other, here, files, shown), here)
             ran = start, time.time()
             watch(here, False)
             if other.moved:
@@ -114,13 +115,15 @@ class Trial:
                 return Seen(None, out.path, difference(out.path, one, two), timed)
         return None
 
-    def _placed(self, stage: Stage, other: Surroundings, here: Path, shown: Sequence[Path]) -> Surroundings:
+    def _placed(
+        self, stage: Stage, other: Surroundings, here: Path, files: Sequence[str], shown: Sequence[Path]
+    ) -> Surroundings:
         """Surroundings with the paths of a tree, and some of those that are hidden."""
         for path in shown:
             if path.parent in other.hidden and not os.path.lexists(self.home / path.name):
                 (self.home / path.name).symlink_to(path)
         more = list(other.launcher)
-        if other.reordered and self._fits(stage, here):
+        if other.reordered and self._fits(stage, files):
             whole = [here / path.relative_to(self.runner.tree.top) for path in self.runner.made_by_setup]
             more += ["--reorder", str(here), *(word for path in whole for word in ("--whole", str(path)))]
         if "--empty" in more:
@@ -131,10 +134,21 @@ class Trial:
             more += [word for path in keep for word in ("--keep", path)]
         return Surroundings(other.name, other.variables, other.unshare, more)
 
-    def _fits(self, stage: Stage, here: Path) -> bool:
+    @cached_property
+    def _history(self) -> Path:
+        """A repository of git with one commit, which is empty: tools find a root there, and no history."""
+        folder = self.runner.tree.folder / "history"
+        git("init", "-q", "--template=", str(folder))
+        nothing = git("write-tree", cwd=folder).decode().strip()
+        commit = git(*WHO, "commit-tree", "-m", "samebits", nothing, cwd=folder).decode().strip()
+        git("update-ref", "HEAD", commit, cwd=folder)
+        return folder / ".git"
+
+    def _fits(self, stage: Stage, files: Sequence[str]) -> bool:
         """Whether a tree, with what a stage makes in it, has its place in memory."""
         root = self.aside / self.runner.tree.root.relative_to(self.runner.tree.top)
-        size = _size(here, LARGE) + sum(_size(root / path) for path in stage.makes)
+        sizes = [(self.aside / each).lstat().st_size for each in files]
+        size = sum(each for each in sizes if each < LARGE) + sum(_size(root / path) for path in stage.makes)
         note = f"{stage.name}: the order of a folder's entries was not varied; its files do not fit into memory"
         if size > MOST_IN_MEMORY and note not in self.notes:
             self.notes.append(note)
@@ -153,7 +167,7 @@ class Trial:
         self._lend(lent, self.aside, tree.top)
         try:
             if not whole:
-                _init(tree.top)
+                shutil.copytree(self._history, tree.top / ".git")
             yield
         finally:
             self._lend(lent, tree.top, self.aside)
@@ -184,18 +198,10 @@ class Trial:
         return set(self.linked)
 
 
-def _init(top: Path) -> None:
-    """A repository of git with one commit, which is empty: tools find a root there, and no history."""
-    git("init", "-q", "--template=", str(top))
-    nothing = git("write-tree", cwd=top).decode().strip()
-    commit = git(*WHO, "commit-tree", "-m", "samebits", nothing, cwd=top).decode().strip()
-    git("update-ref", "HEAD", commit, cwd=top)
-
-
-def _size(path: Path, limit: float = math.inf) -> int:
-    """The bytes of a file, or of the files of a folder, that are below a limit."""
+def _size(path: Path) -> int:
+    """The bytes of a file, or of the files of a folder."""
     files = [path] if path.is_file() else [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
-    return sum(size for each in files if (size := each.lstat().st_size) < limit)
+    return sum(each.lstat().st_size for each in files)
 
 
 def _timed(one: Path, ran: tuple[float, float], other: Path, again: tuple[float, float]) -> bool:
