@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -127,13 +127,18 @@ class Runner:
                 stage.name in self.settings.network,
                 self.settings.timeout,
                 self.progress.printed,
-                [here / path.relative_to(self.tree.top) for path in self.read_only],
+                self._at(here, self.read_only),
                 other.unshare,
                 other.launcher,
             )
             if ended.reason:
                 return Failed(f"`{command}`: {ended.reason}{_last(ended.output)}", ended.status, ended.output)
         return None
+
+    def _at(self, top: Path, paths: Sequence[Path]) -> list[Path]:
+        """Paths, those in the tree as they are where it was moved to."""
+        old = self.tree.top
+        return [top / path.relative_to(old) if path.is_relative_to(old) else path for path in paths]
 
     def hashes(self, stage: Stage) -> dict[str, Hash]:
         """The hashes of the outputs of a stage that are there now."""

@@ -32,6 +32,7 @@ FILES = {
     "folder/b.txt": "2\n",
     "folder/c.txt": "3\n",
     "folder/d.tmp": "4\n",
+    **{f"names/{name}": "" for name in "abc"},
     "samebits.toml": 'pass_env = ["MY_SETTING"]\n',
 }
 # The command of each stage, of which the output goes to a file of its name; what its problem names
@@ -55,7 +56,7 @@ SURROUNDINGS = {
     "tuning": ("echo $OMP_NUM_THREADS", "the variable OMP_NUM_THREADS"),
     "terminal": ("echo $TERM", "the variable TERM"),
     "zone": ("date +%Z", "the time zone"),
-    "locale": ("echo ${LC_ALL:-none}", "the locale"),
+    "locale": ("echo $LC_ALL", "the locale"),
     "path": ("pwd | grep -c ' ' || true", "the path of the folder"),
     "time": ("find in.txt -newermt 2020-01-01", "the times of files"),
     "clock": ("date +%s", "the clock"),
@@ -64,14 +65,14 @@ SURROUNDINGS = {
 OF_SYSTEM = {
     "user": ("id -un", "the user's name"),
     "host": ("uname -n", "the host's name"),
-    "order": (f"{PYTHON} 'import os; print(os.listdir(\"folder\"))'", "the order of a folder's entries"),
+    "order": (f"{PYTHON} 'import os; print(os.listdir(\"names\"))'", "the order of a folder's entries"),
     "process": ("echo $$", "the process's id"),
     "umask": ("umask", "the umask"),
     "cpus": (f"{PYTHON} 'import os; print(len(os.sched_getaffinity(0)))'", "the number of CPUs"),
 }
 if os.cpu_count() == 1:
     del OF_SYSTEM["cpus"]
-DEPS = {"ignored": ["folder"], "order": ["folder"], "other": ["in.txt", "first.txt"], "time": ["in.txt"]}
+DEPS = {"ignored": ["folder"], "order": ["names"], "other": ["in.txt", "first.txt"], "time": ["in.txt"]}
 
 
 @pytest.fixture(autouse=True)
@@ -111,7 +112,7 @@ def pipeline(top: Path, **stages: dict[str, Any]) -> Repository:
 def hidden(top: Path, commands: dict[str, tuple[str, str]], **values: str) -> Repository:
     """A repository in which each stage has a hidden input, beside one that has none."""
     stages = {
-        name: {"cmd": f"{_filled(command, values)} > {name}.txt", "deps": DEPS.get(name, []), "outs": [f"{name}.txt"]}
+        name: {"cmd": f"({_filled(command, values)}) > {name}.txt", "deps": DEPS.get(name, []), "outs": [f"{name}.txt"]}
         for name, (command, _) in commands.items()
     }
     first = {"cmd": "cp in.txt first.txt; cp in.txt side.txt", "deps": ["in.txt"], "outs": ["first.txt"]}
@@ -190,7 +191,7 @@ def sound() -> dict[str, dict[str, Any]]:
         "parameters": {"cmd": f'python3 -c "{api}" > {{out}}', "params": ["n"]},
         "module": {"cmd": f"{PYTHON} 'import helper; print(helper.x)' > {{out}}", "deps": ["helper.py"]},
         "program": {"cmd": "./run.sh > {out}", "deps": ["run.sh"]},
-        "link": {"cmd": "cat link.txt linked/a.txt > {out}", "deps": ["link.txt", "linked/a.txt"]},
+        "link": {"cmd": "cat pointer linked/a.txt > {out}", "deps": ["pointer", "linked/a.txt"]},
         "data": {"cmd": "head -c 3 data/large.bin > {out}", "deps": ["data"]},
         "below": {"cmd": "cat ../in.txt > ../{out}", "wdir": "folder", "deps": ["../in.txt"]},
         "chain": {"cmd": "cat file.txt folder.txt > {out}", "deps": ["file.txt", "folder.txt"]},
@@ -209,7 +210,7 @@ def with_sound(top: Path) -> Repository:
     repo.write("samebits.toml", FILES["samebits.toml"] + rule)
     repo.write("run.sh", "#!/bin/sh\ncat $0\n")
     (repo.root / "run.sh").chmod(0o755)
-    (repo.root / "link.txt").symlink_to("in.txt")
+    (repo.root / "pointer").symlink_to("in.txt")
     (repo.root / "linked").symlink_to("folder")
     repo.write("data/large.bin", os.urandom(16) + b"0" * LARGE)
     repo.add("data")
