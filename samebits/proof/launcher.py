@@ -110,7 +110,8 @@ def _empty(folder: str, keep: Sequence[str]) -> None:
     _mount("samebits", folder, "tmpfs", 0, f"mode={mode:o}")
     for path in sorted(opened):
         if not os.path.lexists(path):  # else it lies in one that is kept
-            _bind(f"/proc/self/fd/{opened[path]}", path)
+            with contextlib.suppress(OSError):
+                _bind(f"/proc/self/fd/{opened[path]}", path)
     for descriptor in opened.values():
         os.close(descriptor)
 

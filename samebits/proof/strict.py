@@ -99,11 +99,11 @@ class Strict:
     def _depends(self, stage: Stage, files: Sequence[str], everywhere: Seen) -> Iterator[Problem]:
         """On what of its surroundings a stage depends. everywhere: how it was with all of them varied."""
         guilty = self._guilty(stage, files, self.kinds)
-        found = [(kind, seen) for kind, seen in guilty if self._sure(stage, files, kind)]
-        if not guilty:  # several together may do what none does alone
+        found = [(kind, seen) for kind in guilty if (seen := self._sure(stage, files, kind))]
+        if not found:  # several together may do what none does alone
             kinds = _enough(self.kinds, lambda some: bool(self.trial.run(stage, files, some)))
-            if self._sure(stage, files, together(kinds)):
-                found = [(together(kinds), self.trial.run(stage, files, kinds) or everywhere)]
+            if seen := self._sure(stage, files, together(kinds)):
+                found = [(together(kinds), seen)]
         if not found:
             yield self._unstable(stage, everywhere)
         for kind, seen in found:
@@ -175,20 +175,20 @@ class Strict:
         )
         return seen, opened
 
-    def _guilty(
-        self, stage: Stage, files: Sequence[str], kinds: Sequence[Surroundings]
-    ) -> list[tuple[Surroundings, Seen]]:
-        """The kinds of which each, varied alone, makes a stage fail or make other bytes."""
-        if not kinds or not (seen := self.trial.run(stage, files, kinds)):
-            return []
+    def _guilty(self, stage: Stage, files: Sequence[str], kinds: Sequence[Surroundings]) -> list[Surroundings]:
+        """Of kinds that together make a stage fail or make other bytes, those that may do so alone."""
         if len(kinds) == 1:
-            return [(kinds[0], seen)]
-        half = len(kinds) // 2
-        return self._guilty(stage, files, kinds[:half]) + self._guilty(stage, files, kinds[half:])
+            return list(kinds)
+        one, other = kinds[: len(kinds) // 2], kinds[len(kinds) // 2 :]
+        found = self._guilty(stage, files, one) if self.trial.run(stage, files, one) else []
+        if not found or self.trial.run(stage, files, other):
+            found += self._guilty(stage, files, other)
+        return found
 
-    def _sure(self, stage: Stage, files: Sequence[str], kind: Surroundings) -> bool:
-        """Whether it was not by chance."""
-        return bool(self.trial.run(stage, files, [kind])) and not self.trial.run(stage, files)
+    def _sure(self, stage: Stage, files: Sequence[str], kind: Surroundings) -> Seen | None:
+        """How a stage was not as at first with one kind, if it is as at first without."""
+        seen = self.trial.run(stage, files, [kind])
+        return seen if seen and not self.trial.run(stage, files) else None
 
     def _possible(self) -> Iterator[Surroundings]:
         """What can be varied here; notes the rest."""
@@ -212,4 +212,7 @@ def _enough(items: Sequence[Item], holds: Callable[[Sequence[Item]], bool]) -> l
             few, enough = (few, middle) if holds([*found, *left[:middle]]) else (middle, enough)
         found.append(left[enough - 1])
         left = left[: enough - 1]
+    for each in found[:] if len(found) > 1 else []:
+        if holds(fewer := [other for other in found if other != each]):
+            found = fewer
     return found

@@ -4,7 +4,9 @@ import os
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ pytestmark = needs_shell
 needs_namespaces = pytest.mark.skipif(not system.has_own_processes(), reason="this system has no namespaces for a user")
 
 PYTHON = "python3 -S -c"
-CONNECT = 'import socket; s = socket.socket(socket.AF_UNIX); s.connect("{socket}"); print(s.recv(9))'
+CONNECT = 'import socket; s = socket.socket(socket.AF_UNIX); s.connect("{service}/service"); print(s.recv(9))'
 FILES = {
     "in.txt": "1\n",
     "helper.py": "x = 1\n",
@@ -49,7 +51,7 @@ UNDECLARED = {
 OF_MACHINE = {
     "home": ("cat ~/mine.txt", "{home}/mine.txt"),
     "temporary": ("cat {temporary}/mine.txt", "{temporary}"),
-    "socket": (f"{PYTHON} '{CONNECT}'", "{socket}"),
+    "socket": (f"{PYTHON} '{CONNECT}'", "{service}"),
 }
 SURROUNDINGS = {
     "variable": ("echo $MY_SETTING", "the variable MY_SETTING"),
@@ -70,7 +72,7 @@ OF_SYSTEM = {
     "umask": ("umask", "the umask"),
     "cpus": (f"{PYTHON} 'import os; print(len(os.sched_getaffinity(0)))'", "the number of CPUs"),
 }
-if os.cpu_count() == 1:
+if sys.platform != "linux" or len(os.sched_getaffinity(0)) == 1:
     del OF_SYSTEM["cpus"]
 DEPS = {"ignored": ["folder"], "order": ["names"], "other": ["in.txt", "first.txt"], "time": ["in.txt"]}
 
@@ -94,8 +96,17 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[st
         with socket.socket(socket.AF_UNIX) as service:
             service.bind(f"{other}/service")
             service.listen()
-            os.set_inheritable(service.fileno(), False)
-            yield {"home": str(tmp_path / "home"), "temporary": folder, "socket": f"{other}/service"}
+            threading.Thread(target=_serve, args=(service,), daemon=True).start()
+            yield {"home": str(tmp_path / "home"), "temporary": folder, "service": other}
+            service.shutdown(socket.SHUT_RDWR)
+
+
+def _serve(service: socket.socket) -> None:
+    with suppress(OSError):
+        while True:
+            connection, _ = service.accept()
+            with connection:
+                connection.sendall(b"1")
 
 
 def pipeline(top: Path, **stages: dict[str, Any]) -> Repository:
@@ -147,10 +158,9 @@ def test_files_that_a_stage_does_not_declare_are_named(tmp_path: Path, part: int
 
 @needs_namespaces
 def test_files_that_only_this_machine_has_are_named(tmp_path: Path, machine: dict[str, str]) -> None:
-    commands = {name: OF_MACHINE[name] for name in ("home", "temporary")}
-    texts = named(hidden(tmp_path / "repo", commands, **machine).check(strict=True), "undeclared-dependency")
-    assert texts.keys() == commands.keys()
-    for name, (_, path) in commands.items():
+    texts = named(hidden(tmp_path / "repo", OF_MACHINE, **machine).check(strict=True), "undeclared-dependency")
+    assert texts.keys() == OF_MACHINE.keys()
+    for name, (_, path) in OF_MACHINE.items():
         assert texts[name].startswith(f"reads {_filled(path, machine)}, which no commit holds"), texts[name]
 
 
