@@ -23,6 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--verbose", action="store_true", help="show what the stages print")
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
     parser.add_argument("--markdown", metavar="FILE", help="write the verdict to a file, too")
+    parser.add_argument("--html", metavar="FILE", help="write the verdict as a page to look at, too")
     parser.add_argument("--outputs", metavar="FOLDER", help="keep the outputs there, if they are what was promised")
 
 
@@ -34,6 +35,10 @@ def run(arguments: Namespace) -> int:
     verdict = reproduce.check(asked, Progress(sys.stderr, arguments.verbose))
     if arguments.markdown:
         artifacts.write_text(report.verdict(verdict, "github") + "\n", arguments.markdown)
+    if arguments.html:
+        from samebits.proof import page  # with Jinja, a tenth of a second
+
+        artifacts.write_text(page.render(verdict), arguments.html)
     if arguments.json:
         # a name of a file may be no text
         print(json.dumps(msgspec.to_builtins(verdict), indent=2, ensure_ascii=False).encode(errors="replace").decode())

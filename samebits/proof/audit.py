@@ -60,8 +60,8 @@ class Audit:
     def _edited_in_git(self, stage: Stage, out: Item) -> Iterator[Problem]:
         kept = self.runner.aside.get(out.path)
         if kept and kept.is_file() and out.recorded and not line_ends_of(out.recorded, partial(hash_of, kept)):
-            for text in compare(out.path, kept, self.runner.tree.root / out.path, []).differences:
-                text = f"{out.path}: {text}: the committed file was edited"
+            for each in compare(out.path, kept, self.runner.tree.root / out.path, []).differences:
+                text = f"{out.path}: {each.sentence()}: the committed file was edited"
                 yield Problem(stage.name, "output-edited", out.path, text)
 
     def _edited_in_cache(self, stage: Stage, path: str, hash_: Hash) -> Iterator[Problem]:

@@ -77,7 +77,7 @@ def difference(path: str, one: Path, other: Path) -> str:
     """The first of what differs between two runs; nothing where it cannot be told."""
     if one.is_file() and other.is_file():
         found = compare(path, one, other, []).differences
-        return found[0].replace(" promised, ", " in one, ").replace(" obtained", " in the other") if found else ""
+        return found[0].sentence("in one", "in the other") if found else ""
     for file in sorted(each for each in one.rglob("*") if each.is_file()):
         name = file.relative_to(one).as_posix()
         if not (other / name).is_file():

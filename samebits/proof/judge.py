@@ -6,12 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from samebits.proof.comparators import compare
 from samebits.proof.pipeline import Item, Pipeline, Stage
 from samebits.proof.settings import Rule
 from samebits.proof.store import Store, is_object
 from samebits.proof.tree import Hash, Manifest, files_in, folder_hash, hash_of, line_ends_of
-from samebits.proof.verdict import Output, OutputVerdict
+from samebits.proof.verdict import Difference, Output, OutputVerdict
 
 # From the best to the worst: a folder has the verdict of the worst of its files.
 ORDER: list[OutputVerdict] = ["same", "ignored", "equal", "close", "unknown", "new", "missing", "differs"]
@@ -24,8 +26,9 @@ class Found(NamedTuple):
 
     verdict: OutputVerdict
     allowed: bool
-    told: list[str]
+    told: list[Difference]
     rule: str | None = None
+    more: int = 0
 
 
 @dataclass
@@ -58,7 +61,7 @@ class Judge:
     def not_made(self, stage: Stage, out: Item, why: str) -> Output:
         """An output of a stage that did not run to its end."""
         promised = out.recorded.value if out.recorded else None
-        return Output(stage.name, out.path, "unknown", False, promised, None, [why])
+        return Output(stage.name, out.path, "unknown", False, promised, None, [Difference(why)])
 
     def rounding_explains(self, out: Item) -> bool | None:
         """Whether rounding may explain how an output differs; None if it cannot be told."""
@@ -100,7 +103,7 @@ class Judge:
     def _compared(self, stage: Stage, out: Item, promised: Hash, obtained: Hash) -> Output:
         if promised.is_folder != obtained.is_folder:
             kinds = ["a folder" if each.is_folder else "a file" for each in (promised, obtained)]
-            found = [Found("differs", False, [f"{kinds[0]} promised, {kinds[1]} made"])]
+            found = [Found("differs", False, [Difference("", kinds[0], kinds[1])])]
         elif promised.is_folder:
             found = list(self._folder(out, promised))
         else:
@@ -117,8 +120,7 @@ class Judge:
         verdict: OutputVerdict,
         found: list[Found],
     ) -> Output:
-        told = [text for each in found for text in each.told]
-        more = [f"and {len(told) - MOST} more"] if len(told) > MOST else []
+        told = [difference for each in found for difference in each.told]
         return Output(
             stage=stage.name,
             path=out.path,
@@ -126,7 +128,8 @@ class Judge:
             allowed=all(each.allowed for each in found),
             promised=promised.value if promised else None,
             obtained=obtained.value if obtained else None,
-            detail=[*told[:MOST], *more],
+            differences=told[:MOST],
+            more=sum(each.more for each in found) + len(told[MOST:]),
             rule="; ".join(dict.fromkeys(each.rule for each in found if each.rule)) or None,
         )
 
@@ -137,14 +140,14 @@ class Judge:
             rule = self._rule(path)
             allowed = str(rule) if rule and rule.compare != "bytes" else None
             text = f"the same text, to which the run gave the line ends of {system}"
-            return Found("equal", bool(allowed), [text], allowed)
+            return Found("equal", bool(allowed), [Difference(text)], allowed)
         if promised:
             found = compare(path, promised, obtained, self.rules)
-            return Found(found.verdict, found.allowed, found.differences, found.rule)
+            return Found(found.verdict, found.allowed, found.differences, found.rule, found.more)
         if any(each.fits(path) and each.compare != "bytes" for each in self.rules):
             text = "the promised bytes are not at hand, and only they could tell whether a rule allows the difference"
-            return Found("unknown", False, [text])
-        return Found("differs", False, ["the promised bytes are not at hand to show what differs"])
+            return Found("unknown", False, [Difference(text)])
+        return Found("differs", False, [Difference("the promised bytes are not at hand to show what differs")])
 
     def _rule(self, path: str) -> Rule | None:
         return next((each for each in reversed(self.rules) if not each.field and each.fits(path)), None)
@@ -169,23 +172,23 @@ class Judge:
             elif manifest[name] != made[name]:
                 kept = self.aside[out.path] / name if aside else self.store.get(manifest[name], out.dvc.remote)
                 found = self._file(path, manifest[name], kept, self.pipeline.root / path)
-                more = f" (and {len(found.told) - 1} more)" if len(found.told) > 1 else ""
-                yield found._replace(told=[f"{path}: {found.told[0]}{more}"] if found.told else [])
+                more = found.more + len(found.told[1:])
+                told = [msgspec.structs.replace(each, file=path, more=more) for each in found.told[:1]]
+                yield found._replace(told=told, more=0)
 
     def _folder_unread(self, path: str) -> Found:
         if ignored := self._ignored(path):
             return ignored
         if any(each.compare != "bytes" and _may_fit_in(each, path) for each in self.rules):
             text = "its promised list of files is not at hand, and only that could tell whether a rule allows it"
-            return Found("unknown", False, [text])
-        return Found("differs", False, ["its promised list of files is not at hand to show what differs"])
+            return Found("unknown", False, [Difference(text)])
+        return Found("differs", False, [Difference("its promised list of files is not at hand to show what differs")])
 
     def _one_sided(self, path: str, verdict: OutputVerdict) -> Found:
         if ignored := self._ignored(path):
             return ignored
-        return Found(
-            verdict, False, [f"{path}: {'promised, and not made' if verdict == 'missing' else 'not promised'}"]
-        )
+        text = "promised, and not made" if verdict == "missing" else "not promised"
+        return Found(verdict, False, [Difference(text, file=path)])
 
     def _files_aside(self, out: Item, promised: Hash) -> Manifest | None:
         """The list of files of a folder that git holds, if it is what the lock promises."""

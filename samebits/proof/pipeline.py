@@ -171,6 +171,11 @@ class Pipeline:
     def _output_paths(self) -> Paths:
         return Paths(self.outputs)
 
+    def inputs(self, stage: Stage) -> list[str]:
+        """The paths of the outputs, those of `.dvc` files too, that a stage reads."""
+        found = {made: None for path in stage.reads for made in self._output_paths.overlapping(path)}
+        return [path for path in found if path not in stage.makes]
+
     def needed(self, stage: Stage) -> list[Stage]:
         """The stages, `.dvc` files too, of which a stage reads an output."""
         found = {maker.name: maker for path in stage.reads for maker in self.makers(path)}

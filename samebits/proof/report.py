@@ -1,6 +1,6 @@
 """What people read of a proof: a verdict, what a lock records, the comparison with another revision."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from samebits import markdown
 from samebits.markdown import printable
@@ -26,12 +26,13 @@ def verdict(checked: Verdict, tablefmt: str) -> str:
     headers = ["stage", "output", "promised", "obtained", "verdict"]
     lines = [f"Commit {checked.commit[:10]}: {checked.subject}", ""]
     lines += [markdown.table(rows, headers, tablefmt), ""] if rows else []
-    if told := [each for each in checked.outputs if each.detail and each.verdict != "unknown"]:
-        lines += ["What differs:", "", *(f"- {line}" for each in told for line in _details(each)), ""]
+    if told := [each for each in checked.outputs if each.differences and each.verdict != "unknown"]:
+        lines += ["What differs:", "", *(f"- {line}" for each in told for line in details(each)), ""]
     if allowed := [each for each in checked.outputs if each.rule and each.allowed]:
         lines += ["Allowed by the settings of the repository:", ""]
         lines += [*(f"- {each.path}: {each.verdict}, by {each.rule}" for each in allowed), ""]
-    lines += _problems(checked.problems)
+    for title, texts in problems(checked.problems).items():
+        lines += [title, "", *(f"- {text}" for text in texts), ""]
     if checked.taken:
         lines += [
             "Not run, outputs taken as recorded:",
@@ -53,19 +54,34 @@ def verdict(checked: Verdict, tablefmt: str) -> str:
 
 def conclusion(checked: Verdict) -> str:
     """A verdict of the reproduction check in one line."""
-    same = sum(each.verdict == "same" for each in checked.outputs)
     machine = ", ".join(f"{key} {value}" for key, value in checked.machine.items())
     network = "without network"
     if checked.network is None:
         network = "the network could not be cut off"
     elif checked.network:
         network = f"network only for {', '.join(checked.network)}"
+    kinds = ", ".join(deciding(checked))
+    return f"{SENTENCE[checked.conclusion]}{kinds and f' ({kinds})'}: {counted(checked)} ({machine}; {network})."
+
+
+def deciding(checked: Verdict) -> list[str]:
+    """The kinds of the problems that decided a verdict."""
+    decides = checked.conclusion == "not reproduced"
+    return list(dict.fromkeys(each.kind for each in checked.problems if each.decides is decides))
+
+
+def counted(checked: Verdict) -> str:
+    """How many outputs are the same, or allowed to differ."""
+    same = sum(each.verdict == "same" for each in checked.outputs)
     count = f"{same} of {len(checked.outputs)} outputs are the same" if checked.outputs else "no stage ran"
-    if allowed := sum(each.allowed and each.verdict != "same" for each in checked.outputs):
-        count += f", {allowed} more allowed by the settings"
-    deciding = checked.conclusion == "not reproduced"
-    kinds = ", ".join(dict.fromkeys(each.kind for each in checked.problems if each.decides is deciding))
-    return f"{SENTENCE[checked.conclusion]}{kinds and f' ({kinds})'}: {count} ({machine}; {network})."
+    allowed = sum(each.allowed and each.verdict != "same" for each in checked.outputs)
+    return f"{count}, {allowed} more allowed by the settings" if allowed else count
+
+
+def details(output: Output) -> list[str]:
+    """How an output differs from its promise, a line each."""
+    lines = [f"{each.file or output.path}: {each.sentence()}" for each in output.differences]
+    return [*lines, f"{output.path}: and {output.more:,} more"] if output.more else lines
 
 
 def record(pipeline: Pipeline, problems: list[Problem]) -> str:
@@ -115,9 +131,9 @@ def comparison(changes: Changes, base: str) -> str:
     return markdown.escaped("\n".join(lines).rstrip())
 
 
-def _problems(problems: list[Problem]) -> Iterable[str]:
-    """The problems, those that decide first, and of them those of the first stage."""
-    decided, open_ = ([each for each in problems if each.decides is decides] for decides in (True, False))
+def problems(found: list[Problem]) -> dict[str, list[str]]:
+    """The problems under their titles, those that decide first, and of them those of the first stage."""
+    decided, open_ = ([each for each in found if each.decides is decides] for decides in (True, False))
     first = decided[0].stage if decided else None
     parts = {
         f"The first stage that diverged is {first}:": [each.text for each in decided if each.stage == first],
@@ -126,13 +142,7 @@ def _problems(problems: list[Problem]) -> Iterable[str]:
             f"{each.stage}: {each.text}" for each in open_
         ],
     }
-    for title, lines in parts.items():
-        if lines:
-            yield from (title, "", *(f"- {line}" for line in lines), "")
-
-
-def _details(output: Output) -> list[str]:
-    return [line if line.startswith(output.path) else f"{output.path}: {line}" for line in output.detail]
+    return {title: lines for title, lines in parts.items() if lines}
 
 
 def _row(change: Change) -> list[str]:

@@ -26,7 +26,7 @@ from samebits.proof.sources import Sources
 from samebits.proof.store import Store
 from samebits.proof.strict import Strict
 from samebits.proof.tree import Hash, Paths, line_ends_of
-from samebits.proof.verdict import Output, Problem, Verdict, concluded
+from samebits.proof.verdict import Node, Output, Problem, Verdict, concluded
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdi
             conclusion=conclusion,
             commit=commit,
             subject=subject,
+            graph={stage.name: Node(run.pipeline.inputs(stage), stage.makes) for stage in run.chosen},
             outputs=run.outputs,
             problems=problems,
             taken=run.taken,

@@ -50,10 +50,54 @@ class Problem(msgspec.Struct, frozen=True):
         return self.kind not in UNDECIDED
 
 
+class Row(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A line of a text, or 16 bytes in hexadecimal digits, where both versions have it; `_at`: its number or offset."""
+
+    promised_at: int | None = None
+    promised: str | None = None
+    obtained_at: int | None = None
+    obtained: str | None = None
+
+
+class Difference(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How an output differs from its promise at one place. All texts are bounded, and printable.
+
+    text: what the difference is, as `is`, `has` or `line 3:` before a pair. promised, obtained: the pair, if it is one.
+    distance: of two numbers. sizes: of both files in bytes, where bytes were compared; rows: what stands there, side by
+    side. note: what else is to know of it. place: in the file, as `model.coef_[3]`. file: where the output is a folder.
+    allowed: how a rule lets it pass. more: how many more differences the file has.
+    """
+
+    text: str
+    promised: str | None = None
+    obtained: str | None = None
+    distance: str | None = None
+    sizes: tuple[int, int] | None = None
+    rows: list[Row] = []
+    note: str | None = None
+    place: str = ""
+    file: str | None = None
+    allowed: Literal["close", "ignored"] | None = None
+    more: int = 0
+
+    def sentence(self, one: str = "promised", other: str = "obtained") -> str:
+        """In words. one, other: whose the values of a pair are."""
+        pair = f"{self.promised} {one}, {self.obtained} {other}" if self.promised is not None else ""
+        text = " ".join(filter(None, (self.place, self.text, pair)))
+        text += f" ({self.distance})" if self.distance else ""
+        if self.sizes:
+            sizes = [f"{size:,}" for size in self.sizes]
+            text += f"; {sizes[0]} bytes" + ("" if sizes[0] == sizes[1] else f" {one}, {sizes[1]} {other}")
+        text += f" ({self.note})" if self.note else ""
+        text += f" [{self.allowed}]" if self.allowed else ""
+        return f"{text} (and {self.more:,} more)" if self.more else text
+
+
 class Output(msgspec.Struct, frozen=True):
     """An output: the hash that the commit promises and that of the run, None where there is none; and how they compare.
 
-    allowed: whether the verdict lets it pass. rule: the setting by which it does, if its bytes are not the same.
+    allowed: whether the verdict lets it pass. differences: the first ones, or why they are not known; more: how many
+    more there are. rule: the setting by which it passes, if its bytes are not the same.
     """
 
     stage: str
@@ -62,22 +106,32 @@ class Output(msgspec.Struct, frozen=True):
     allowed: bool
     promised: str | None
     obtained: str | None
-    detail: list[str] = []
+    differences: list[Difference] = []
+    more: int = 0
     rule: str | None = None
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A stage in the graph of its pipeline: the outputs that it reads, of stages and of `.dvc` files, and its own."""
+
+    reads: list[str]
+    makes: list[str]
 
 
 class Verdict(msgspec.Struct, frozen=True):
     """What the check of a commit found.
 
-    problems: those of the first stage that diverged first. taken: stages that did not run, whose outputs were taken as
-    they are recorded; why, by name. notes: what else limits the verdict. machine: where the check ran. network: the
-    stages that could use it; None where it could not be kept from any. varied: for each environment that was tried,
-    whether it gave the same bytes. strict: whether each stage also ran with only what it declares, elsewhere.
+    graph: the stages that it is about, in order. problems: those of the first stage that diverged first. taken: stages
+    that did not run, whose outputs were taken as they are recorded; why, by name. notes: what else limits the verdict.
+    machine: where the check ran. network: the stages that could use it; None where it could not be kept from any.
+    varied: for each environment that was tried, whether it gave the same bytes. strict: whether each stage also ran
+    with only what it declares, elsewhere.
     """
 
     conclusion: Conclusion
     commit: str
     subject: str
+    graph: dict[str, Node]
     outputs: list[Output]
     problems: list[Problem]
     taken: dict[str, str]

@@ -6,6 +6,7 @@ from typing import Any
 
 from samebits.proof.comparators import Comparison, compare
 from samebits.proof.settings import Rule
+from samebits.proof.verdict import Row
 
 EQUAL = Rule(path="**", compare="equal")
 
@@ -22,8 +23,12 @@ def compared(name: str, promised: bytes | str, obtained: bytes | str, *rules: Ru
             file.write_bytes(content.encode() if isinstance(content, str) else content)
         comparison = compare(name, *files, rules)
     assert (comparison.verdict == "same") == (not comparison.differences)
-    assert len(comparison.differences) <= 6
-    assert all(len(text) <= 1000 and text.isprintable() for text in comparison.differences)
+    assert len(comparison.differences) <= 5
+    for each in comparison.differences:
+        assert len(each.sentence()) <= 1000
+        assert each.sentence().isprintable()
+        assert len(each.rows) <= 12
+        assert all(len(text) <= 120 and text.isprintable() for row in each.rows for text in sides(row))
     assert comparison.allowed or comparison.rule is None
     assert not (comparison.allowed and comparison.verdict == "differs")
     return comparison
@@ -34,4 +39,10 @@ def verdict(name: str, promised: bytes | str, obtained: bytes | str, *rules: Any
 
 
 def said(name: str, promised: bytes | str, obtained: bytes | str, *rules: Any) -> str:
-    return " | ".join(compared(name, promised, obtained, *rules).differences)
+    found = compared(name, promised, obtained, *rules)
+    more = [f"and {found.more:,} more"] if found.more else []
+    return " | ".join([*(each.sentence() for each in found.differences), *more])
+
+
+def sides(row: Row) -> list[str]:
+    return [each for each in (row.promised, row.obtained) if each is not None]

@@ -17,6 +17,7 @@ from samebits.proof import changes, history, lock, reproduce
 from samebits.proof.pipeline import Pipeline, repository
 from samebits.proof.settings import Settings
 from samebits.proof.verdict import Problem, Verdict
+from tests.conftest import BIN, ROOT
 
 needs_shell = pytest.mark.skipif(sys.platform == "win32", reason="its stages are lines of a POSIX shell")
 IDENTITY = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
@@ -92,6 +93,12 @@ class Repository:
             yield
         finally:
             os.chdir(before)
+
+    def samebits(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """The command line, in this repository."""
+        env = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", "samebits", *arguments]
+        return subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False)
 
     def problems(self) -> list[Problem]:
         """What `samebits lock` finds."""

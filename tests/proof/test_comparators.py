@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import math
 import subprocess
@@ -12,9 +13,10 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 
 from samebits.proof.settings import Rule
+from samebits.proof.verdict import Row
 from tests.proof.comparing import EQUAL, close, compared, said, verdict
 
 NUMBERS = st.floats() | st.integers(-(2**70), 2**70)
@@ -198,6 +200,66 @@ def test_without_a_rule_only_the_same_bytes_pass() -> None:
     assert compared("a.json", "[1]", "[1]").allowed
     found = compared("a.json", "[1]", "[ 1]")
     assert (found.verdict, found.allowed, found.rule) == ("equal", False, None)
+
+
+@settings(deadline=None)
+@given(*[st.lists(st.sampled_from(["", "a", "b", "é", "\t", "x" * 300]), max_size=30).map("\n".join)] * 2)
+def test_lines_side_by_side_are_those_of_the_files(promised: str, obtained: str) -> None:
+    assume(promised != obtained)
+    [difference] = compared("a.txt", promised, obtained).differences
+    assume(difference.text.startswith("line "))
+    sides: list[list[tuple[int, str]]] = [[], []]
+    for row in difference.rows:
+        for side, at, text in zip(sides, (row.promised_at, row.obtained_at), (row.promised, row.obtained), strict=True):
+            if at is not None and text is not None:
+                side.append((at, text))
+            assert (at is None) == (text is None)
+    for side, lines in zip(sides, (promised.split("\n"), obtained.split("\n")), strict=True):
+        numbers = [at for at, _ in side]
+        assert numbers == sorted({*numbers})
+        for at, text in side:
+            assert text.strip(".") in lines[at - 1].replace("\t", "\\t")
+    first = next(at for at in itertools.count() if promised.split("\n")[at] != obtained.split("\n")[at])
+    assert difference.text == f"line {first + 1}:"
+    shown = next(row for row in difference.rows if first + 1 in (row.promised_at, row.obtained_at))
+    assert shown.promised != shown.obtained
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=100), st.binary(max_size=100), st.binary(max_size=40))
+def test_bytes_side_by_side_are_those_of_the_files(start: bytes, one: bytes, other: bytes) -> None:
+    promised, obtained = b"\0" + start + one, b"\0" + start + other
+    assume(promised != obtained)
+    [difference] = compared("a.bin", promised, obtained).differences
+    assert difference.sizes == (len(promised), len(obtained))
+    first = next(at for at in itertools.count() if promised[at : at + 1] != obtained[at : at + 1])
+    assert difference.text == f"byte {first}:"
+    offsets = [each for row in difference.rows for each in (row.promised_at, row.obtained_at)]
+    assert first // 16 * 16 in offsets
+    for row in difference.rows:
+        for content, at, text in ((promised, row.promised_at, row.promised), (obtained, row.obtained_at, row.obtained)):
+            if at is not None and text is not None:
+                assert bytes.fromhex(text) == content[at : at + 16]
+
+
+def test_lines_that_one_file_has_more_stand_alone() -> None:
+    promised, obtained = "a\nb\nc\nd\n1\n2\n3\ne\nf\n", "a\nb\nnew\nc\nd\n1\n2\n3\nE\nf\n"
+    [difference] = compared("a.txt", promised, obtained).differences
+    assert difference.rows == [
+        Row(1, "a", 1, "a"),
+        Row(2, "b", 2, "b"),
+        Row(None, None, 3, "new"),
+        Row(3, "c", 4, "c"),
+        Row(4, "d", 5, "d"),
+        Row(6, "2", 7, "2"),
+        Row(7, "3", 8, "3"),
+        Row(8, "e", 9, "E"),
+        Row(9, "f", 10, "f"),
+    ]
+
+
+def test_how_many_more_there_are() -> None:
+    assert said("a.json", json.dumps([0] * 20), json.dumps([1] * 20)).endswith("and 15 more")
 
 
 def test_text_names_the_line() -> None:

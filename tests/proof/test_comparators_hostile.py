@@ -212,7 +212,7 @@ def test_files_over_the_limit_are_compared_by_bytes(tmp_path: Path, monkeypatch:
         file.write_text(f"[1, 2, 3, 4,   {file.name == 'a'}]")
     found = compare("a.json", *files, [EQUAL])
     assert found.verdict == "differs"
-    assert "only bytes compared: over" in found.differences[0]
+    assert "only bytes compared: over" in found.differences[0].sentence()
 
 
 def test_a_name_in_an_archive_is_data() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from samebits.proof import report
 from samebits.proof.verdict import Verdict
 from tests.proof.repositories import Repository, kinds, needs_shell, simple, verdicts
 
@@ -64,7 +65,7 @@ def test_a_metric_edited_together_with_its_hash(repo: Repository) -> None:
     repo.commit("forged")
     assert repo.problems() == []
     verdict = found_out(repo, "count", "output-edited", "other values than rounding explains")
-    assert verdict.outputs[-1].detail == ["lines is 3 promised, 2 obtained"]
+    assert report.details(verdict.outputs[-1]) == ["metrics.json: lines is 3 promised, 2 obtained"]
 
 
 def test_a_changed_parameter_without_a_run(repo: Repository) -> None:

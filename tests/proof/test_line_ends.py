@@ -90,7 +90,8 @@ def test_an_output_with_other_line_ends_is_equal_and_no_accusation(tmp_path: Pat
     assert verdict.conclusion == "inconclusive"
     assert verdicts(verdict) == {"out.txt": "equal"}
     assert kinds(verdict) == {("one", "environment-differs")}
-    assert verdict.outputs[0].detail == ["the same text, to which the run gave the line ends of Windows"]
+    [difference] = verdict.outputs[0].differences
+    assert difference.text == "the same text, to which the run gave the line ends of Windows"
 
 
 def test_a_rule_may_allow_other_line_ends(tmp_path: Path) -> None:

@@ -2,20 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import BIN, ROOT
+from tests.conftest import BIN
 from tests.proof.repositories import Repository
-
-
-def samebits(repo: Repository, *arguments: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "samebits", *arguments]
-    return subprocess.run(command, cwd=repo.root, env=env, capture_output=True, text=True, check=False)
 
 
 def test_lock_check_and_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,20 +20,20 @@ def test_lock_check_and_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     repo.pipeline(stages={"mean": {**stage, "metrics": [{"metrics.json": {"cache": False}}]}})
     monkeypatch.setenv("PATH", f"{BIN}{os.pathsep}{os.environ['PATH']}")
     repo.run()
-    done = samebits(repo, "lock")
+    done = repo.samebits("lock")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("dvc.lock is the record of a run of this tree\n")
-    done = samebits(repo, "check", "--json")
+    done = repo.samebits("check", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["conclusion"] == "reproduced"
     assert done.stderr.splitlines()[1:] == ["[1/1] mean"]
     repo.write("metrics.json", '{"mse": 0.0}')
-    done = samebits(repo, "report", "HEAD")
+    done = repo.samebits("report", "HEAD")
     assert "| mse    | 7      | 0     | -7       | lower    | better    |" in done.stdout
     repo.commit("better \x1b[31m")
-    done = samebits(repo, "lock")
+    done = repo.samebits("lock")
     assert done.returncode == 1
-    done = samebits(repo, "check", "--markdown", "verdict.md")
+    done = repo.samebits("check", "--markdown", "verdict.md")
     assert done.returncode == 1
     assert "metrics.json: mse is 0.0 promised, 7.0 obtained" in done.stdout
     assert "NOT reproduced (output-edited): 1 of 1 outputs are the same" in (repo.root / "verdict.md").read_text()
@@ -49,7 +41,7 @@ def test_lock_check_and_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (repo.root / "write.py").write_text("raise SystemExit('no luck')\n")
     repo.git("checkout", "-q", "HEAD~1", "--", "metrics.json")
     repo.commit()
-    done = samebits(repo, "check")
+    done = repo.samebits("check")
     assert done.returncode == 1  # its code is not that of the run
     assert "no luck" in done.stdout
     assert "  | no luck" in done.stderr

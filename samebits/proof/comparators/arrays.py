@@ -10,6 +10,7 @@ from samebits.proof.comparators.formats import UnreadableError
 from samebits.proof.comparators.values import Array
 from samebits.proof.comparators.walk import ulp
 from samebits.proof.settings import Rule
+from samebits.proof.verdict import Difference
 
 
 def of(values: np.ndarray) -> Any:
@@ -42,8 +43,8 @@ def compare(promised: Array, obtained: Array, place: Place, scope: Scope) -> Non
     """Note which elements differ, and by how much."""
     one, other = promised.values, obtained.values
     if promised.dtype != obtained.dtype or one.shape != other.shape:
-        text = f"is {promised.dtype}{list(one.shape)} promised, {obtained.dtype}{list(other.shape)} obtained"
-        scope.note(place, text)
+        kinds = [f"{each.dtype}{list(each.values.shape)}" for each in (promised, obtained)]
+        scope.note(place, Difference("is", kinds[0], kinds[1]))
         return
     different = one != other
     if one.dtype.kind == "f":
@@ -61,9 +62,9 @@ def compare(promised: Array, obtained: Array, place: Place, scope: Scope) -> Non
     if changed.bits is not None and (finite := np.isfinite(changed.values) & np.isfinite(made.values)).any():
         text += f", by up to {ulp(int(_ulps(changed, made)[finite].max()))}"
     shown = [str(value) if one.dtype.kind == "f" else short(value.item()) for value in pair]
-    text += f"; first at {at}: {shown[0]} promised, {shown[1]} obtained"
+    difference = Difference(f"{text}; first at {at}:", shown[0], shown[1])
     tolerance = None if promised.exact else scope.tolerance
-    scope.note(place, text, close=tolerance is not None and bool(close(changed, made, tolerance).all()))
+    scope.note(place, difference, close=tolerance is not None and bool(close(changed, made, tolerance).all()))
 
 
 def close(promised: Array, obtained: Array, rule: Rule) -> np.ndarray:

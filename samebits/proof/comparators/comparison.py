@@ -12,6 +12,7 @@ from samebits.proof.comparators.formats import Budget, Format, UnreadableError
 from samebits.proof.comparators.values import File
 from samebits.proof.comparators.walk import Walk
 from samebits.proof.settings import Rule
+from samebits.proof.verdict import Difference
 
 CHUNK = 2**20
 
@@ -24,15 +25,15 @@ class Comparison:
     bytes. close: all numbers within the tolerance of their rule. ignored: it differs only in what a rule ignores, or is
     close in the rest. differs: otherwise.
     allowed: whether the rules let it pass; without a rule, only `same` does.
-    differences: what differs: the place, both values, of floats by how many units in the last place (ulp). Bounded in
-    number and length, printable; empty where the bytes are the same.
+    differences: what differs, the first of it; empty where the bytes are the same. more: how many more there are.
     rule: the rules that allowed it, where it is allowed and not the same.
     values: whether all that differs was compared by its values, not by bytes alone.
     """
 
     verdict: Literal["same", "equal", "close", "differs", "ignored"]
     allowed: bool
-    differences: list[str]
+    differences: list[Difference]
+    more: int
     rule: str | None
     values: bool
 
@@ -46,19 +47,21 @@ def compare(path: str, promised: Path, obtained: Path, rules: Sequence[Rule]) ->
     `out.zip/name`. Raises OSError where a file cannot be read.
     """
     if _same_bytes(promised, obtained):
-        return Comparison("same", True, [], None, True)
+        return Comparison("same", True, [], 0, None, True)
     findings = Findings(rules)
     scope = findings.scope(path)
     name = _Files(findings).compare(path, promised, obtained, scope)
+    differences, more = findings.first()
     if findings.verdict == "differs":
-        return Comparison("differs", False, findings.texts(), None, findings.values)
+        return Comparison("differs", False, differences, more, None, findings.values)
     allowed_by = list(findings.used)
     if scope.rule and scope.rule.compare != "bytes" and scope.rule not in allowed_by:
         allowed_by.append(scope.rule)
     return Comparison(
         verdict=findings.verdict,
         allowed=bool(allowed_by),
-        differences=findings.texts() or [f"equal content in other bytes, read as {name}"],
+        differences=differences or [Difference(f"equal content in other bytes, read as {name}")],
+        more=more,
         rule="; ".join(shown(str(rule), 300) for rule in allowed_by) or None,
         values=findings.values,
     )
@@ -124,8 +127,7 @@ class _Files:
         self._contents(promised.name, promised.content, obtained.content, place, scope)
 
     def _bytes(self, promised: BinaryIO, obtained: BinaryIO, place: Place, scope: Scope, reason: str) -> None:
-        described = text.describe(promised, obtained)
-        scope.opaque(place, f"{described} ({shown(reason, 150)})" if reason else described)
+        scope.opaque(place, text.describe(promised, obtained, reason or None))
 
 
 def _name(kind: Format | None) -> str:

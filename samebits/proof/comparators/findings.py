@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, Union
 
+import msgspec
+
 from samebits.proof.settings import Rule
+from samebits.proof.verdict import Difference
 
 MOST = 5  # differences that are shown
-LONGEST = 400  # characters of one of them
+LONGEST = 200  # characters of each of their texts
 
 Place = Union["tuple[Place, Any]", None]  # from the last part to the first
 
@@ -25,7 +28,7 @@ class Findings:
         self.used: dict[Rule, None] = {}
         self.values = True
         self._counts = {"differs": 0, "ignored": 0, "close": 0}
-        self._texts: dict[str, list[str]] = {status: [] for status in self._counts}
+        self._found: dict[str, list[Difference]] = {status: [] for status in self._counts}
 
     def scope(self, path: str) -> "Scope":
         """What the rules say of the file at `path`."""
@@ -38,12 +41,15 @@ class Findings:
                     fields[each.field] = index, each
         return Scope(self, path, rule, -1, fields)
 
-    def add(self, status: Literal["differs", "ignored", "close"], place: Place, text: str) -> None:
+    def add(self, status: Literal["differs", "ignored", "close"], place: Place, difference: Difference) -> None:
         """Keep a difference."""
         self._counts[status] += 1
-        if len(self._texts[status]) < MOST:
-            where = rendered(place)
-            self._texts[status].append(shown(f"{where} {text}" if where else text, LONGEST))
+        if len(self._found[status]) < MOST:
+            texts = {name: getattr(difference, name) for name in ("text", "promised", "obtained", "distance", "note")}
+            bounded = {name: text and shown(text, LONGEST) for name, text in texts.items()}
+            bounded["place"] = shown(rendered(place), LONGEST)
+            kept = msgspec.structs.replace(difference, **bounded, allowed=None if status == "differs" else status)
+            self._found[status].append(kept)
 
     @property
     def verdict(self) -> Literal["differs", "ignored", "close", "equal"]:
@@ -54,18 +60,16 @@ class Findings:
             return "ignored"
         return "close" if self._counts["close"] else "equal"
 
-    def texts(self) -> list[str]:
+    def first(self) -> tuple[list[Difference], int]:
         """The first differences, those that no rule allows first, and how many more there are."""
-        of = self._texts
-        found = [*of["differs"], *(f"{text} [{status}]" for status in ("ignored", "close") for text in of[status])]
-        more = sum(self._counts.values()) - len(found[:MOST])
-        return [*found[:MOST], f"and {more:,} more"] if more else found[:MOST]
+        found = [each for status in ("differs", "ignored", "close") for each in self._found[status]][:MOST]
+        return found, sum(self._counts.values()) - len(found)
 
     def copy(self) -> Self:
         """A copy, for `restore`."""
         kept = copy.copy(self)
         kept.used, kept._counts = dict(self.used), dict(self._counts)
-        kept._texts = {status: list(texts) for status, texts in self._texts.items()}
+        kept._found = {status: list(found) for status, found in self._found.items()}
         return kept
 
     def restore(self, kept: Self) -> None:
@@ -102,18 +106,18 @@ class Scope:
         """The rule, where it is one of tolerance."""
         return self.rule if self.rule and self.rule.compare == "close" else None
 
-    def note(self, place: Place, text: str, close: bool = False) -> None:
+    def note(self, place: Place, difference: Difference, close: bool = False) -> None:
         """Something differs; `close`: within the tolerance of the rule."""
         ignored = self.rule is not None and self.rule.compare == "ignore"
         if self.rule and (ignored or close):
             self.findings.used.setdefault(self.rule)
-        self.findings.add("ignored" if ignored else "close" if close else "differs", place, text)
+        self.findings.add("ignored" if ignored else "close" if close else "differs", place, difference)
 
-    def opaque(self, place: Place, text: str) -> None:
+    def opaque(self, place: Place, difference: Difference) -> None:
         """A file differs in bytes that were not read: fields that a stricter rule is for may be among them."""
         self.findings.values = False
         stricter = any(rule.compare != "ignore" for _, rule in self.fields.values())
-        (replace(self, rule=None) if stricter else self).note(place, text)
+        (replace(self, rule=None) if stricter else self).note(place, difference)
 
 
 def rendered(place: Place) -> str:
@@ -131,8 +135,10 @@ def rendered(place: Place) -> str:
 
 def shown(text: str, longest: int) -> str:
     """A text with its control characters escaped, shortened."""
-    text = text if len(text) <= longest else f"{text[: longest - 3]}..."
-    return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    if len(text) <= longest and text.isprintable():
+        return text
+    text = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text[: longest + 1])
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def short(value: object) -> str:

@@ -8,8 +8,9 @@ from samebits.proof.comparators import numbers
 from samebits.proof.comparators.findings import Place, Scope, short
 from samebits.proof.comparators.text import first_difference
 from samebits.proof.comparators.values import Archive, Array, File, Graph, Lines, Ordered, Parts, Table
+from samebits.proof.verdict import Difference
 
-ONLY = "is only in the {} file"
+ONLY = {which: Difference(f"is only in the {which} file") for which in ("promised", "obtained")}
 
 
 class Walk:
@@ -36,25 +37,27 @@ class Walk:
             self._leaves(promised, obtained, place, scope)
 
     def _leaves(self, promised: Any, obtained: Any, place: Place, scope: Scope) -> None:
-        text, close = f"is {short(promised)} promised, {short(obtained)} obtained", False
+        distance, close = None, False
         if numbers.is_number(promised) and numbers.is_number(obtained):
             if type(promised) is type(obtained) or self.one_number_type:
                 if numbers.equal(promised, obtained):
                     return
                 close = scope.tolerance is not None and numbers.close(promised, obtained, scope.tolerance)
                 floats = isinstance(promised, float) or isinstance(obtained, float)
-                if floats and (distance := numbers.ulps(promised, obtained)) is not None:
-                    text += f" ({ulp(distance)})"
+                if floats and (apart := numbers.ulps(promised, obtained)) is not None:
+                    distance = ulp(apart)
         elif type(promised) is type(obtained):
             # others are None, dates and decimals, where == takes two times of two zones for one
             if promised == obtained if isinstance(promised, str | bytes | int) else repr(promised) == repr(obtained):
                 return
             if isinstance(promised, str | bytes) and len(promised) > 40:
-                text = _first_difference(promised, obtained)
+                scope.note(place, _first_difference(promised, obtained))
+                return
         else:
-            of = [type(each).__name__ for each in (promised, obtained)]
-            text = f"is {of[0]} {short(promised)} promised, {of[1]} {short(obtained)} obtained"
-        scope.note(place, text, close)
+            one, other = (f"{type(each).__name__} {short(each)}" for each in (promised, obtained))
+            scope.note(place, Difference("is", one, other))
+            return
+        scope.note(place, Difference("is", short(promised), short(obtained), distance), close)
 
     def _dicts(self, promised: dict[Any, Any], obtained: dict[Any, Any], place: Place, scope: Scope) -> None:
         for key, value in promised.items():
@@ -62,16 +65,16 @@ class Walk:
             if key in obtained:
                 self.compare(value, obtained[key], (place, key), inner)
             else:
-                inner.note((place, key), ONLY.format("promised"))
+                inner.note((place, key), ONLY["promised"])
         for key in obtained:
             if key not in promised:
-                scope.into(key).note((place, key), ONLY.format("obtained"))
+                scope.into(key).note((place, key), ONLY["obtained"])
         if isinstance(promised, Ordered):
             orders = [
                 [key for key in one if key in other] for one, other in ((promised, obtained), (obtained, promised))
             ]
             if orders[0] != orders[1]:
-                scope.note(place, "stand in another order")
+                scope.note(place, Difference("stand in another order"))
 
     def _lists(self, promised: list[Any], obtained: list[Any], place: Place, scope: Scope) -> None:
         _lengths(len(promised), len(obtained), "items", place, scope)
@@ -83,19 +86,18 @@ class Walk:
             known, known_obtained = self._twins.get(id(promised)), self._twins_of_obtained.get(id(obtained))
             if known or known_obtained:
                 if not known or known[1] is not obtained or known_obtained is not promised:
-                    scope.note(place, "is one and the same object as another in one file only")
+                    scope.note(place, Difference("is one and the same object as another in one file only"))
                 return
             self._twins[id(promised)] = promised, obtained
             self._twins_of_obtained[id(obtained)] = promised
         if promised.kind != obtained.kind:
-            scope.note(place, f"is {promised.kind} promised, {obtained.kind} obtained")
+            scope.note(place, Difference("is", promised.kind, obtained.kind))
             return
         _lengths(len(promised.entries), len(obtained.entries), "parts", place, scope)
         for (label, one), (other_label, other) in zip(promised.entries, obtained.entries, strict=False):
             inner = scope.into(label)
             if label != other_label:
-                text = f"has {short(label)} promised, {short(other_label)} obtained at the same place"
-                inner.note(place, text)
+                inner.note(place, Difference("has", short(label), short(other_label), note="at the same place"))
                 return
             self.compare(one, other, place if label == "" else (place, label), inner)
 
@@ -106,13 +108,13 @@ class Walk:
             for one, other in zip(promised.log, obtained.log, strict=True)
         )
         if not same:
-            scope.note(place, "the objects are made in another order")
+            scope.note(place, Difference("the objects are made in another order"))
 
     def _streams(self, promised: Lines, obtained: Lines, place: Place, scope: Scope) -> None:
         end = object()
         for number, (one, other) in enumerate(itertools.zip_longest(promised.values, obtained.values, fillvalue=end)):
             if end in (one, other):
-                scope.note((place, f"line {number + 1}"), ONLY.format("obtained" if one is end else "promised"))
+                scope.note((place, f"line {number + 1}"), ONLY["obtained" if one is end else "promised"])
                 return
             self.compare(one, other, (place, f"line {number + 1}"), scope)
 
@@ -124,12 +126,12 @@ class Walk:
             missing = [(name, "promised") for name in columns if name not in here]
             missing += [(name, "obtained") for name in others if name not in columns]
             for name, which in missing:
-                scope.into(name).note((place, f"column {name}"), ONLY.format(which))
+                scope.into(name).note((place, f"column {name}"), ONLY[which])
             if len({*columns}) != len(columns) or len(here) != len(others):
-                scope.note(place, "columns of one name: no rows compared")
+                scope.note(place, Difference("columns of one name: no rows compared"))
                 return
             if [name for name in columns if name in here] != [name for name in others if name in columns]:
-                scope.note(place, "the columns stand in another order")
+                scope.note(place, Difference("the columns stand in another order"))
         pairs = [
             (index, index if columns == others else here[name], name, scope.into(name))
             for index, name in enumerate(columns)
@@ -140,13 +142,13 @@ class Walk:
             if one is None or other is None:
                 count = number + sum(1 for _ in (promised.rows if other is None else obtained.rows))
                 rows = (number - 1, count) if one is None else (count, number - 1)
-                scope.note(place, f"has {rows[0]:,} rows promised, {rows[1]:,} obtained")
+                scope.note(place, Difference("has", f"{rows[0]:,} rows", f"{rows[1]:,}"))
                 return
             if one == other and columns == others:
                 continue
             if len(one) != len(columns) or len(other) != len(others):
                 if len(one) - len(columns) != len(other) - len(others):
-                    scope.note(row, f"has {len(one)} cells promised, {len(other)} obtained")
+                    scope.note(row, Difference("has", f"{len(one)} cells", f"{len(other)}"))
                     continue
                 if not columns or len(one) < len(columns) or one[len(columns) :] != other[len(others) :]:
                     self._cells(one, other, promised, row, scope)
@@ -157,7 +159,7 @@ class Walk:
 
     def _cells(self, one: list[str], other: list[str], table: Table, row: Place, scope: Scope) -> None:
         if len(one) != len(other):
-            scope.note(row, f"has {len(one)} cells promised, {len(other)} obtained")
+            scope.note(row, Difference("has", f"{len(one)} cells", f"{len(other)}"))
             return
         for index, (cell, other_cell) in enumerate(zip(one, other, strict=True)):
             if cell != other_cell:
@@ -187,7 +189,7 @@ class Walk:
             if name in promised.files and name in obtained.files:
                 self._files(promised.files[name], obtained.files[name], where, inner)
             else:
-                inner.note(where, ONLY.format("promised" if name in promised.files else "obtained"))
+                inner.note(where, ONLY["promised" if name in promised.files else "obtained"])
 
 
 _COMPARE: dict[type, Callable[[Walk, Any, Any, Place, Scope], None]] = {
@@ -208,11 +210,11 @@ def ulp(distance: int) -> str:
 
 def _lengths(promised: int, obtained: int, what: str, place: Place, scope: Scope) -> None:
     if promised != obtained:
-        scope.note(place, f"has {promised:,} {what} promised, {obtained:,} obtained")
+        scope.note(place, Difference("has", f"{promised:,} {what}", f"{obtained:,}"))
 
 
-def _first_difference(promised: Any, obtained: Any) -> str:
+def _first_difference(promised: Any, obtained: Any) -> Difference:
     at = first_difference(promised, obtained)
     start = max(at - 20, 0)
     one, other = (short(each[start : start + 50]) for each in (promised, obtained))
-    return f"differs from character {at:,} on: {one} promised, {other} obtained"
+    return Difference(f"differs from character {at:,} on:", one, other)
