@@ -19,7 +19,7 @@ from samebits.proof.tree import Paths
 from samebits.proof.trial import Seen, Trial
 from samebits.proof.verdict import Problem
 
-LONGEST = 600  # seconds for one search
+SOON, LONGEST = 60, 600  # seconds for one search
 Item = TypeVar("Item")
 
 
@@ -128,19 +128,19 @@ class Strict:
         self, stage: Stage, files: Sequence[str], opened: list[str], seen: Seen
     ) -> tuple[Problem, list[str]]:
         """What a stage lacks in a tree of what it declares, and that."""
-        others = self.declared.others(stage, files)
+        others, by_files = self.declared.others(stage, files), True
         if not opened or self.trial.run(stage, [*files, *opened]):
-            rest, known = [each for each in others if each not in opened], [*files, *opened]
-            if self.trial.run(stage, [*files, *others]):
-                opened = []  # it is not by these
-            else:
-                opened += _enough(rest, lambda some: not self.trial.run(stage, [*known, *some]))
-        names = [each for each in opened if not any(other.startswith(f"{each}/") for other in opened)]
-        root = self.runner.tree.root
-        paths = [os.path.relpath(self.runner.tree.top / each, root).replace(os.sep, "/") for each in names]
-        if paths:
-            text = f"reads {some(paths)}, which it does not declare: without, {seen}"
-            return Problem(stage.name, "undeclared-dependency", paths[0], text), opened
+            if by_files := not self.trial.run(stage, [*files, *others]):
+                rest, known = [each for each in others if each not in opened], [*files, *opened]
+                opened = opened + _enough(rest, lambda some: not self.trial.run(stage, [*known, *some]))
+        elif len(opened) > 1:  # all that it opened, unless it can be told soon which of it counts
+            opened = _enough(opened, lambda some: not self.trial.run(stage, [*files, *some]), SOON) or opened
+        if by_files:
+            names = [each for each in opened if not any(other.startswith(f"{each}/") for other in opened)]
+            root = self.runner.tree.root
+            paths = [os.path.relpath(self.runner.tree.top / each, root).replace(os.sep, "/") for each in names]
+            text = f"reads {some(paths) or 'a file'}, which it does not declare: without, {seen}"
+            return Problem(stage.name, "undeclared-dependency", paths[0] if paths else None, text), opened
         if not self.trial.run(stage, [*files, *others], whole=True):
             text = f"reads the history in .git, which is no dependency: with another, {seen}"
             return Problem(stage.name, "undeclared-dependency", ".git", text), []
@@ -202,12 +202,17 @@ class Strict:
                     yield left
 
 
-def _enough(items: Sequence[Item], holds: Callable[[Sequence[Item]], bool]) -> list[Item]:
-    """Of items for all of which something holds, few for which it does: by halves, one after the other."""
-    found, left, deadline = list[Item](), list(items), time.monotonic() + LONGEST
-    while left and time.monotonic() < deadline and not holds(found):
+def _enough(items: Sequence[Item], holds: Callable[[Sequence[Item]], bool], within: float = LONGEST) -> list[Item]:
+    """Of items for all of which something holds, few for which it does: by halves, one after the other.
+
+    within: seconds, after which there are none.
+    """
+    found, left, deadline = list[Item](), list(items), time.monotonic() + within
+    while left and not holds(found):
         few, enough = 0, len(left)  # the first `enough` of them do, the first `few` do not
         while enough - few > 1:
+            if time.monotonic() > deadline:
+                return []
             middle = (few + enough) // 2
             few, enough = (few, middle) if holds([*found, *left[:middle]]) else (middle, enough)
         found.append(left[enough - 1])

@@ -112,7 +112,8 @@ class Trial:
             two = tree.root / out.path
             if not self.judge.allows(out.path, one, two):
                 timed = _timed(one, self.runner.when[stage.name], two, ran)
-                return Seen(None, out.path, difference(out.path, one, two), timed)
+                told = difference(out.path, one, two) if os.path.lexists(two) else "it was not made"
+                return Seen(None, out.path, told, timed)
         return None
 
     def _placed(

@@ -41,6 +41,7 @@ FILES = {
 UNDECLARED = {
     "module": (f"{PYTHON} 'import helper; print(helper.x)'", "helper.py"),
     "content": ("cat extra.txt 2>/dev/null || echo none", "extra.txt"),
+    "noise": ("cat tool.sh > /dev/null; cat extra.txt 2>/dev/null || echo none", "extra.txt"),
     "existence": ("test -f flag && echo yes || echo no", "flag"),
     "script": ("sh tool.sh", "tool.sh"),
     "parameter": ("sed -n 's/^n: //p' params.yaml", "params.yaml"),
