@@ -7,6 +7,8 @@ DEV := .venv/dev
 TORCH ?= cpu
 DOCKER ?= docker
 IMAGE ?= samebits
+REPOSITORY ?= $(shell git config remote.origin.url)
+EXAMPLES := samebits/proof/workflows
 
 .PHONY: reproduce
 reproduce: $(INSTALLED)  ## run the pipeline, where it is not up to date, and print its metrics
@@ -19,8 +21,11 @@ test: $(DEV)  ## check the style, the types and the behaviour
 	ruff check
 	ruff format --check
 	lint-imports
-	zizmor --offline --quiet .
-	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	zizmor --offline --quiet . $(EXAMPLES)/github.yml
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml $(EXAMPLES)/github.yml
+	check-jsonschema --builtin-schema vendor.github-actions action.yml
+	check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci $(EXAMPLES)/gitlab.yml
+	pre-commit validate-manifest .pre-commit-hooks.yaml
 	check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 	check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
@@ -45,6 +50,10 @@ crash: $(DEV)  ## kill the pipeline before each of its writes, see that `make` h
 .PHONY: check
 check: $(INSTALLED)  ## prove that HEAD describes its model: run it from nothing, compare; CHECK=--vary in 20 environments
 	SAMEBITS_BACKEND=loky python -m samebits check $(CHECK)
+
+.PHONY: statements
+statements: $(INSTALLED)  ## which outputs did machines make alike? STATEMENTS="FILE... --at-least 2"
+	python -m samebits verify $(STATEMENTS)
 
 .PHONY: lock
 lock: $(INSTALLED)  ## check, without data, that dvc.lock is the record of this tree
@@ -77,8 +86,17 @@ comment:  ## put report.md into the comment on a pull request
 	gh pr comment "$(PULL_REQUEST)" --body-file report.md --edit-last --create-if-none
 
 .PHONY: rehearse
-rehearse: $(DEV)  ## run the steps of the CI workflow here; JOBS="..." only those
+rehearse: $(DEV)  ## run the steps of the CI workflow and of the examples here; JOBS="..." only those
 	python .github/rehearse.py $(JOBS)
+
+.PHONY: rehearse-release
+rehearse-release: $(DEV)  ## run the steps of the release here, up to the upload, which goes to an index of this machine
+	python .github/rehearse_release.py
+
+.PHONY: dist
+dist: $(DEV)  ## build wheel and sdist of HEAD twice, compare and try them; REPOSITORY=URL that README links to
+	python tools/dist.py $(REPOSITORY)
+	python tools/doors.py dist/*.whl
 
 .PHONY: setup
 setup: $(INSTALLED)  ## make .venv and install the pins of requirements.txt; TORCH=cuda for PyTorch with CUDA

@@ -18,8 +18,10 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "init": Command("look at a repository of DVC: what its check will need; write the settings for it", "check"),
     "lock": Command("check, without data, that dvc.lock is the record of this tree", "check"),
     "check": Command("prove that a commit describes its outputs: run it from nothing, compare", "check"),
+    "verify": Command("combine statements of checks: which outputs machines made alike", "check"),
     "report": Command("compare parameters and metrics with a base revision, as Markdown", "check"),
     "results": Command("print the metrics of the last run as a table", "pipeline"),
     "predict": Command("predict rows of CSV or JSON lines with the quantized model", "serve"),

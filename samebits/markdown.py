@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tabulate import tabulate
 
@@ -15,9 +16,11 @@ def table(
     headers: Sequence[str],
     tablefmt: str = "github",
     colalign: Sequence[str] | None = None,
+    widths: Sequence[int | None] | None = None,
 ) -> str:
-    """A table of texts, in Markdown or another format of tabulate."""
-    return tabulate(rows, headers=headers, tablefmt=tablefmt, disable_numparse=True, colalign=colalign)
+    """A table of texts, in Markdown or another format of tabulate; wider columns than `widths` are wrapped."""
+    wrapping: dict[str, Any] = {"maxcolwidths": widths, "break_long_words": False, "break_on_hyphens": False}
+    return tabulate(rows, headers=headers, tablefmt=tablefmt, disable_numparse=True, colalign=colalign, **wrapping)
 
 
 def printable(text: str, keep: str = "") -> str:

@@ -5,7 +5,11 @@ import pytest
 from samebits.__main__ import COMMANDS
 from tests.conftest import ROOT, Project
 
-EXTRAS = {"lock": "check", "check": "check", "report": "check", "predict": "serve", "serve": "serve", "image": "image"}
+EXTRAS = {
+    **dict.fromkeys(("init", "lock", "check", "report"), "check"),
+    **dict.fromkeys(("predict", "serve"), "serve"),
+    "image": "image",
+}
 
 
 def test_each_subcommand_is_a_file() -> None:
@@ -34,4 +38,4 @@ def test_help_needs_nothing(project: Project) -> None:
 def test_a_misspelt_subcommand_is_an_error_with_the_right_ones(project: Project) -> None:
     done = project.run("python", "-m", "samebits", "chekc", check=False)
     assert done.returncode == 2
-    assert "invalid choice: 'chekc' (choose from 'lock', 'check'," in done.stderr
+    assert "invalid choice: 'chekc' (choose from 'init', 'lock', 'check'," in done.stderr

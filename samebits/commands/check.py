@@ -3,11 +3,13 @@
 import json
 import sys
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 import msgspec
 
 from samebits import artifacts
-from samebits.proof import report, reproduce
+from samebits.proof import annotations, report, reproduce, statement
+from samebits.proof.pipeline import repository
 from samebits.proof.progress import Progress
 
 STATUS = {"reproduced": 0, "not reproduced": 1, "inconclusive": 2}
@@ -23,7 +25,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--verbose", action="store_true", help="show what the stages print")
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
     parser.add_argument("--markdown", metavar="FILE", help="write the verdict to a file, too")
+    parser.add_argument("--statement", metavar="FILE", help="write what was found as an in-toto Statement")
     parser.add_argument("--html", metavar="FILE", help="write the verdict as a page to look at, too")
+    parser.add_argument("--annotations", metavar="FILE", help="write what is wrong as workflow commands of GitHub, too")
     parser.add_argument("--outputs", metavar="FOLDER", help="keep the outputs there, if they are what was promised")
 
 
@@ -39,9 +43,14 @@ def run(arguments: Namespace) -> int:
         from samebits.proof import page  # with Jinja, a tenth of a second
 
         artifacts.write_text(page.render(verdict), arguments.html)
+    if arguments.annotations:
+        found = annotations.of_verdict(verdict, Path(repository().root_dir))
+        annotations.write(found, arguments.annotations)
     if arguments.json:
         # a name of a file may be no text
         print(json.dumps(msgspec.to_builtins(verdict), indent=2, ensure_ascii=False).encode(errors="replace").decode())
     else:
         print(report.verdict(verdict, "simple"))
+    if arguments.statement:
+        statement.write(verdict, arguments.statement)
     return STATUS[verdict.conclusion]

@@ -2,12 +2,13 @@
 
 from argparse import ArgumentParser, Namespace
 
-from samebits.proof import history, lock, report
+from samebits.proof import annotations, history, lock, report
 from samebits.proof.pipeline import Pipeline, repository
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """None."""
+    """Where else what is found goes."""
+    parser.add_argument("--annotations", metavar="FILE", help="write what is wrong as workflow commands of GitHub, too")
 
 
 def run(arguments: Namespace) -> int:
@@ -15,4 +16,5 @@ def run(arguments: Namespace) -> int:
     pipeline = Pipeline.read(repository())
     problems = list(history.explained(lock.problems(pipeline), pipeline))
     print(report.record(pipeline, problems))
+    annotations.write(annotations.of_problems(problems, pipeline.root), arguments.annotations)
     return 1 if any(problem.decides for problem in problems) else 0

@@ -1,36 +1,50 @@
 """From an image to its proof: it is the one that its commit describes, or not.
 
-Compared are the model, the program, dvc.lock and the labels. For the packages and the system below them speaks the
-digest: every build of the commit on the same base gives the same.
+The commit is run here, and model, program, dvc.lock and labels are compared. For the packages and the system below them
+speaks the digest: every build of the commit on the same base gives the same. What other machines made of the commit is
+told, too, where their statements lie beside the image.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from samebits import artifacts
 from samebits.errors import UserError
 from samebits.git import commit_of, git
 from samebits.image import build
 from samebits.image.engine import Engine
+from samebits.image.registry import Registry
+from samebits.markdown import printable
 from samebits.proof import report, reproduce
+from samebits.proof import verify as statements
 from samebits.proof.progress import Progress
+from samebits.proof.statement import Read, Statement, read
 from samebits.proof.verdict import Verdict
+from samebits.proof.verify import Combined
 
 PACKAGES = "lib"
 
 
 @dataclass(frozen=True)
 class Proof:
-    """The check of the commit that an image names, and what in the image is not as the commit describes."""
+    """The check of the commit that an image names, and what in the image is not as the commit describes.
+
+    statements: those beside the image, combined, or why there is none.
+    """
 
     verdict: Verdict
     compared: int
     differences: list[str]
+    statements: Combined | str
 
     @property
     def proved(self) -> bool:
         """Whether the image is proved to be that of its commit."""
-        return self.verdict.reproduced and not self.differences
+        contradicted = isinstance(self.statements, Combined) and bool(self.statements.against)
+        return self.verdict.reproduced and not self.differences and not contradicted
 
 
 def verify(engine: Engine, name: str, progress: Progress | None = None) -> Proof:
@@ -47,7 +61,7 @@ def verify(engine: Engine, name: str, progress: Progress | None = None) -> Proof
     expected = {path: obtained.get(path) for path in build.MODEL_FILES}
     expected |= {path: artifacts.md5(git("show", f"{revision}:{path}")) for path in _from_git(revision)}
     differences = list(_differences(files, expected)) + list(_wrong_labels(labels, files, expected))
-    return Proof(verdict, len(expected), differences)
+    return Proof(verdict, len(expected), differences, _statements(name, verdict.commit))
 
 
 def text(proof: Proof) -> str:
@@ -59,8 +73,35 @@ def text(proof: Proof) -> str:
     ]
     lines += [f"- {each.stage}: {each.text}" for each in verdict.problems]
     lines += [f"- {each}" for each in proof.differences]
+    beside = proof.statements
+    lines += ["", statements.text(beside, "simple") if isinstance(beside, Combined) else printable(beside), ""]
     holds = f"the image holds the program of this commit and the model that it makes ({proof.compared} files)"
     return "\n".join([*lines, f"Proved: {holds}." if proof.proved else f"NOT proved that {holds}."])
+
+
+def _statements(name: str, commit: str) -> Combined | str:
+    """The statements of a commit that lie beside an image; else why there are none."""
+    found: list[Read] = []
+    if not (place := Registry.of(name)):
+        return "Statements of other machines are looked for where the image is named by registry and digest."
+    registry, digest = place
+    try:
+        for number, bundle in enumerate(registry.bundles(digest), 1):
+            found += _about(bundle, f"attestation {number} of the image", digest, commit)
+    except UserError as error:
+        return f"Statements of other machines could not be read: {error}"
+    return statements.combine(found, 1) if found else "There are no statements of other machines beside the image."
+
+
+def _about(bundle: bytes, name: str, digest: str, commit: str) -> Iterator[Read]:
+    """The statements of a check in a bundle. Signed for an image, they have it as their subject, not the outputs."""
+    with suppress(UserError):  # of something else, as the provenance of the build
+        for each in read(bundle, name):
+            said, facts = each.statement, each.statement.facts
+            if [f"sha256:{one.digest.get('sha256')}" for one in said.subject] == [digest]:
+                said = replace(said, subject=Statement.of(facts).subject)
+            if facts.commit == commit:
+                yield replace(each, statement=said)
 
 
 def _from_git(revision: str) -> list[str]:

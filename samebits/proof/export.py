@@ -1,6 +1,5 @@
 """A commit in a temporary folder of its own: its tree byte for byte, whatever `.gitattributes` says."""
 
-import hashlib
 import os
 import re
 import shutil
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from samebits.errors import UserError
 from samebits.git import git
+from samebits.proof.tree import sha256_of
 
 # No conversion of line ends, no filters, no keywords: these stand above the .gitattributes of the tree.
 ATTRIBUTES = "* -text -eol -ident -filter -working-tree-encoding\n"
@@ -103,7 +103,7 @@ def _large_files(root: Path, top: Path) -> Iterator[tuple[str, str]]:
             continue
         oid = found[1].decode()
         stored = store / oid[:2] / oid[2:4] / oid
-        if not stored.is_file() or _sha256(stored) != oid:
+        if not stored.is_file() or sha256_of(stored) != oid:
             yield path, f"git lfs pull --include '{path}'"
             continue
         mode = file.stat().st_mode
@@ -134,11 +134,6 @@ def _own_repository(folder: Path, around: Path) -> Path:
     if not folder.is_dir() or Path(os.fsdecode(git("rev-parse", "--show-toplevel", cwd=folder)).strip()) == around:
         raise UserError(f"{folder}: not checked out")
     return folder
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def remove(folder: Path) -> None:

@@ -12,8 +12,8 @@ from samebits.proof.comparators import compare
 from samebits.proof.pipeline import Item, Pipeline, Stage
 from samebits.proof.settings import Rule
 from samebits.proof.store import Store, is_object
-from samebits.proof.tree import Hash, Manifest, files_in, folder_hash, hash_of, line_ends_of
-from samebits.proof.verdict import Difference, Output, OutputVerdict
+from samebits.proof.tree import Hash, Manifest, files_in, folder_hash, hash_of, line_ends_of, sha256_of
+from samebits.proof.verdict import Difference, File, Output, OutputVerdict
 
 # From the best to the worst: a folder has the verdict of the worst of its files.
 ORDER: list[OutputVerdict] = ["same", "ignored", "equal", "close", "unknown", "new", "missing", "differs"]
@@ -131,7 +131,18 @@ class Judge:
             differences=told[:MOST],
             more=sum(each.more for each in found) + len(told[MOST:]),
             rule="; ".join(dict.fromkeys(each.rule for each in found if each.rule)) or None,
+            files=list(self._files(out, obtained)) if obtained else [],
         )
+
+    def _files(self, out: Item, obtained: Hash) -> Iterator[File]:
+        """What the run made of an output, file by file."""
+        contents, made = self.pipeline.fresh(), {out.path: obtained}
+        if obtained.is_folder:
+            inside = (f"{out.path}/{each}" for each in contents.files(out.path))
+            held = {path: contents.on_disk(path, obtained.name) for path in sorted(inside)}
+            made = {path: each for path, each in held.items() if isinstance(each, Hash)}
+        for path, hash_ in made.items():
+            yield File(path, hash_.value, sha256_of(self.pipeline.root / path))
 
     def _file(self, path: str, recorded: Hash, promised: Path | None, obtained: Path) -> Found:
         if ignored := self._ignored(path):

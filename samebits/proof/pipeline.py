@@ -23,7 +23,7 @@ from samebits.errors import UserError
 from samebits.git import git
 from samebits.params import read
 from samebits.proof.store import Store
-from samebits.proof.tree import Contents, Hash, Paths
+from samebits.proof.tree import Contents, Hash, Paths, sha256_of
 
 PIPELINE = "dvc.yaml"
 YAML_FILES = ("*.yaml", "*.yml", "*.dvc")
@@ -156,6 +156,11 @@ class Pipeline:
     def fresh(self) -> Contents:
         """What its paths hold on disk now."""
         return Contents(self.repo, {}, self.store.manifest)
+
+    def locks(self) -> dict[str, str]:
+        """The SHA-256 of each file that records a run, by path from the root, of those that are there."""
+        paths = sorted({stage.lock for stage in self.stages if stage.commands})
+        return {path: sha256_of(self.root / path) for path in paths if (self.root / path).is_file()}
 
     @cached_property
     def places(self) -> dict[str, int]:

@@ -79,6 +79,10 @@ def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdi
             conclusion=conclusion,
             commit=commit,
             subject=subject,
+            version=environment.version(),
+            root=tree.root.relative_to(tree.top).as_posix(),
+            locks=run.locks,
+            packages=run.runner.place.packages,
             graph={stage.name: Node(run.pipeline.inputs(stage), stage.makes) for stage in run.chosen},
             outputs=run.outputs,
             problems=problems,
@@ -110,6 +114,7 @@ class _Check:
     def __post_init__(self) -> None:
         self.store = Store(self.user, self.tree.folder / "downloads")
         self.pipeline = Pipeline.read(repository(self.tree.root, _config(self.user, self.tree)), self.store)
+        self.locks = self.pipeline.locks()
         self.settings = Settings.load(self.tree.root, self.tree.top)
         self.runner = Runner(self.tree, self.pipeline, self.settings, self.progress, self.extra)
         self.judge = Judge(self.pipeline, self.settings.outputs, self.runner.aside, self.store)

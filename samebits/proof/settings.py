@@ -86,17 +86,11 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     @classmethod
     def load(cls, *folders: Path) -> Self:
         """The settings in the first of some folders that has any; else none. Raises UserError at a mistake in them."""
-        for folder in folders:
-            own, table = _read(folder / FILE), (_read(folder / TABLE) or {}).get("tool", {}).get("samebits")
-            if own is not None and table is not None:
-                raise UserError(f"{FILE} and [tool.samebits] of {TABLE} both have settings; keep one of them")
-            for name, found in ((FILE, own), (f"{TABLE}: tool.samebits", table)):
-                if found is not None:
-                    return cls._of(found, name)
-        return cls()
+        found = stored(*folders)
+        return cls._of(*found) if found else cls()
 
     @classmethod
-    def _of(cls, table: Any, name: str) -> Self:
+    def _of(cls, name: str, table: Any) -> Self:
         try:
             settings = msgspec.convert(table, cls)
         except msgspec.ValidationError as error:
@@ -110,6 +104,18 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             ):
                 raise UserError(f"{name}: outputs, rule {number} ({rule.path}): {mistake}")
         return settings
+
+
+def stored(*folders: Path) -> tuple[str, Any] | None:
+    """Where the settings are, in the first of some folders that has any, and what they are before they are checked."""
+    for folder in folders:
+        own, table = _read(folder / FILE), (_read(folder / TABLE) or {}).get("tool", {}).get("samebits")
+        if own is not None and table is not None:
+            raise UserError(f"{FILE} and [tool.samebits] of {TABLE} both have settings; keep one of them")
+        for name, found in ((FILE, own), (f"{TABLE}: tool.samebits", table)):
+            if found is not None:
+                return name, found
+    return None
 
 
 def _read(path: Path) -> dict[str, Any] | None:

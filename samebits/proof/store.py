@@ -1,6 +1,8 @@
 """Objects of DVC by their hashes: of the local cache, else of the remote; with the bytes that their names say."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from dvc.repo import Repo
 from samebits.proof.tree import DIR, Hash, Manifest, hash_of, read_manifest
 
 OBJECT = re.compile(r"[A-Za-z0-9-]{3,200}(?:\.dir)?")
+NOT_THERE = "the remote does not have it"
 
 
 @dataclass
@@ -60,27 +63,40 @@ class Store:
             return None
         return path
 
+    def remote_has(self, hash_: Hash, name: str | None = None) -> bool:
+        """Whether a remote, else the default one, says that it has an object; where not, `failures` tells why."""
+        with self._asking(hash_):
+            remote = self.repo.cloud.get_remote_odb(name, hash_name=hash_.name)
+            remote.fs.cat_file(remote.oid_to_path(hash_.value), start=0, end=1)  # `exists` is False where none answers
+            return True
+        return False
+
     def _of_remote(self, hash_: Hash, name: str | None) -> Path | None:
         assert self.downloads
         path = self.downloads / hash_.name / hash_.value
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with self._asking(hash_):
             remote = self.repo.cloud.get_remote_odb(name, hash_name=hash_.name)
             remote.fs.get_file(remote.oid_to_path(hash_.value), str(path))
+            if is_object(path, hash_):
+                return path
+            self.failures[hash_] = "in the remote, it has other bytes than its name says"
+        path.unlink(missing_ok=True)
+        return None
+
+    @contextmanager
+    def _asking(self, hash_: Hash) -> Iterator[None]:
+        """While a remote is asked for an object: why it does not give it is noted."""
+        try:
+            yield
         except FileNotFoundError:
-            self.failures[hash_] = "the remote does not have it"
+            self.failures[hash_] = NOT_THERE
         except NoRemoteError:
             self.failures[hash_] = "it is not in the cache, and no remote is set; `dvc remote add -d NAME URL` sets one"
         except DvcException as error:
             self.failures[hash_] = first_line(error)
         except Exception as error:  # each kind of remote has errors of its own
             self.failures[hash_] = f"the remote cannot be read ({first_line(error)})"
-        else:
-            if is_object(path, hash_):
-                return path
-            self.failures[hash_] = "in the remote, it has other bytes than its name says"
-        path.unlink(missing_ok=True)
-        return None
 
 
 def is_object(path: Path, hash_: Hash) -> bool:

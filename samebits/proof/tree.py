@@ -203,6 +203,12 @@ def hash_of(file: Path, name: str, ends: bytes = b"") -> Hash:
     return Hash(name, file_md5(str(file), name=name))
 
 
+def sha256_of(file: Path) -> str:
+    """The SHA-256 of a file."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 def with_line_ends(content: bytes, ends: bytes) -> bytes:
     """A text with all its line ends as given; what git takes for no text stays as it is."""
     return content if b"\0" in content else content.replace(b"\r\n", b"\n").replace(b"\n", ends)

@@ -50,6 +50,14 @@ class Problem(msgspec.Struct, frozen=True):
         return self.kind not in UNDECIDED
 
 
+class File(msgspec.Struct, frozen=True):
+    """A file that a run made: its path from the root of DVC, its hash as DVC writes it down, its SHA-256."""
+
+    path: str
+    hash: str
+    sha256: str
+
+
 class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     """A line of a text, or 16 bytes in hexadecimal digits, where both versions have it; `_at`: its number or offset."""
 
@@ -98,6 +106,7 @@ class Output(msgspec.Struct, frozen=True):
 
     allowed: whether the verdict lets it pass. differences: the first ones, or why they are not known; more: how many
     more there are. rule: the setting by which it passes, if its bytes are not the same.
+    files: what the run made.
     """
 
     stage: str
@@ -109,6 +118,7 @@ class Output(msgspec.Struct, frozen=True):
     differences: list[Difference] = []
     more: int = 0
     rule: str | None = None
+    files: list[File] = []
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -124,13 +134,20 @@ class Verdict(msgspec.Struct, frozen=True):
     graph: the stages that it is about, in order. problems: those of the first stage that diverged first. taken: stages
     that did not run, whose outputs were taken as they are recorded; why, by name. notes: what else limits the verdict.
     machine: where the check ran. network: the stages that could use it; None where it could not be kept from any.
-    varied: for each environment that was tried, whether it gave the same bytes. strict: whether each stage also ran
-    with only what it declares, elsewhere.
+    varied: for each environment that was tried, whether it gave the same bytes. strict: whether each stage also
+    ran with only what it declares, elsewhere.
+
+    root: that of DVC, from that of git. locks: the SHA-256 of each dvc.lock, by path from the root of DVC. packages:
+    versions by name, of the Python of the stages. version: of this program.
     """
 
     conclusion: Conclusion
     commit: str
     subject: str
+    version: str
+    root: str
+    locks: dict[str, str]
+    packages: dict[str, str]
     graph: dict[str, Node]
     outputs: list[Output]
     problems: list[Problem]

@@ -4,6 +4,7 @@ podman runs here, and a registry of its own: `make test-image`.
 """
 
 import base64
+import hashlib
 import importlib
 import json
 import os
@@ -19,11 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests import containers
 from tests.conftest import ROOT, Project, copy_of_project
 from tests.containers import Place
 from tests.image.test_build import image
+from tests.image.test_registry import bundle, statement_of
 
 LARGEST_MB = 45
 SLOWEST_SECONDS = 0.6
@@ -188,6 +191,52 @@ def forged(built: Project, place: Place, folder: Path) -> str:
 def test_an_image_is_proved_from_its_digest_alone(built: Project, place: Place, pushed: str) -> None:
     done = image(built, "verify", pushed, env=place.empty_storage("verify"))
     assert "\nProved: " in done.stdout
+
+
+def attach(place: Place, reference: str, content: dict[str, Any]) -> None:
+    """Put a Sigstore bundle beside an image, as `actions/attest` does where a registry has no API for referrers."""
+    base, digest = f"http://{place.address}/v2/owner/samebits", reference.partition("@")[2]
+    with requests.Session() as session:
+        session.auth = (containers.USER, place.password)
+
+        def put(url: str, body: bytes, media: str) -> dict[str, Any]:
+            session.put(url, data=body, headers={"Content-Type": media}).raise_for_status()
+            return {"mediaType": media, "digest": f"sha256:{hashlib.sha256(body).hexdigest()}", "size": len(body)}
+
+        def blob(body: bytes, media: str) -> dict[str, Any]:
+            location = session.post(f"{base}/blobs/uploads/").headers["Location"]
+            url = f"{location}&digest=sha256:{hashlib.sha256(body).hexdigest()}"
+            return {**put(url, body, "application/octet-stream"), "mediaType": media}
+
+        media = "application/vnd.dev.sigstore.bundle.v0.3+json"
+        layer, empty = blob(json.dumps(content).encode(), media), blob(b"{}", "application/vnd.oci.empty.v1+json")
+        kind = "application/vnd.oci.image.manifest.v1+json"
+        manifest = {"schemaVersion": 2, "mediaType": kind, "artifactType": media, "config": empty, "layers": [layer]}
+        text = json.dumps(manifest).encode()
+        found = put(f"{base}/manifests/sha256:{hashlib.sha256(text).hexdigest()}", text, kind)
+        kind, tag = "application/vnd.oci.image.index.v1+json", digest.replace(":", "-")
+        before = session.get(f"{base}/manifests/{tag}", headers={"Accept": kind})
+        manifests = before.json()["manifests"] if before.ok else []
+        index = {"schemaVersion": 2, "mediaType": kind, "manifests": [*manifests, {**found, "artifactType": media}]}
+        put(f"{base}/manifests/{tag}", json.dumps(index).encode(), kind)
+
+
+def test_statements_beside_an_image_are_read(built: Project, place: Place, pushed: str, tmp_path: Path) -> None:
+    built.run("python", "-m", "samebits", "check", "--statement", str(tmp_path / "statement.json"))
+    env = place.empty_storage("statements")
+    done = image(built, "verify", pushed, env=env)
+    assert "\nThere are no statements of other machines beside the image.\n" in done.stdout
+    attach(place, pushed, bundle(statement_of(tmp_path / "statement.json", pushed)))
+    done = image(built, "verify", pushed, env=env)
+    assert "\nVerified: 16 of 16 outputs were made alike by 1 machine or more.\n" in done.stdout
+    assert "\nProved: " in done.stdout
+    forged = statement_of(tmp_path / "statement.json", pushed)
+    forged["predicate"]["samebits"]["outputs"][0]["promised"] = "0" * 32
+    attach(place, pushed, bundle(forged))
+    done = image(built, "verify", pushed, env=env, check=False)
+    assert done.returncode == 1
+    assert "- attestation 2 of the image does not verify: " in done.stdout
+    assert "\nNOT proved that " in done.stdout
 
 
 def test_a_forged_image_is_found_out(built: Project, place: Place, tmp_path: Path) -> None:

@@ -80,6 +80,10 @@ def verdict_of(word: str) -> Verdict:
         conclusion="not reproduced",
         commit=f"{word:40}",
         subject=word,
+        version=word,
+        root=word,
+        locks={word: word},
+        packages={word: word},
         graph={one: Node([f"{word} data"], [f"{word} a", f"{word} b"]), other: Node([f"{word} a"], [f"{word} c"])},
         outputs=[
             Output(one, f"{word} a", "differs", False, word, f"{word} new", differences, 2),

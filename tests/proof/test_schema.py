@@ -1,4 +1,4 @@
-"""The verdict as JSON, against the schema in the docs, and the lists in docs/proof.md against the code."""
+"""Verdict and statement as JSON, against their schemas in the docs, and the lists in docs/proof.md against the code."""
 
 import json
 import re
@@ -9,6 +9,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from samebits.proof.statement import Facts, Statement, encode
 from samebits.proof.verdict import UNDECIDED, Kind, OutputVerdict, Verdict
 from tests.conftest import ROOT
 from tests.proof.repositories import Repository, needs_shell, simple
@@ -16,11 +17,13 @@ from tests.proof.repositories import Repository, needs_shell, simple
 pytestmark = needs_shell
 
 SCHEMA = ROOT / "docs" / "verdict.schema.json"
+SCHEMAS = {SCHEMA: Verdict, ROOT / "docs" / "statement.schema.json": Statement}
 
 
-def test_the_schema_in_the_docs_is_that_of_the_code() -> None:
+@pytest.mark.parametrize("path", SCHEMAS)
+def test_the_schema_in_the_docs_is_that_of_the_code(path: Path) -> None:
     """To write it anew: python -m tests.proof.test_schema."""
-    assert json.loads(SCHEMA.read_text()) == schema()
+    assert json.loads(path.read_text()) == schema(SCHEMAS[path])
 
 
 @pytest.mark.parametrize("forged", [False, True])
@@ -32,6 +35,7 @@ def test_a_real_verdict_fits_its_schema_and_is_read_again(tmp_path: Path, forged
     verdict = repo.check()
     text = msgspec.json.encode(verdict)
     jsonschema.validate(json.loads(text), json.loads(SCHEMA.read_text()))
+    jsonschema.validate(json.loads(encode(Statement.of(Facts.of(verdict)))), schema(Statement))
     assert msgspec.json.decode(text, type=Verdict) == verdict
     assert json.loads(text)["conclusion"] == ("not reproduced" if forged else "reproduced")
 
@@ -68,12 +72,13 @@ def test_the_docs_tell_all_kinds_and_verdicts() -> None:
     assert kinds == set(get_args(Kind)) - UNDECIDED
 
 
-def schema() -> object:
-    found = msgspec.json.schema(Verdict)
+def schema(of: type) -> object:
+    found = msgspec.json.schema(of)
     for each in found["$defs"].values():
         each["description"] = " ".join(each["description"].split())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
 
 
 if __name__ == "__main__":
-    SCHEMA.write_text(json.dumps(schema(), indent=2) + "\n")
+    for path, of in SCHEMAS.items():
+        path.write_text(json.dumps(schema(of), indent=2) + "\n")

@@ -1,0 +1,75 @@
+"""Run the steps of release.yml here, as if HEAD had been tagged, then try what was published as its users will.
+
+The upload goes to an index of this machine's own. Left out, and said so, is what needs GitHub itself: the attestation
+and the page of the release, whose notes are printed.
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from jobs import run_workflow
+
+ROOT = Path(__file__).parent.parent
+RELEASE = ROOT / ".github" / "workflows" / "release.yml"
+INDEX = "pypiserver==2.4.2"
+SECONDS = 60  # for the index to answer
+
+
+@contextlib.contextmanager
+def index(folder: Path) -> Iterator[str]:
+    """The URL of a package index that takes uploads into a folder; what it does not have it leaves to PyPI."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    folder.mkdir()
+    options = ["--interface", "127.0.0.1", "--port", str(port), "--authenticate", ".", "--passwords", ".", str(folder)]
+    command = ["uv", "tool", "run", "--quiet", "--from", INDEX, "pypi-server", "run", *options]
+    server = subprocess.Popen(command)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(url)
+        yield url
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(url: str) -> None:
+    for _ in range(SECONDS):
+        with contextlib.suppress(OSError), urllib.request.urlopen(url):  # noqa: S310  of this machine
+            return
+        time.sleep(1)
+    sys.exit(f"error: {url} does not answer within {SECONDS} s")
+
+
+def main() -> int:
+    """Rehearse; the exit status of the first step that fails."""
+    with tempfile.TemporaryDirectory(prefix="rehearsal-") as name, index(Path(name) / "index") as url:
+        folder = Path(name)
+        clone = folder / "clone"
+        subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+        (clone / ".venv").symlink_to(sys.prefix)
+        version = tomllib.loads((clone / "pyproject.toml").read_text())["project"]["version"]
+        credentials = {"UV_PUBLISH_URL": f"{url}/", "UV_PUBLISH_USERNAME": "rehearsal", "UV_PUBLISH_PASSWORD": "none"}
+        inherited = {key: value for key, value in os.environ.items() if key != "MAKEFLAGS"} | credentials
+        inherited["MAKEFLAGS"] = " ".join(f"--assume-old=.venv/{each}" for each in ("installed", "dev", "image"))
+        tag = f"refs/tags/v{version}"
+        if status := run_workflow(RELEASE, clone, clone, inherited, {}, without=["describe"], ref=tag):
+            return status
+        print(f"[describe] left out; its notes:\n{(clone / 'notes.md').read_text()}")
+        uploaded = sorted(path.name for path in (folder / "index").iterdir())
+        print(f"{url} has {', '.join(uploaded)}", flush=True)
+        doors = [sys.executable, "tools/doors.py", f"samebits=={version}", "--index-url", f"{url}/simple/"]
+        return subprocess.run(doors, cwd=clone, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""samebits verify."""
+
+import argparse
+from argparse import ArgumentParser, Namespace
+
+from samebits import artifacts
+from samebits.proof import verify
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The statements, how many machines it takes, and where the answer goes."""
+    parser.add_argument("files", metavar="FILE", nargs="+", help="what `check --statement` wrote, or its signed bundle")
+    parser.add_argument(
+        "--at-least", metavar="N", type=_number, default=1, help="machines that must have made each output (default: 1)"
+    )
+    parser.add_argument("--markdown", metavar="FILE", help="write the answer to a file, too")
+
+
+def run(arguments: Namespace) -> int:
+    """Print which outputs machines made alike."""
+    combined = verify.verify(arguments.files, arguments.at_least)
+    if arguments.markdown:
+        artifacts.write_text(verify.text(combined, "github") + "\n", arguments.markdown)
+    print(verify.text(combined, "simple"))
+    return combined.status
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text}: a number of machines is 1 or more")
+    return int(text)

@@ -1,0 +1,1 @@
+"""What a repository needs for its first check, told before anything runs."""

@@ -1,0 +1,60 @@
+"""What a release needs: its notes, and a README that an index can show."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tools import changelog, dist
+
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    """The files that name a version."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1.2.0"\n')
+    (tmp_path / "CITATION.cff").write_text("version: 1.2.0\n")
+    text = "# Changelog\n\n## 1.2.0\n\n- New.\n\n### More\n\n- Old.\n\n## 1.2\n\n- No.\n"
+    (tmp_path / "CHANGELOG.md").write_text(text)
+    return tmp_path
+
+
+def test_the_notes_are_the_section_of_the_version(release: Path) -> None:
+    assert changelog.notes("v1.2.0", release) == "- New.\n\n### More\n\n- Old."
+    (release / "CHANGELOG.md").write_text("## Unreleased\n\n- New.\n\n## 1.2.0 (2026-01-02)\n- Last.")
+    assert changelog.notes("v1.2.0", release) == "- Last."
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("pyproject.toml", '[project]\nversion = "1.3.0"\n', "tag v1.2.0, but pyproject.toml has version 1.3.0"),
+        ("CITATION.cff", "version: 1.1.0\n", "tag v1.2.0, but CITATION.cff has version 1.1.0"),
+        ("CHANGELOG.md", "## Unreleased\n\n- New.\n\n## 1.2.01\n\n- Else.\n", "says nothing under `## 1.2.0`"),
+        ("CHANGELOG.md", "## 1.2.0\n\n## 1.1.0\n\n- Old.\n", "says nothing under `## 1.2.0`"),
+    ],
+)
+def test_a_release_whose_files_do_not_agree_is_an_error(release: Path, file: str, text: str, told: str) -> None:
+    (release / file).write_text(text)
+    with pytest.raises(SystemExit, match=re.escape(told)):
+        changelog.notes("v1.2.0", release)
+
+
+def test_this_version_has_notes() -> None:
+    command = [sys.executable, str(ROOT / "tools" / "changelog.py"), f"v{VERSION}"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("- ")
+
+
+def test_no_link_of_the_readme_is_dead_on_an_index() -> None:
+    readme = (ROOT / "README.md").read_text()
+    shown = dist.absolute(readme, "https://github.com/OWNER/samebits", "v9.9.9")
+    paths = re.findall(r"\]\(https://github\.com/OWNER/samebits/(blob|raw)/v9\.9\.9/([^)#]+)", shown)
+    assert ("raw", "docs/bits.svg") in paths
+    assert ("blob", "docs/exact.md") in paths
+    assert all((ROOT / path).is_file() for _, path in paths)
+    assert all(link.startswith(("https://", "#")) for link in re.findall(r"\]\(([^)]+)\)", shown))

@@ -1,0 +1,88 @@
+"""Build wheel and sdist of HEAD twice, compare every byte, put them into dist: python tools/dist.py REPOSITORY.
+
+REPOSITORY is the URL under which the links of README.md lead to the files of the release: a package index shows it, but
+not what it links to.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+DIST = ROOT / "dist"
+TWINE = "twine==7.0.0"
+LINK = re.compile(r"\]\((?!https?://|mailto:|#)([^)\s]+)\)")
+PICTURES = (".svg", ".png")
+# Two builds must not differ though their surroundings do
+SURROUNDINGS = (
+    ("first", 0o022, {"TZ": "UTC", "LC_ALL": "C", "PYTHONHASHSEED": "0"}),
+    ("a second one", 0o077, {"TZ": "Asia/Kathmandu", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "1"}),
+)
+
+
+def main(repository: str) -> None:
+    """Build, compare, look into the wheel. Raises SystemExit where something is not as it must be."""
+    address = re.sub(r"^git@([^:]+):", r"https://\1/", repository).removesuffix(".git")
+    if not address.startswith("https://"):
+        sys.exit(
+            f"error: {repository or 'no repository'}: where do the links of README.md lead? REPOSITORY=https://..."
+        )
+    time = _git("log", "-1", "--format=%ct")
+    with tempfile.TemporaryDirectory(prefix="dist-") as folder:
+        builds = []
+        for name, umask, environment in SURROUNDINGS:
+            clone = Path(folder) / name / "samebits"
+            _git("clone", "--quiet", str(ROOT), str(clone))
+            version = tomllib.loads((clone / "pyproject.toml").read_text())["project"]["version"]
+            readme = clone / "README.md"
+            readme.write_text(absolute(readme.read_text(), address, f"v{version}"))
+            command = ["uv", "build", "--quiet", "--out-dir", str(clone / "dist")]
+            subprocess.run(
+                command, cwd=clone, env=os.environ | environment | {"SOURCE_DATE_EPOCH": time}, umask=umask, check=True
+            )
+            builds.append({path.name: path for path in (clone / "dist").glob("samebits-*")})
+        first, second = ({name: path.read_bytes() for name, path in build.items()} for build in builds)
+        if first != second or len(first) != 2:
+            different = [name for name in first.keys() | second.keys() if first.get(name) != second.get(name)]
+            sys.exit(f"error: two builds differ in {', '.join(sorted(different)) or 'how many files they make'}")
+        shutil.rmtree(DIST, ignore_errors=True)
+        DIST.mkdir()
+        for path in builds[0].values():
+            shutil.copy(path, DIST)
+    [wheel] = DIST.glob("*.whl")
+    _look_into(wheel)
+    subprocess.run(["uv", "tool", "run", "--quiet", TWINE, "check", "--strict", *DIST.iterdir()], check=True)
+    print(f"{', '.join(sorted(first))}: two builds gave the same bytes")
+
+
+def absolute(readme: str, repository: str, tag: str) -> str:
+    """A README whose links lead to a tag of a repository of GitHub."""
+
+    def link(found: re.Match[str]) -> str:
+        kind = "raw" if found[1].endswith(PICTURES) else "blob"
+        return f"]({repository}/{kind}/{tag}/{found[1]})"
+
+    return LINK.sub(link, readme)
+
+
+def _look_into(wheel: Path) -> None:
+    """Raise SystemExit where a wheel does not hold what git holds of the package, or more."""
+    tracked = set(_git("ls-files", "samebits").split("\n"))
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if ".dist-info/" not in name}
+    if held != tracked:
+        sys.exit(f"error: {wheel.name} and git differ in {', '.join(sorted(held ^ tracked))}")
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    main(*(sys.argv[1:] or [""]))
