@@ -21,6 +21,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--commit", metavar="REV", default="HEAD", help="the commit to check (default: HEAD)")
     parser.add_argument("--since", metavar="REV", help="do not run stages whose entry in dvc.lock is that of REV")
     parser.add_argument("--vary", action="store_true", help="run it in 20 or more environments, too")
+    parser.add_argument("--strict", action="store_true", help="run each stage with only what it declares, too")
     parser.add_argument("--verbose", action="store_true", help="show what the stages print")
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
     parser.add_argument("--markdown", metavar="FILE", help="write the verdict to a file, too")
@@ -32,7 +33,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Run the pipeline of a commit from nothing, compare, print the verdict."""
-    asked = reproduce.Asked(arguments.commit, arguments.stages, arguments.since, arguments.vary, arguments.outputs)
+    asked = reproduce.Asked(
+        arguments.commit, arguments.stages, arguments.since, arguments.vary, arguments.outputs, arguments.strict
+    )
     verdict = reproduce.check(asked, Progress(sys.stderr, arguments.verbose))
     if arguments.markdown:
         artifacts.write_text(report.verdict(verdict, "github") + "\n", arguments.markdown)

@@ -62,7 +62,7 @@ class Diagnosis:
         failed = self.runner.run(stage)
         second = {} if failed else self.runner.hashes(stage)
         unstable = {
-            path: _difference(path, kept / path, root / path)
+            path: difference(path, kept / path, root / path)
             for path in first
             if not failed and second.get(path) != first[path]
         }
@@ -73,7 +73,7 @@ class Diagnosis:
         return unstable
 
 
-def _difference(path: str, one: Path, other: Path) -> str:
+def difference(path: str, one: Path, other: Path) -> str:
     """The first of what differs between two runs; nothing where it cannot be told."""
     if one.is_file() and other.is_file():
         found = compare(path, one, other, []).differences
@@ -82,6 +82,6 @@ def _difference(path: str, one: Path, other: Path) -> str:
         name = file.relative_to(one).as_posix()
         if not (other / name).is_file():
             return f"{path}/{name} in one only"
-        if told := _difference(f"{path}/{name}", file, other / name):
+        if told := difference(f"{path}/{name}", file, other / name):
             return f"{path}/{name}: {told}"
     return ""

@@ -59,7 +59,7 @@ def export(commit: str, root: Path, name: str = "export") -> Iterator[Export]:
             f"{error.filename or folder}: {error.strerror}; the check works in a temporary folder"
         ) from error
     finally:
-        _remove(folder)
+        remove(folder)
         signal.signal(signal.SIGTERM, previous)
 
 
@@ -136,7 +136,7 @@ def _own_repository(folder: Path, around: Path) -> Path:
     return folder
 
 
-def _remove(folder: Path) -> None:
+def remove(folder: Path) -> None:
     """Remove a folder in which stages may have taken rights away."""
     for parent, _, _ in os.walk(folder):
         with suppress(OSError):

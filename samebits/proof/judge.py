@@ -70,6 +70,21 @@ class Judge:
         found = compare(out.path, promised, self.pipeline.root / out.path, [ROUNDING])
         return found.allowed if found.values else None
 
+    def allows(self, path: str, one: Path, other: Path) -> bool:
+        """Whether the rules let an output be either of two that were made, files or folders."""
+        if one.is_file() and other.is_file():
+            return self._file(path, hash_of(one, "md5"), one, other).allowed
+        if not (one.is_dir() and other.is_dir()):
+            return bool(self._ignored(path))
+        files, others = files_in(one, "md5"), files_in(other, "md5")
+        return all(
+            self._file(f"{path}/{name}", files[name], one / name, other / name).allowed
+            if name in files and name in others
+            else bool(self._ignored(f"{path}/{name}"))
+            for name in files.keys() | others.keys()
+            if files.get(name) != others.get(name)
+        )
+
     def promised(self, out: Item) -> Path | None:
         """A file with the promised bytes of an output that is a file."""
         kept, hash_ = self.aside.get(out.path), self._in_git(out) or out.recorded

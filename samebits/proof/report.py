@@ -42,6 +42,8 @@ def verdict(checked: Verdict, tablefmt: str) -> str:
         ]
     if checked.notes:
         lines += [*(f"- {note}" for note in checked.notes), ""]
+    if checked.strict and checked.seconds:
+        lines += ["Each stage that ran to its end ran again with only what it declares, in other surroundings.", ""]
     if checked.varied:
         bad = [name for name, good in checked.varied.items() if not good]
         lines += [f"{len(checked.varied) - len(bad)} of {len(checked.varied)} environments gave the same bytes."]

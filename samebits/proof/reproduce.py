@@ -24,6 +24,7 @@ from samebits.proof.run import Runner
 from samebits.proof.settings import Settings
 from samebits.proof.sources import Sources
 from samebits.proof.store import Store
+from samebits.proof.strict import Strict
 from samebits.proof.tree import Hash, Paths, line_ends_of
 from samebits.proof.verdict import Node, Output, Problem, Verdict, concluded
 
@@ -34,7 +35,7 @@ class Asked:
 
     revision: a commit. stages: only these and what they need; else all. since: a revision: stages of which the lock
     says what it said there are taken from cache or remote. vary: run it in other environments, too. keep: a folder for
-    the outputs of a run that is what the commit promises.
+    the outputs of a run that is what the commit promises. strict: run each stage with only what it declares, too.
     """
 
     revision: str = "HEAD"
@@ -42,6 +43,7 @@ class Asked:
     since: str | None = None
     vary: bool = False
     keep: str | None = None
+    strict: bool = False
 
 
 def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdict:
@@ -90,6 +92,7 @@ def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdi
             network=list(run.settings.network) if system.can_cut_off_network() else None,
             seconds=run.runner.seconds,
             varied=varied,
+            strict=asked.strict,
         )
 
 
@@ -130,7 +133,10 @@ class _Check:
         self.unknown = [each for each in self.told if not each.decides]
         self.problems += [each for each in self.told if each.decides and (each.stage in names or not self.asked.stages)]
         self._prepare()
+        strict = Strict(self.runner, self.judge, self.sources.linked, self.notes) if self.asked.strict else None
         for number, stage in enumerate(self.running, 1):
+            if strict:
+                strict.before(stage)
             if self._run(stage, number):
                 self._judge(stage)
                 self.problems += self.audit.links(stage)
@@ -139,6 +145,8 @@ class _Check:
                 self.outputs += [self.judge.not_made(stage, out, why) for out in stage.outs if out.here]
         ended = [stage for stage in self.running if stage.name not in self.blocked]
         self.problems += self.audit.of(ended, {each.path for each in self.outputs if each.verdict == "same"})
+        if strict:
+            self.problems = strict.told(ended, self.problems)
         differing = [each.stage for each in self.outputs if not each.allowed and each.verdict != "unknown"]
         failed = [each.stage for each in self.problems if each.kind == "stage-failed"]
         for stage_name in [*differing, *failed][:1]:

@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from samebits.proof.export import Export
 from samebits.proof.pipeline import Item, Pipeline, Stage
 from samebits.proof.progress import Progress
 from samebits.proof.settings import Settings
+from samebits.proof.surroundings import Surroundings
 from samebits.proof.tree import Hash, lies_in
 from samebits.proof.verdict import Problem
 
@@ -29,12 +30,22 @@ BIN = "Scripts" if os.name == "nt" else "bin"
 NOT_FOR_SETUP = ("DVC_", "GIT_", "PYTHON", "VIRTUAL_ENV", "CONDA_PREFIX")
 
 
+@dataclass(frozen=True)
+class Failed:
+    """How a stage failed: in words, by the exit status of its command, and the last of what that printed."""
+
+    reason: str
+    status: int
+    output: str
+
+
 @dataclass
 class Runner:
     """Runs stages in the export of a commit.
 
     extra: variables of the environment for all stages. read_only: files that no stage may write to. aside: where the
     outputs in git went, by path. obtained: the hashes of what the run made. seconds: how long each stage took at first.
+    when: from when to when that was, in seconds since 1970. made_by_setup: paths in the tree.
     """
 
     tree: Export
@@ -46,9 +57,12 @@ class Runner:
     aside: dict[str, Path] = field(default_factory=dict)
     obtained: dict[str, Hash] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    when: dict[str, tuple[float, float]] = field(default_factory=dict)
+    made_by_setup: list[Path] = field(default_factory=list)
 
     def set_up(self) -> None:
         """Make the environment of the stages by the commands of `setup`. Raises UserError where one fails."""
+        before = set(self.tree.root.iterdir())
         for command in self.settings.commands:
             ours = {name: value for name, value in os.environ.items() if not name.startswith(NOT_FOR_SETUP)}
             env = {**ours, "PIP_REQUIRE_VIRTUALENV": "1", "POETRY_VIRTUALENVS_IN_PROJECT": "true", **self._own()}
@@ -57,6 +71,7 @@ class Runner:
             if ended.reason:
                 self.progress.failed(ended.output)
                 raise UserError(f"setup, `{command}`: {ended.reason}{_last(ended.output)}")
+        self.made_by_setup = sorted(set(self.tree.root.iterdir()) - before)
 
     def environment(self) -> tuple[dict[str, str], list[str]]:
         """The environment of the stages, and the names of the variables that they do not get."""
@@ -85,28 +100,45 @@ class Runner:
         if absent := [dep.path for dep in stage.deps if dep.here and not (self.tree.root / dep.path).exists()]:
             text = f"{absent[0]}, which it reads, is not there: not in git, not promised by a `.dvc` file, not made"
             return Problem(stage.name, "missing-source", absent[0], text)
-        env, kept_back = self.environment()
-        env |= {"DVC_ROOT": str(self.tree.root), "DVC_STAGE": stage.name}
-        network = stage.name in self.settings.network
-        start = time.monotonic()
+        start, at = time.monotonic(), time.time()
         with self.progress.step(stage.name if of else f"{stage.name}, once more", number, of):
-            for command in stage.commands:
-                ended = system.run(
-                    _shell(command),
-                    stage.folder,
-                    env,
-                    network,
-                    self.settings.timeout,
-                    self.progress.printed,
-                    self.read_only,
-                )
-                if ended.reason:
-                    break
+            failed = self.attempt(stage)
         self.seconds.setdefault(stage.name, round(time.monotonic() - start, 3))
-        if ended.reason:
-            self.progress.failed("\n".join(ended.output.splitlines()[-LAST_LINES:]))
-            return Problem(stage.name, "stage-failed", None, _why(command, ended, network, kept_back))
+        self.when.setdefault(stage.name, (at, time.time()))
+        if failed:
+            self.progress.failed("\n".join(failed.output.splitlines()[-LAST_LINES:]))
+            text = failed.reason + _hints(failed, stage.name in self.settings.network, self.environment()[1])
+            return Problem(stage.name, "stage-failed", None, text)
         return None
+
+    def attempt(self, stage: Stage, other: Surroundings | None = None, top: Path | None = None) -> Failed | None:
+        """Run the commands of a stage; how it failed, if it did.
+
+        other: surroundings, instead of the usual ones. top: where the repository of git stands, if it was moved.
+        """
+        other, here = other or Surroundings(), top or self.tree.top
+        env = self.environment()[0] | {"DVC_STAGE": stage.name}
+        env |= {"DVC_ROOT": str(here / self.tree.root.relative_to(self.tree.top))}
+        for command in stage.commands:
+            ended = system.run(
+                _shell(command),
+                here / os.path.relpath(stage.folder, self.tree.top),
+                other.applied(env),
+                stage.name in self.settings.network,
+                self.settings.timeout,
+                self.progress.printed,
+                self._at(here, self.read_only),
+                other.unshare,
+                other.launcher,
+            )
+            if ended.reason:
+                return Failed(f"`{command}`: {ended.reason}{_last(ended.output)}", ended.status, ended.output)
+        return None
+
+    def _at(self, top: Path, paths: Sequence[Path]) -> list[Path]:
+        """Paths, those in the tree as they are where it was moved to."""
+        old = self.tree.top
+        return [top / path.relative_to(old) if path.is_relative_to(old) else path for path in paths]
 
     def hashes(self, stage: Stage) -> dict[str, Hash]:
         """The hashes of the outputs of a stage that are there now."""
@@ -138,13 +170,14 @@ def _shell(command: str) -> list[str]:
     return [command] if sys.platform == "win32" else _make_cmd(get_executable(), command)
 
 
-def _why(command: str, ended: system.Ended, network: bool, kept_back: list[str]) -> str:
-    text = f"`{command}`: {ended.reason}{_last(ended.output)}"
-    if not network and system.can_cut_off_network() and NETWORK.search(ended.output):
+def _hints(failed: Failed, network: bool, kept_back: list[str]) -> str:
+    """What would let a stage that failed run."""
+    text = ""
+    if not network and system.can_cut_off_network() and NETWORK.search(failed.output):
         text += "; it had no network, which `network` in the settings gives"
-    if ended.status == 127 or "ModuleNotFoundError" in ended.output:
+    if failed.status == 127 or "ModuleNotFoundError" in failed.output:
         text += "; activate the environment of the stages, or let `setup` in the settings make it"
-    named = [name for name in kept_back if len(name) > 1 and re.search(rf"\b{re.escape(name)}\b", ended.output)]
+    named = [name for name in kept_back if len(name) > 1 and re.search(rf"\b{re.escape(name)}\b", failed.output)]
     if named:
         text += f"; it did not get {', '.join(named)} of your environment, which `pass_env` gives"
     return text

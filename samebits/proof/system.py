@@ -79,15 +79,25 @@ def run(
     timeout: float | None = None,
     printed: Callable[[bytes], object] = lambda _: None,
     read_only: Sequence[Path] = (),
+    unshare: Sequence[str] = (),
+    launcher: Sequence[str] = (),
 ) -> Ended:
     """Run a command until it ends, then end all that it started.
 
     network: whether it may use it, where the system can keep it from that. timeout: in seconds. printed: is given what
-    it prints, as it does. read_only: files that it cannot write to, where the system can keep it from that.
+    it prints, as it does. read_only: files that it cannot write to, where the system can keep it from that. unshare,
+    launcher: more options of these, by which its surroundings are other.
     """
     mark = uuid.uuid4().hex
     process = subprocess.Popen(
-        [*_prefix(network), sys.executable, "-I", "-S", str(LAUNCHER), *_for_launcher(network, read_only), *command],
+        [
+            *_prefix(network, unshare),
+            *(sys.executable, "-I", "-S", str(LAUNCHER)),
+            *_for_launcher(network, read_only),
+            *launcher,
+            "--",
+            *command,
+        ],
         cwd=folder,
         env={**env, MARK: mark},
         stdin=subprocess.DEVNULL,
@@ -138,7 +148,7 @@ def _end(process: "subprocess.Popen[bytes]", mark: str) -> None:
     """End all processes of a run: those of its namespace with its first one, else all that carry the mark."""
     process.kill()
     process.wait()
-    while not _has_own_processes() and (left := [each for each in psutil.process_iter() if _carries(each, mark)]):
+    while not has_own_processes() and (left := [each for each in psutil.process_iter() if _carries(each, mark)]):
         for each in left:
             try:
                 each.kill()
@@ -154,18 +164,19 @@ def _carries(process: psutil.Process, mark: str) -> bool:
         return False
 
 
-def _prefix(network: bool) -> list[str]:
+def _prefix(network: bool, more: Sequence[str]) -> list[str]:
     found = [each for each in _namespaces() if not (network and each in NO_NETWORK)]
-    return [*WITHOUT, *found] if found else []
+    return [*WITHOUT, *found, *more] if found else []
 
 
 def _for_launcher(network: bool, read_only: Sequence[Path]) -> list[str]:
     loopback = ["--loopback"] if can_cut_off_network() and not network else []
-    files = [word for path in read_only for word in ("--read-only", str(path))] if _has_own_processes() else []
+    files = [word for path in read_only for word in ("--read-only", str(path))] if has_own_processes() else []
     return [*loopback, *files]
 
 
-def _has_own_processes() -> bool:
+def has_own_processes() -> bool:
+    """Whether this system lets a user run a program with processes and mounts of its own."""
     return OWN_PROCESSES[0] in _namespaces()
 
 

@@ -18,6 +18,7 @@ Kind = Literal[
     "output-missing",
     "cache-edited",  # an object of DVC's cache has other bytes than its name says
     "not-deterministic",  # two runs on one machine made other bytes
+    "undeclared-dependency",  # a stage reads a file that it does not declare
     "computes-otherwise",  # other bytes from the same inputs
     "output-not-made",  # a stage ran to its end without making it
     "stage-failed",
