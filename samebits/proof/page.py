@@ -70,6 +70,10 @@ def render(checked: Verdict) -> str:
 def facts(checked: Verdict) -> Iterator[tuple[str, str]]:
     """What the verdict rests on, by name."""
     yield "Commit", checked.commit
+    for path, digest in checked.locks.items():
+        yield path, f"SHA-256 {digest}"
+    everything = "all that the commit holds; `--strict` would tell what is read and not declared"
+    yield "Inputs", "only what each stage declares, in other surroundings" if checked.strict else everything
     network = "cut off from every stage"
     if checked.network is None:
         network = "could not be cut off on this system"
@@ -80,6 +84,7 @@ def facts(checked: Verdict) -> Iterator[tuple[str, str]]:
         yield NAMES.get(name, name.capitalize()), value
     if checked.seconds:
         yield "Time", f"{sum(checked.seconds.values()):.1f} s for the stages that ran"
+    yield "samebits", checked.version
 
 
 def _shown(difference: Difference) -> Shown:
