@@ -56,7 +56,7 @@ def render(checked: Verdict) -> str:
         drawing=graph.draw(checked),
         differing=[(each, [_shown(difference) for difference in each.differences]) for each in told],
         anchors={each.path: f"difference-{number}" for number, each in enumerate(told, 1)},
-        facts=dict(facts(checked)),
+        facts=list(facts(checked)),
         allowed=[each for each in checked.outputs if each.rule and each.allowed],
         state_of=graph.state,
         signs=SIGNS,
