@@ -1,6 +1,7 @@
 """What `samebits init` says of a repository and writes, and that a check with it then passes."""
 
 import json
+import shlex
 import tomllib
 from argparse import ArgumentParser
 from pathlib import Path
@@ -225,6 +226,43 @@ def test_files_that_cannot_be_read_are_no_reason_to_stop(tmp_path: Path) -> None
     stages = {"a": {"cmd": "python a.py 'unfinished", "deps": ["a.py", "b.ipynb"], "outs": ["out.json"]}}
     repo.pipeline(stages=stages)
     assert looked(repo).settings == Settings()  # nor is a repository without a commit
+
+
+@pytest.mark.parametrize(
+    ("cmd", "code"),
+    [
+        ("python a\0b.py", ""),
+        ("python loop.py", ""),
+        (f"python -m {'a' * 300}", ""),
+        ("python a.py", f"import {'a' * 300}"),
+        ("python a.py", f"a{'.b' * 1500}()"),
+    ],
+)
+def test_names_that_no_file_can_have_and_code_without_end_are_no_reason_to_stop(
+    tmp_path: Path, cmd: str, code: str
+) -> None:
+    repo = Repository(tmp_path / "repo")
+    (repo.root / "loop.py").symlink_to("loop.py")
+    repo.write("a.py", code)
+    repo.pipeline(stages={"a": {"cmd": cmd, "outs": ["out.json"]}})
+    assert looked(repo).settings == Settings()
+
+
+def test_no_module_of_the_repository_runs(tmp_path: Path) -> None:
+    """Not even one that has the name of a module that the look itself needs in the Python of the stages."""
+    repo = Repository(tmp_path / "repo")
+    for name in ("json", "importlib", "sys", "numpy", "warnings", "contextlib"):
+        repo.write(f"{name}.py", "open('ran', 'w').close()")
+    assert table(scripted(repo, "import numpy\nimport absent"), "environment")[1][1] == "lacks absent"
+    assert not (repo.root / "ran").exists()
+
+
+def test_the_command_quotes_the_name_of_a_file(tmp_path: Path) -> None:
+    repo = Repository(tmp_path / "repo")
+    name = "my requirements; touch ran.txt"
+    repo.write(name, "numpy==2.0.0\n")
+    command = scripted(repo, "import numpy").settings.commands[-1]
+    assert shlex.split(command)[-2:] == ["-r", name]
 
 
 def test_settings_are_written_once_and_a_second_run_changes_nothing(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import tomllib
 from collections.abc import Iterable
@@ -35,7 +36,9 @@ OTHER_NAMES = {
     **{"bs4": "beautifulsoup4", "dotenv": "python-dotenv", "ruamel": "ruamel.yaml"},
 }
 FIND = """
-import importlib.util, json, sys
+import sys
+sys.path[:] = filter(None, sys.path)  # no module of the repository stands before one of Python
+import importlib.util, json
 def there(name):
     try:
         return importlib.util.find_spec(name) is not None
@@ -89,7 +92,9 @@ def _declared(root: Path, tracked: Iterable[str], codes: list[Code]) -> tuple[st
                 if nested and lacking > len(imports) / 2:
                     others.append(path)
                 else:
-                    fitting.append((nested, rank, lacking, len(path), path, [each.format(path) for each in commands]))
+                    fitting.append(
+                        (nested, rank, lacking, len(path), path, [each.format(shlex.quote(path)) for each in commands])
+                    )
     if not fitting:
         return None, [], others
     *_, path, setup = min(fitting)
