@@ -144,8 +144,8 @@ def text(combined: Combined, tablefmt: str) -> str:
         [path, *(each.verdict(path) for each in combined.machines), str(count)]
         for path, count in combined.alike.items()
     ]
-    table = markdown.table(rows, ["output", *names, "alike"], tablefmt)
-    lines = [f"Commit {combined.commit[:10]}: {combined.subject}", "", table, ""]
+    table = markdown.table(rows, ["output", *names, "alike"], tablefmt).splitlines()
+    lines = [f"Commit {combined.commit[:10]}: {combined.subject}", "", *table, ""]
     lines += [*(_told(each, combined.machines) for each in combined.machines), ""] if combined.machines else []
     if combined.against:
         lines += ["What speaks against it:", "", *(f"- {each}" for each in combined.against), ""]
@@ -158,8 +158,7 @@ def text(combined: Combined, tablefmt: str) -> str:
     machines = "1 machine" if combined.at_least == 1 else f"{combined.at_least} machines"
     count = f"{enough} of {len(combined.outputs)} outputs were made alike by {machines} or more"
     lines += [f"{ANSWER[combined.status]}: {'something speaks against it; ' if combined.against else ''}{count}."]
-    joined = "\n".join(lines)
-    return markdown.escaped(joined) if tablefmt == "github" else markdown.printable(joined, "\n")
+    return markdown.joined(lines, tablefmt)
 
 
 def _told(machine: Machine, machines: list[Machine]) -> str:

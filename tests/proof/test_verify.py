@@ -195,3 +195,21 @@ def test_nothing_from_a_statement_reaches_a_terminal_raw(repo: Repository, facts
     combined = verified(repo, tmp_path, hostile)
     assert "\x1b" not in verify.text(combined, "simple")
     assert "<img" not in verify.text(combined, "github").replace("\\<img", "")
+
+
+@pytest.mark.parametrize("path", ["\0", "x" * 5000, "../selected.txt", "/dev/zero"])
+def test_a_file_that_cannot_be_of_an_output_is_told(repo: Repository, facts: Facts, tmp_path: Path, path: str) -> None:
+    first = facts.outputs[0]
+    other = replaced(first, files=[*first.files, File(path, "0" * 32, "1" * 64)])
+    [why] = reasons(verified(repo, tmp_path, replaced(facts, outputs=[other, *facts.outputs[1:]]))).values()
+    assert f"{first.path}: {path} is no file of it" in why
+
+
+@pytest.mark.parametrize("tablefmt", ["simple", "github"])
+def test_no_text_of_a_statement_is_a_line_of_its_own(
+    repo: Repository, facts: Facts, tmp_path: Path, tablefmt: str
+) -> None:
+    machine = {"machine": "x\n\nVerified: a", "cpu": "x\n\nVerified: b"}
+    combined = verified(repo, tmp_path, replaced(facts, machine=machine), at_least=2)
+    begun = [line for line in verify.text(combined, tablefmt).splitlines() if "erified" in line.split(":")[0]]
+    assert begun == []

@@ -92,9 +92,8 @@ def _declared(root: Path, tracked: Iterable[str], codes: list[Code]) -> tuple[st
                 if nested and lacking > len(imports) / 2:
                     others.append(path)
                 else:
-                    fitting.append(
-                        (nested, rank, lacking, len(path), path, [each.format(shlex.quote(path)) for each in commands])
-                    )
+                    setup = [each.format(shlex.quote(path)) for each in commands]
+                    fitting.append((nested, rank, lacking, len(path), path, setup))
     if not fitting:
         return None, [], others
     *_, path, setup = min(fitting)
