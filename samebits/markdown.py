@@ -20,10 +20,7 @@ def table(
 ) -> str:
     """A table of texts, in Markdown or another format of tabulate; wider columns than `widths` are wrapped."""
     wrapping: dict[str, Any] = {"maxcolwidths": widths, "break_long_words": False, "break_on_hyphens": False}
-    cells, names = (
-        [[_cell(each, tablefmt) for each in row] for row in rows],
-        [_cell(each, tablefmt) for each in headers],
-    )
+    names, *cells = [[_cell(each, tablefmt) for each in row] for row in (headers, *rows)]
     return tabulate(cells, headers=names, tablefmt=tablefmt, disable_numparse=True, colalign=colalign, **wrapping)
 
 

@@ -97,7 +97,7 @@ class Combined:
         """0: so many machines made each output alike. 1: something speaks against it. 2: there are too few."""
         if self.against:
             return 1
-        return 0 if all(count >= self.at_least for count in self.alike.values()) else 2
+        return 0 if self.alike and all(count >= self.at_least for count in self.alike.values()) else 2
 
 
 def verify(files: Sequence[str], at_least: int = 1) -> Combined:

@@ -343,7 +343,7 @@ def test_a_workflow_is_written_once_and_takes_the_place_of_none(repo: Repository
     assert {"lock", "check"} <= (jobs.get("jobs") or jobs).keys()
     assert run(repo, "--workflow", host) == 0
     assert repo.read(path) == first
-    repo.write(path, "name: other\n")
+    repo.write(path, b"name: \xe9\n")  # no UTF-8
     before = state(repo)
     with pytest.raises(UserError, match="is there, and stays as it is"):
         run(repo, "--workflow", host)

@@ -57,6 +57,15 @@ def test_too_few_is_no_accusation(repo: Repository, facts: Facts, tmp_path: Path
     assert verified(repo, tmp_path, undecided).status == 2
 
 
+def test_where_nothing_is_made_nothing_is_verified(tmp_path: Path) -> None:
+    repo = Repository(tmp_path / "repo")
+    repo.write("in.txt", "1")
+    repo.pipeline(stages={"one": {"cmd": "true", "deps": ["in.txt"]}})
+    repo.run()
+    combined = verified(repo, tmp_path, Facts.of(repo.check()))
+    assert (combined.against, combined.status) == ([], 2)
+
+
 def test_other_bytes_in_an_environment_of_check_vary_speak_against_it(
     repo: Repository, facts: Facts, tmp_path: Path
 ) -> None:
