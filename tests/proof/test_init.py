@@ -3,13 +3,11 @@
 import json
 import shlex
 import tomllib
-from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
 import yaml
 
-from samebits.commands import init
 from samebits.errors import UserError
 from samebits.proof.adoption import proposal
 from samebits.proof.adoption.look import Look, look
@@ -35,10 +33,7 @@ def table(found: Look, kind: str) -> list[tuple[str, str, str]]:
 
 
 def run(repo: Repository, *words: str) -> int:
-    parser = ArgumentParser()
-    init.add_arguments(parser)
-    with repo.inside():
-        return init.run(parser.parse_args(words))
+    return repo.command("init", *words)
 
 
 def state(repo: Repository) -> dict[str, bytes]:

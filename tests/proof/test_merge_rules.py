@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 
 from samebits.proof.merge import Merged, merge
 
-EXAMPLES = int(os.environ.get("MERGES", 300))
+EXAMPLES = int(os.environ.get("MERGES", 150))
 NAMES = [f"s{each}" for each in range(5)]
 FILES, PARAMS = ["f0", "f1", "f2"], ["p0", "p1", "p2"]
 Lock = dict[str, dict[str, Any]]
