@@ -157,12 +157,11 @@ class _Merge:
 
     def _reads_what_is_there(self, name: str, side: Side) -> bool:
         """Whether nothing that a side's run of a stage read is otherwise in the merged tree, as other stages tell."""
-        other = self.trees[SIDES[side == "ours"]]
+        mine, other = self.trees[side], self.trees[SIDES[side == "ours"]]
         changed = (
-            self.was.get(fact, ABSENT) == value == self.trees[side][fact]
-            and other.get(fact, value) not in (value, CONFLICT)
-            for fact, value in _read(self.runs[side][name])
-            if not self._made(name, side, fact)
+            self.was.get(fact) == value == mine[fact] and other.get(fact, value) not in (value, CONFLICT)
+            for fact, value in _read(self.runs[side][name]).items()
+            if fact in self.was and not (fact[0] == "dep" and self.made.overlapping(fact[1]))
         )
         return not any(changed) and not self._torn(name, side)
 
@@ -197,17 +196,17 @@ class _Merge:
                     yield path, read, now
 
 
-def _tree(runs: Iterable[Run]) -> dict[Hashable, Any]:
+def _tree(runs: Iterable[Run]) -> dict[tuple[str, ...], Any]:
     """What the runs of a side say together of the files and parameters of its tree; CONFLICT where they disagree."""
-    found: dict[Hashable, Any] = {}
-    for fact, value in (pair for run in runs for pair in _read(run)):
+    found: dict[tuple[str, ...], Any] = {}
+    for fact, value in (pair for run in runs for pair in _read(run).items()):
         found[fact] = value if found.get(fact, value) == value else CONFLICT
     return found
 
 
-def _read(run: Run) -> list[tuple[Hashable, Any]]:
+def _read(run: Run) -> dict[tuple[str, ...], Any]:
     """The facts of what a run read."""
-    return [(fact, value) for fact, value in run.facts.items() if isinstance(fact, tuple) and fact[0] != "out"]
+    return {fact: value for fact, value in run.facts.items() if isinstance(fact, tuple) and fact[0] != "out"}
 
 
 def _hash(item: Mapping[str, Any]) -> Any:
