@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import os
+import re
 import sys
 import threading
 import time
@@ -66,6 +67,13 @@ def test_the_repository_and_its_cache_stay_as_they_are(repo: Repository) -> None
     before = snapshot(repo.top)
     assert repo.check().conclusion == "reproduced"
     assert snapshot(repo.top) == before
+
+
+@pytest.mark.parametrize("option", ["--html", "--statement", "--markdown", "--annotations", "--outputs"])
+def test_a_file_that_cannot_be_written_is_told_before_the_run(repo: Repository, option: str) -> None:
+    done = repo.samebits("check", option, "params.yaml/below")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"error: params\.yaml/below\S*: .*\n", done.stderr)
 
 
 def test_data_that_is_not_at_hand_is_no_accusation(repo: Repository, tmp_path: Path) -> None:
