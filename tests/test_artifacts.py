@@ -257,9 +257,12 @@ def test_a_value_that_cannot_be_written_leaves_the_old_file(path: Path) -> None:
 
 
 def test_a_write_that_fails_at_the_end_leaves_nothing_behind(path: Path) -> None:
-    with pytest.raises(OSError, match="directory"), artifacts.written(path):
-        path.mkdir()
-        (path / "kept").touch()
+    file = artifacts.written(path)
+    file.__enter__()
+    path.mkdir()
+    (path / "kept").touch()
+    with pytest.raises(OSError, match="directory"):
+        file.__exit__(None, None, None)
     assert os.listdir(path.parent) == [path.name]
     assert os.listdir(path) == ["kept"]
 

@@ -53,7 +53,7 @@ def needs(root: Path, tracked: Iterable[str], codes: list[Code]) -> tuple[list[s
         text = "none names most of what the code imports"
         found.append(Need("environment", some(others), text, "install the right ones in `setup`"))
     elif not path:
-        found.append(Need("environment", "-", "no file names packages", "write one, with versions"))
+        found.append(Need("environment", "-", "no file names its packages", "a requirements.txt, with versions"))
     elif ELSEWHERE.search(text := _text(root / path)):
         do, setup = "write it anew, by `pip list --format=freeze`", []
         found.append(Need("environment", path, "names files of the machine where it was made", do))
