@@ -124,7 +124,8 @@ def _versions(path: str, text: str) -> str:
     exact = len(pins.pinned(path, text.encode()))
     of = max(exact, len(PACKAGE.findall(text))) if path.endswith(".txt") else exact
     if exact < of:
-        return f"{exact or 'none'} of its {of} packages {'have' if exact > 1 else 'has'} a version: pin the others"
+        has = f"{'have' if exact > 1 else 'has'} a version: pin {'the others' if exact else 'them'}"
+        return f"{exact or 'none'} of its {of} packages {has}"
     if exact or path.endswith(".lock"):
         return f"{exact or 'its'} packages with their versions"
     return "names packages, without exact versions"
