@@ -66,3 +66,10 @@ def test_a_misspelt_subcommand_is_an_error_with_the_right_ones(project: Project)
     done = project.run("python", "-m", "samebits", "chekc", check=False)
     assert done.returncode == 2
     assert "invalid choice: 'chekc' (choose from 'init', 'lock', 'check'," in done.stderr
+
+
+def test_a_misspelt_option_is_an_error_with_the_right_ones(project: Project) -> None:
+    done = project.run("python", "-m", "samebits", "check", "--comit", "HEAD", check=False)
+    assert done.returncode == 2
+    assert "usage: samebits check [-h] [--commit REV]" in done.stderr
+    assert "unrecognized arguments: --comit" in done.stderr

@@ -86,7 +86,8 @@ class Combined:
         found += [f"{path}: machines that made the same by DVC's hash tell other SHA-256" for path in self.disagreeing]
         for machine in (each for each in self.machines if each.conclusion == "not reproduced"):
             bad = [(path, one) for path in self.outputs for one in machine.made(path) if not one.allowed]
-            found += [f"{path}: {one.verdict} on machine {machine}" for path, one in bad if one.verdict != "unknown"]
+            told = (f"{path}: {one.verdict} on machine {machine}" for path, one in bad if one.verdict != "unknown")
+            found += dict.fromkeys(told)  # statements of one machine may say the same
             kinds = {kind for each in machine.reads for kind in each.statement.facts.problems}
             kinds |= {name for each in machine.reads for name, same in each.statement.facts.varied.items() if not same}
             found += [f"machine {machine}: not reproduced ({', '.join(sorted(kinds)) or 'other bytes'})"]

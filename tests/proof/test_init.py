@@ -51,12 +51,14 @@ def scripted(repo: Repository, code: str, outs: list[str] | None = None, **more:
 
 
 def test_data_is_in_the_cache_in_a_remote_or_nowhere(repo: Repository, tmp_path: Path) -> None:
-    assert table(looked(repo), "source") == [("data/table.txt", "in the cache", "")]
+    [(_, where, do)] = table(looked(repo), "source")
+    assert (where, do.startswith("for CI and others: `dvc remote add")) == ("in the cache here; no remote is set", True)
     with repo.dvc() as dvc, dvc.config.edit() as config:
         config["remote"]["store"] = {"url": str(tmp_path / "store")}
         config["core"]["remote"] = "store"
     with repo.dvc() as dvc:
         dvc.push()
+    assert table(looked(repo), "source") == [("data/table.txt", "in the cache here", "")]
     repo.commit()
     other = repo.clone(tmp_path / "clone")
     assert table(looked(other), "source") == [("data/table.txt", "in remote store", "")]

@@ -44,6 +44,8 @@ def test_a_machine_counts_once(repo: Repository, facts: Facts, tmp_path: Path) -
     assert verified(repo, tmp_path, facts, facts, at_least=2).status == 2
     assert verified(repo, tmp_path, facts, facts, replaced(facts, machine=ARM), at_least=2).status == 0
     assert verified(repo, tmp_path, facts, otherwise(facts, "selected.txt")).status == 1
+    twice = verified(repo, tmp_path, *[otherwise(facts, "selected.txt")] * 2).against
+    assert [each.partition(" ")[0] for each in twice] == ["selected.txt:", "machine"]
 
 
 def test_too_few_is_no_accusation(repo: Repository, facts: Facts, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def needs(root: Path, tracked: Iterable[str], codes: list[Code]) -> tuple[list[s
         text = "none names most of what the code imports"
         found.append(Need("environment", some(others), text, "install the right ones in `setup`"))
     elif not path:
-        found.append(Need("environment", "-", "no file names packages", "write one, with versions"))
+        found.append(Need("environment", "-", "no file names its packages", "a requirements.txt, with versions"))
     elif ELSEWHERE.search(text := _text(root / path)):
         do, setup = "write it anew, by `pip list --format=freeze`", []
         found.append(Need("environment", path, "names files of the machine where it was made", do))
@@ -128,7 +128,8 @@ def _versions(path: str, text: str) -> str:
     exact = len(pins.pinned(path, text.encode()))
     of = max(exact, len(PACKAGE.findall(text))) if path.endswith(".txt") else exact
     if exact < of:
-        return f"{exact or 'none'} of its {of} packages {'have' if exact > 1 else 'has'} a version: pin the others"
+        has = f"{'have' if exact > 1 else 'has'} a version: pin {'the others' if exact else 'them'}"
+        return f"{exact or 'none'} of its {of} packages {has}"
     if exact or path.endswith(".lock"):
         return f"{exact or 'its'} packages with their versions"
     return "names packages, without exact versions"
