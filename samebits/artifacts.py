@@ -71,10 +71,6 @@ def written(path: str | Path) -> Iterator[IO[bytes]]:
     Raises UserError where no file can be written there.
     """
     path = check_writable(path)
-    if path.exists() and not path.is_file():  # /dev/stdout, a pipe: to be written to, not replaced
-        with open(path, "wb") as file:
-            yield file
-        return
     for left_by_a_killed_run in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
         left_by_a_killed_run.unlink(missing_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".tmp")
@@ -92,11 +88,10 @@ def check_writable(path: str | Path) -> Path:
     """The path of a file that is to be written; makes its folder. Raises UserError where none can be written there."""
     path = Path(path)
     try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.exists() and not path.is_file():  # a device, or a pipe, would be replaced
+            raise OSError(errno.EINVAL, "is there, and is no file")
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or path.is_file():
-            tempfile.TemporaryFile(dir=path.parent).close()
+        tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; name a file that can be written") from None
     return path
