@@ -28,9 +28,7 @@ def main() -> None:
     coefficients = dict(zip(data["features"], model.coef_.tolist(), strict=True))
     facts = {"rank": model.rank_, "intercept": model.intercept_, "coefficients": coefficients}
     artifacts.write_json(facts, "metrics/train.json")
-    summary = model.summary(data["target"])
-    artifacts.write_json(summary.to_plain(), "metrics/coefficients.json")
-    artifacts.write_text(summary.intervals(), "plots/intervals.csv")
+    artifacts.write_json(model.summary(data["target"]).to_plain(), "metrics/coefficients.json")
 
 
 if __name__ == "__main__":

@@ -190,7 +190,10 @@ class _Fit:
                     "p_value": lambda: t_tail(self.w[i] / error, problem.df_residual),
                 }
         if j:
-            numbers["vif"] = lambda: problem.square(j, problem.intercept) * self.inverse[i, i]
+            square = problem.square(j, problem.intercept)
+            numbers["vif"] = lambda: square * self.inverse[i, i]
+            if problem.total:
+                numbers["std_ratio"] = lambda: arb(square / problem.total).sqrt()
         return numbers
 
     def _of_fit(self) -> dict[str, Callable[[], Number]]:

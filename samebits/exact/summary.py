@@ -1,7 +1,7 @@
 """What statistics says of a fit, as data that prints itself as a table."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ class Coefficient:
     """An estimate and what is known of it; None where it is not defined.
 
     low, high: the ends of the 95 % interval. p_value: of |t|, two-sided. vif: variance inflation factor.
+    std_ratio: the standard deviation of the feature by that of y, which makes an estimate a standardised coefficient.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Coefficient:
     low: float | None = None
     high: float | None = None
     vif: float | None = None
+    std_ratio: float | None = None
 
 
 @dataclass(frozen=True, repr=False)
