@@ -9,9 +9,9 @@ from flint import arb, ctx, fmpq
 FAR = 16  # t**2, from where on a continued fraction is fast
 
 
-def t_tail(t: arb, df: int) -> arb:
+def t_tail(t: arb | fmpq, df: int) -> arb:
     """The probability that |T| > |t|, for T of Student's t distribution."""
-    square, a, half = t * t, fmpq(df, 2), fmpq(1, 2)
+    square, a, half = arb(t * t), fmpq(df, 2), fmpq(1, 2)
     if square > FAR:
         return _far_tail(square, df)
     if square > 1:
@@ -43,9 +43,9 @@ def _far_tail(square: arb, df: int) -> arb:
     return front / (1 + rest)
 
 
-def f_tail(f: arb, df1: int, df2: int) -> arb:
+def f_tail(f: arb | fmpq, df1: int, df2: int) -> arb:
     """The probability that F > f, for F of the F distribution with df1 and df2 degrees of freedom."""
-    a, b = arb(fmpq(df2, 2)), arb(fmpq(df1, 2))
+    f, a, b = arb(f), arb(fmpq(df2, 2)), arb(fmpq(df1, 2))
     if f > 1:
         return (df2 / (df2 + df1 * f)).beta_lower(a, b, regularized=True)
     return 1 - (df1 * f / (df2 + df1 * f)).beta_lower(b, a, regularized=True)

@@ -227,11 +227,19 @@ def _inverse(problem: _Problem, exact: bool) -> arb_mat:
     """That of the integers A, scaled so that the diagonal is about 1: units of columns then cost no precision."""
     k = problem.A.nrows()
     scales = [arb(2) ** -(int(problem.A[i, i]).bit_length() // 2) for i in range(k)]
-    scaled = [[entry * a * b for entry, a in zip(row, scales, strict=True)] for row, b in zip(arb_mat(problem.A).tolist(), scales, strict=True)]
+    scaled = [
+        [entry * a * b for entry, a in zip(row, scales, strict=True)]
+        for row, b in zip(arb_mat(problem.A).tolist(), scales, strict=True)
+    ]
     try:
         inverse = arb_mat(scaled).inv()
         if all(inverse[i, i].rel_accuracy_bits() > 64 for i in range(k)) or not exact:
-            return arb_mat([[entry * a * b for entry, a in zip(row, scales, strict=True)] for row, b in zip(inverse.tolist(), scales, strict=True)])
+            return arb_mat(
+                [
+                    [entry * a * b for entry, a in zip(row, scales, strict=True)]
+                    for row, b in zip(inverse.tolist(), scales, strict=True)
+                ]
+            )
     except ZeroDivisionError:
         if not exact:
             raise
@@ -264,9 +272,13 @@ def _label(key: Key, names: list[str]) -> str:
 
 def _notes(problem: _Problem, features: list[str], values: dict[Key, float], beyond: list[str]) -> list[str]:
     """Why something is not defined."""
-    notes = [f"collinear: {each.text(features)}; such coefficients have no standard errors" for each in problem.relations]
+    notes = [
+        f"collinear: {each.text(features)}; such coefficients have no standard errors" for each in problem.relations
+    ]
     if problem.df_residual <= 0 and not problem.alpha:
-        notes.append(f"{problem.rows} rows for {len(problem.independent)} parameters: nothing is left to judge errors by")
+        notes.append(
+            f"{problem.rows} rows for {len(problem.independent)} parameters: nothing is left to judge errors by"
+        )
     if values.get((None, "residual_variance")) == 0 and (None, "log_likelihood") not in values:
         notes.append("the fit is perfect: t, F, log-likelihood, AIC and BIC are not defined")
     if beyond:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from flint import arb_mat, ctx, fmpq, fmpq_mat, fmpz_mat
 
-from samebits.errors import UserError
 from samebits.exact.balls import nearest
 from samebits.exact.moments import Moments
 from samebits.exact.rational import exactly, nearest_float
@@ -97,12 +96,11 @@ def _round_balls(A: fmpz_mat, b: fmpz_mat) -> list[float] | None:
     A singular A has no balls.
     """
     for precision in BALL_PRECISIONS:
-        with ctx.workprec(precision):
-            with suppress(ZeroDivisionError):
-                found = [nearest(ball) for ball in arb_mat(A).solve(arb_mat(b), algorithm="lu").entries()]
-                decided = [each for each in found if each is not None and math.isfinite(each)]
-                if len(decided) == len(found):
-                    return decided
+        with ctx.workprec(precision), suppress(ZeroDivisionError):
+            found = [nearest(ball) for ball in arb_mat(A).solve(arb_mat(b), algorithm="lu").entries()]
+            decided = [each for each in found if each is not None and math.isfinite(each)]
+            if len(decided) == len(found):
+                return decided
     return None
 
 
