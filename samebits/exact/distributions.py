@@ -26,8 +26,9 @@ def _far_tail(square: arb, df: int) -> arb:
 
         x**a (1 - x)**(-1/2) / (a B(a, 1/2)) F(1/2, 1; a + 1; -z)
 
-    and Gauss's continued fraction of F has the positive terms z d_n, d_n = n (df + n - 1) / ((df + 2n - 2) (df + 2n)), so
-    what follows term n lies between 0 and term n + 1 (NIST Digital Library of Mathematical Functions, 8.17.7 and 15.7).
+    and Gauss's continued fraction 1 / (1 + z d_1 / (1 + z d_2 / ...)) of F has positive terms, of which each bounds all
+    that follows: d_n = n (df + n - 1) / ((df + 2 n - 2) (df + 2 n)) (NIST Digital Library of Mathematical Functions,
+    8.17.7, 15.8.1 and 15.7).
     """
     a, z = fmpq(df, 2), df / square
     front = (1 + 1 / z) ** -a * (1 + z).sqrt() * arb(a + fmpq(1, 2)).gamma() / (arb(a + 1).gamma() * arb.pi().sqrt())

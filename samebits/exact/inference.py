@@ -4,7 +4,7 @@ docs/exact.md has the formulas. They are computed in balls, whose precision grow
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -122,7 +122,7 @@ class _Fit:
         """Raises ZeroDivisionError where balls cannot tell the matrix from a singular one."""
         self.problem = problem
         self.inverse = _inverse(problem, exact) * (1 / problem.unit)  # of M + alpha P
-        self.w: list[Number]
+        self.w: Sequence[Number]
         self.residual: Number
         if exact:
             self.w, self.residual = problem.exact
@@ -138,7 +138,7 @@ class _Fit:
             numbers[None, "r2"] = lambda: 1 - self.residual / problem.total
         if problem.alpha:
             numbers[None, "effective_df"] = lambda: self.effective_df
-            if problem.rows > 1:
+            if problem.rows > problem.intercept:
                 numbers[None, "gcv"] = lambda: problem.rows * self.residual / (problem.rows - self.effective_df) ** 2
             return numbers
         for i, j in enumerate(problem.independent):
@@ -148,9 +148,9 @@ class _Fit:
 
     @cached_property
     def effective_df(self) -> arb:
-        """The trace of A (M + alpha P)^-1 A', which is k minus alpha times that of P (M + alpha P)^-1."""
-        penalised = [self.inverse[i, i] for i, j in enumerate(self.problem.independent) if j]
-        return len(self.problem.independent) - exactly(self.problem.alpha) * sum(penalised, arb(0))
+        """The trace of the hat matrix A (M + alpha P)^-1 A', which is that of (M + alpha P)^-1 M."""
+        M, _, unit = normal_equations(self.problem.moments, 0.0, self.problem.independent)
+        return (self.inverse * arb_mat(M)).trace() * unit
 
     @cached_property
     def perfect(self) -> bool:
@@ -176,7 +176,8 @@ class _Fit:
 
     def _of_parameter(self, i: int, j: int) -> dict[str, Callable[[], Number]]:
         """Those of parameter i, that of column j of [1, X]."""
-        problem, numbers = self.problem, {}
+        problem = self.problem
+        numbers: dict[str, Callable[[], Number]] = {}
         if problem.df_residual > 0:
             error = (self.variance * self.inverse[i, i]).sqrt()
             numbers |= {
@@ -197,7 +198,8 @@ class _Fit:
         return numbers
 
     def _of_fit(self) -> dict[str, Callable[[], Number]]:
-        problem, numbers = self.problem, {}
+        problem = self.problem
+        numbers: dict[str, Callable[[], Number]] = {}
         rows, parameters = problem.rows, len(problem.independent)
         if not problem.relations:
             numbers["condition_number"] = self._condition_number
@@ -224,26 +226,22 @@ class _Fit:
 
 
 def _inverse(problem: _Problem, exact: bool) -> arb_mat:
-    """That of the integers A, scaled so that the diagonal is about 1: units of columns then cost no precision."""
-    k = problem.A.nrows()
-    scales = [arb(2) ** -(int(problem.A[i, i]).bit_length() // 2) for i in range(k)]
-    scaled = [
-        [entry * a * b for entry, a in zip(row, scales, strict=True)]
-        for row, b in zip(arb_mat(problem.A).tolist(), scales, strict=True)
-    ]
+    """That of the integers A; A is scaled to a diagonal of about 1, so that units of columns cost no precision."""
+    A = arb_mat(problem.A)
+    scales = [arb(2) ** -(int(problem.A[i, i]).bit_length() // 2) for i in range(A.nrows())]
     try:
-        inverse = arb_mat(scaled).inv()
-        if all(inverse[i, i].rel_accuracy_bits() > 64 for i in range(k)) or not exact:
-            return arb_mat(
-                [
-                    [entry * a * b for entry, a in zip(row, scales, strict=True)]
-                    for row, b in zip(inverse.tolist(), scales, strict=True)
-                ]
-            )
+        inverse = _scaled(_scaled(A, scales).inv(), scales)
+        if not exact or all(inverse[i, i].rel_accuracy_bits() > 64 for i in range(A.nrows())):
+            return inverse
     except ZeroDivisionError:
         if not exact:
             raise
     return arb_mat(problem.exact_inverse)
+
+
+def _scaled(A: arb_mat, scales: list[arb]) -> arb_mat:
+    rows = zip(A.tolist(), scales, strict=True)
+    return arb_mat([[entry * a * b for entry, a in zip(row, scales, strict=True)] for row, b in rows])
 
 
 def _decided(problem: _Problem) -> tuple[dict[Key, float], list[Key]]:
@@ -255,14 +253,14 @@ def _decided(problem: _Problem) -> tuple[dict[Key, float], list[Key]]:
                 numbers = _Fit(problem, exact).numbers()
             except ZeroDivisionError:
                 continue
-            balls = {key: number() for key, number in numbers.items() if key not in values}
-            rounded = {key: nearest(ball) for key, ball in balls.items()}
+            found = {key: number() for key, number in numbers.items() if key not in values}
+            rounded = {key: nearest(number) for key, number in found.items()}
             values |= {key: value for key, value in rounded.items() if value is not None}
-            undecided = [key for key in rounded if key not in values]
+            undecided = [key for key in found if key not in values]
             if not undecided:
                 break
-    guesses = {key: middle(balls[key]) for key in undecided if balls[key].is_finite()}
-    return {key: (values | guesses)[key] for key in numbers if key in values or key in guesses}, undecided
+    values |= {key: middle(ball) for key in undecided if (ball := arb(found[key])).is_finite()}
+    return {key: values[key] for key in numbers if key in values}, undecided
 
 
 def _label(key: Key, names: list[str]) -> str:

@@ -74,9 +74,9 @@ def solve(moments: Moments, alpha: float = 0.0, fit_intercept: bool = True) -> S
 
 
 def normal_equations(moments: Moments, alpha: float, columns: list[int]) -> tuple[fmpz_mat, fmpz_mat, fmpq]:
-    """The integers A and b, and a unit, so that (M + alpha P) w = m with M = unit A and m = unit b, for columns of [1, X].
+    """Integers A and b, and their unit, for columns of [1, X]: A w = b is solved by the parameters w.
 
-    P is the identity, but 0 for the intercept, column 0.
+    unit A is their moments M + alpha P and unit b those with y; P is the identity, but 0 for the intercept, column 0.
     """
     rows, last = moments.integers.tolist(), moments.integers.ncols() - 1
     A = fmpz_mat([[rows[i][j] for j in columns] for i in columns])

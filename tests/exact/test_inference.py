@@ -144,14 +144,15 @@ def test_a_quantile_has_the_tail_that_was_asked_for(df: int, precision: int) -> 
 @settings(max_examples=50, deadline=None)
 def test_the_largest_eigenvalue_is_enclosed_also_where_there_are_two(seed: int, size: int) -> None:
     random = np.random.default_rng(seed)
-    reflect = np.eye(size) - 2 * np.outer(v := random.integers(-3, 4, size), v) / max(v @ v, 1)
-    scaled = (reflect * max(v @ v, 1)).round()  # integers, and orthogonal but for a factor
+    v = random.integers(-3, 4, size)
+    factor = max(int(v @ v), 1)
+    reflection = factor * np.eye(size, dtype=int) - 2 * np.outer(v, v)  # orthogonal but for the factor
     eigenvalues = random.integers(1, 4, size)
-    S = scaled @ np.diag(eigenvalues) @ scaled.T
+    S = reflection @ np.diag(eigenvalues) @ reflection if v.any() else np.diag(eigenvalues)
     with ctx.workprec(128):
-        found = largest_eigenvalue(arb_mat(S.astype(int).tolist()))
+        found = largest_eigenvalue(arb_mat(S.tolist()))
         assert found.rel_accuracy_bits() > 60
-        assert found.contains(int(eigenvalues.max()) * int(max(v @ v, 1)) ** 2)
+        assert found.contains(int(eigenvalues.max()) * factor**2)
 
 
 # --- what is not defined ---
@@ -172,29 +173,22 @@ def tables(draw: st.DrawFn) -> Rows:
 def test_it_says_of_every_table_what_is_defined_and_nothing_else(rows: Rows, intercept: bool) -> None:
     X, y = rows
     summary = summary_of(X, y, fit_intercept=intercept)
-    A = [[*([Fraction(1)] if intercept else []), *map(Fraction, row)] for row in X.tolist()]
-    target, size = [Fraction(value) for value in y.tolist()], len(A[0])
-    null = definitions.null_space(A)
-    independent = definitions.echelon(A)[1]
+    A = [[*[definitions.ONE] * intercept, *map(Fraction, row)] for row in X.tolist()]
+    target = [Fraction(value) for value in y.tolist()]
+    null, (_, independent) = definitions.null_space(A), definitions.echelon(A)
     df = len(y) - len(independent)
-    normal = [[sum(row[i] * row[j] for row in A) for j in independent] for i in independent]
-    right = [sum(row[i] * last for row, last in zip(A, target, strict=True)) for i in independent]
-    w = (
-        [row[-1] for row in definitions.echelon([[*a, b] for a, b in zip(normal, right, strict=True)])[0]]
-        if independent
-        else []
-    )
-    left = [
-        last - sum(row[i] * each for i, each in zip(independent, w, strict=True))
-        for row, last in zip(A, target, strict=True)
-    ]
-    rss = sum(each * each for each in left)
-    mean = sum(target) / len(y) if intercept else Fraction(0)
-    tss = sum((last - mean) ** 2 for last in target)
+    columns = [[row[i] for row in A] for i in independent]
+    normal = [[definitions.dot(a, b) for b in columns] for a in columns]
+    equations = [[*row, definitions.dot(a, target)] for row, a in zip(normal, columns, strict=True)]
+    w = [row[-1] for row in definitions.echelon(equations)[0]] if columns else []
+    predicted = [definitions.dot([row[i] for i in independent], w) for row in A]
+    rss = sum(((a - b) ** 2 for a, b in zip(target, predicted, strict=True)), definitions.ZERO)
+    mean = sum(target, definitions.ZERO) / len(y) if intercept else definitions.ZERO
+    tss = sum(((last - mean) ** 2 for last in target), definitions.ZERO)
 
     assert (summary.df_model, summary.df_residual) == (len(independent) - intercept, df)
     assert summary.r2 == (float(1 - rss / tss) if tss else None)
-    assert summary.residual_variance == (float(Fraction(rss) / df) if df else None)
+    assert summary.residual_variance == (float(rss / df) if df else None)
     assert (summary.f is not None) == bool(df and rss and summary.df_model)
     assert (summary.log_likelihood is not None) == bool(rss)
     assert (summary.condition_number is None) == bool(null)
@@ -211,7 +205,7 @@ def test_it_says_of_every_table_what_is_defined_and_nothing_else(rows: Rows, int
             if rss and not w[independent.index(j)]:
                 assert (each.t, each.p_value) == (0, 1)
     json.dumps(summary.to_plain(), allow_nan=False)
-    assert size == len(summary.coefficients)
+    assert len(summary.coefficients) == len(A[0])
 
 
 def table(seed: int = 0) -> Rows:
