@@ -23,13 +23,11 @@ def nearest(ball: arb | fmpq) -> float | None:
 
 
 def middle(ball: arb) -> float:
-    """The float64 nearest to the middle of a ball."""
+    """The float64 nearest to the middle of a ball, infinite beyond float64."""
     mantissa, exponent = ball.mid().man_exp()
     size = int(mantissa).bit_length() + int(exponent)
-    if size < -1080:  # as a fraction it might not fit into memory: p-values get that small
-        return math.copysign(0.0, int(mantissa))
-    if size > 1080:
-        return math.copysign(math.inf, int(mantissa))
+    if abs(size) > 1080:  # as a fraction it might not fit into memory: p-values get that small
+        return math.copysign(math.inf if size > 0 else 0.0, 1 if mantissa > 0 else -1)
     return _limited(mantissa * fmpq(2) ** exponent)
 
 
@@ -37,4 +35,4 @@ def _limited(value: fmpq) -> float:
     try:
         return nearest_float(value)
     except UserError:
-        return math.copysign(math.inf, int(value.p))
+        return math.inf if value > 0 else -math.inf
