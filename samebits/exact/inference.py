@@ -19,7 +19,8 @@ from samebits.exact.rational import exactly
 from samebits.exact.summary import Coefficient, Summary
 
 # bits of the balls, and whether parameters and residuals, which may be exactly 0, are solved in fractions
-STAGES = ((128, False), (256, False), (512, True), (1024, True))
+STAGES = ((128, False), (256, False), (512, True), (1024, True), (4096, True))
+FEW = 32  # parameters: the diagonal of the inverse, too, is then computed in fractions
 OUTSIDE = fmpq(1, 20)  # of a 95 % interval
 
 Number = arb | fmpq
@@ -122,10 +123,13 @@ class _Fit:
         """Raises ZeroDivisionError where balls cannot tell the matrix from a singular one."""
         self.problem = problem
         self.inverse = _inverse(problem, exact) * (1 / problem.unit)  # of M + alpha P
+        self.diagonal: Sequence[Number] = [self.inverse[i, i] for i in range(self.inverse.nrows())]
         self.w: Sequence[Number]
         self.residual: Number
         if exact:
             self.w, self.residual = problem.exact
+            if len(self.w) <= FEW:
+                self.diagonal = [problem.exact_inverse[i, i] / problem.unit for i in range(len(self.w))]
         else:
             self.w = (self.inverse * (arb_mat(problem.b) * problem.unit)).entries()
             self.residual = problem.residual(self.w)
@@ -179,7 +183,7 @@ class _Fit:
         problem = self.problem
         numbers: dict[str, Callable[[], Number]] = {}
         if problem.df_residual > 0:
-            error = (self.variance * self.inverse[i, i]).sqrt()
+            error = arb(self.variance * self.diagonal[i]).sqrt()
             numbers |= {
                 "std_error": lambda: error,
                 "low": lambda: self.w[i] - self.quantile * error,
@@ -192,7 +196,7 @@ class _Fit:
                 }
         if j:
             square = problem.square(j, problem.intercept)
-            numbers["vif"] = lambda: square * self.inverse[i, i]
+            numbers["vif"] = lambda: square * self.diagonal[i]
             if problem.total:
                 numbers["std_ratio"] = lambda: arb(square / problem.total).sqrt()
         return numbers

@@ -253,6 +253,17 @@ def test_what_float64_does_not_hold_is_named_and_is_no_mistake() -> None:
         assert "beyond the range of float64: residual_variance" in summary.notes
 
 
+@pytest.mark.parametrize("more", [0, 31])
+def test_what_is_halfway_between_two_float64_numbers_is_decided_in_fractions_or_named(more: int) -> None:
+    """The VIF of both columns is 1 + 2**-53; more, orthogonal ones put fractions out of reach."""
+    halfway = np.array([[1.0, 1.0], [2.0**26, 0.0], [2.0**26, 0.0]])
+    X = np.block([[halfway, np.zeros((3, more))], [np.zeros((more, 2)), 3 * np.eye(more)]])
+    summary = summary_of(X, np.arange(len(X)) ** 2.0, fit_intercept=False)
+    assert [each.vif for each in summary.coefficients] == [1.0] * (2 + more)
+    assert summary.undecided == (("vif of x1", "vif of x2") if more else ())
+    assert ("could not be decided: vif of x1, vif of x2" in str(summary)) == bool(more)
+
+
 def test_a_ridge_fit_has_what_is_defined_for_it_and_nothing_else() -> None:
     X, y = table()
     summary = summary_of(X, y, alpha=2.5)
