@@ -50,6 +50,8 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
     >>> model = ExactLinearRegression().fit(X, y)
     >>> model.coef_.round(12), round(model.intercept_, 12)
     (array([ 2., 10.]), 0.5)
+    >>> round(model.summary().coefficients[1].vif, 3)
+    2.561
     >>> batches = ExactLinearRegression().partial_fit(X[2:], y[2:]).partial_fit(X[:2], y[:2])
     >>> batches.coef_.tobytes() == model.coef_.tobytes()
     True
