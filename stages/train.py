@@ -8,7 +8,7 @@ from samebits.frameworks import sklearn
 
 
 def main() -> None:
-    """Solve, compare with scikit-learn's own fit, write the model and what it consists of."""
+    """Solve, compare with scikit-learn's own fit, write the model, what it consists of and how sure it is."""
     alpha = params.load().train.alpha
     data = pickles.load("data/moments.joblib")
     model = ExactLinearRegression(alpha=alpha).fit_moments(Moments.from_plain(data["train"]), data["features"])
@@ -28,6 +28,7 @@ def main() -> None:
     coefficients = dict(zip(data["features"], model.coef_.tolist(), strict=True))
     facts = {"rank": model.rank_, "intercept": model.intercept_, "coefficients": coefficients}
     artifacts.write_json(facts, "metrics/train.json")
+    artifacts.write_json(model.summary(data["target"]).to_plain(), "metrics/coefficients.json")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """The least-squares solution of exact moments, correctly rounded: there is only one."""
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-from flint import arb, arb_mat, ctx, fmpq, fmpq_mat, fmpz_mat
+from flint import arb_mat, ctx, fmpq, fmpq_mat, fmpz_mat
 
-from samebits.errors import UserError
+from samebits.exact.balls import nearest
 from samebits.exact.moments import Moments
 from samebits.exact.rational import exactly, nearest_float
 from samebits.model.linear import LinearModel
@@ -59,13 +60,7 @@ def solve(moments: Moments, alpha: float = 0.0, fit_intercept: bool = True) -> S
     UserError where a parameter lies beyond the range of float64.
     """
     first, last = 0 if fit_intercept else 1, moments.integers.ncols() - 1
-    rows = moments.integers.tolist()[first:last]
-    A, b = fmpz_mat([row[first:last] for row in rows]), fmpz_mat([row[last:] for row in rows])
-    if alpha:
-        penalty = exactly(alpha) / fmpq(2) ** moments.exponent
-        A, b = penalty.q * A, penalty.q * b
-        for i in range(1 - first, last - first):  # the intercept is not penalised
-            A[i, i] += penalty.p
+    A, b, _ = normal_equations(moments, alpha, list(range(first, last)))
     relations: list[Relation] = []
     parameters = _round_balls(A, b)
     if parameters is None:
@@ -78,30 +73,35 @@ def solve(moments: Moments, alpha: float = 0.0, fit_intercept: bool = True) -> S
     return Solution(LinearModel(np.array(parameters), intercept), len(parameters) - len(relations), relations)
 
 
+def normal_equations(moments: Moments, alpha: float, columns: list[int]) -> tuple[fmpz_mat, fmpz_mat, fmpq]:
+    """Integers A and b, and their unit, for columns of [1, X]: A w = b is solved by the parameters w.
+
+    unit A is their moments M + alpha P and unit b those with y; P is the identity, but 0 for the intercept, column 0.
+    """
+    rows, last = moments.integers.tolist(), moments.integers.ncols() - 1
+    A = fmpz_mat([[rows[i][j] for j in columns] for i in columns])
+    b, unit = fmpz_mat([[rows[i][last]] for i in columns]), fmpq(2) ** moments.exponent
+    if alpha:
+        penalty = exactly(alpha) / unit
+        A, b, unit = penalty.q * A, penalty.q * b, unit / penalty.q
+        for i, column in enumerate(columns):
+            if column:  # the intercept is not penalised
+                A[i, i] += penalty.p
+    return A, b, unit
+
+
 def _round_balls(A: fmpz_mat, b: fmpz_mat) -> list[float] | None:
     """The solution of A x = b, each entry rounded once, by ball arithmetic of growing precision; None if in doubt.
 
-    A ball contains the exact number, which rounds as both of its ends do if they round to the same float64. The ends of
-    a ball that is no point never do around 0 or a number halfway between two float64 numbers; a singular A has none.
+    A singular A has no balls.
     """
     for precision in BALL_PRECISIONS:
-        with ctx.workprec(precision):
-            try:
-                balls = arb_mat(A).solve(arb_mat(b), algorithm="lu").entries()
-            except ZeroDivisionError:
-                continue
-            if all(ball.rel_accuracy_bits() > 53 for ball in balls):
-                with suppress(UserError):  # an end may lie beyond float64 where the exact number does not
-                    low, high = (list(map(nearest_float, ends)) for ends in zip(*map(_ends, balls), strict=True))
-                    if low == high:
-                        return low
+        with ctx.workprec(precision), suppress(ZeroDivisionError):
+            found = [nearest(ball) for ball in arb_mat(A).solve(arb_mat(b), algorithm="lu").entries()]
+            decided = [each for each in found if each is not None and math.isfinite(each)]
+            if len(decided) == len(found):
+                return decided
     return None
-
-
-def _ends(ball: arb) -> tuple[fmpq, fmpq]:
-    """Rational numbers that a ball lies between."""
-    (low, low_exponent), (high, high_exponent) = ball.lower().man_exp(), ball.upper().man_exp()
-    return low * fmpq(2) ** low_exponent, high * fmpq(2) ** high_exponent
 
 
 def _minimum_norm(moments: Moments, fit_intercept: bool) -> tuple[list[fmpq], list[Relation]]:
