@@ -24,6 +24,9 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         The penalty, as in `Ridge`; the intercept is not penalised.
     fit_intercept : bool, default=True
         Whether to fit the intercept b; else it is 0.
+    standardize : bool, default=False
+        Whether alpha acts on columns divided by their standard deviations, as in a pipeline of `StandardScaler` and
+        `Ridge`: exactly, as alpha times the sum of v_j w_j^2, v_j the variances. `coef_` are still those of X itself.
 
     Attributes
     ----------
@@ -57,9 +60,10 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
 
     moments_: Moments
 
-    def __init__(self, *, alpha: float = 0.0, fit_intercept: bool = True) -> None:
+    def __init__(self, *, alpha: float = 0.0, fit_intercept: bool = True, standardize: bool = False) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.standardize = standardize
 
     def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
         """Fit to X (n, p), y (n,), with weights (n,) >= 0: an integer weight is as good as so many copies of the row.
@@ -80,7 +84,7 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         self.n_features_in_ = moments.integers.ncols() - 2
         if feature_names:
             self.feature_names_in_ = np.array(feature_names, dtype=object)
-        solution = least_squares.solve(moments, self.alpha, self.fit_intercept)
+        solution = least_squares.solve(moments, self.alpha, self.fit_intercept, self.standardize)
         self.coef_, self.intercept_ = solution.model.coef, solution.model.intercept
         self.rank_, self.relations_ = solution.rank, solution.relations
         return self

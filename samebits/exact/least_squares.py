@@ -1,10 +1,11 @@
 """The least-squares solution of exact moments, correctly rounded: there is only one."""
 
+import functools
 from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-from flint import arb, arb_mat, ctx, fmpq, fmpq_mat, fmpz_mat
+from flint import arb, arb_mat, ctx, fmpq, fmpq_mat, fmpz, fmpz_mat
 
 from samebits.errors import UserError
 from samebits.exact.moments import Moments
@@ -52,8 +53,11 @@ class Solution:
     relations: list[Relation]
 
 
-def solve(moments: Moments, alpha: float = 0.0, fit_intercept: bool = True) -> Solution:
+def solve(moments: Moments, alpha: float = 0.0, fit_intercept: bool = True, standardize: bool = False) -> Solution:
     """Minimise |y - b - X w|^2 + alpha |w|^2 exactly, and round w (p,) and b once; without an intercept, b is 0.
+
+    standardize: penalise each column as if it were divided by its standard deviation: alpha times the sum of v_j w_j^2
+    with the variances v_j. A column of variance 0 keeps its unit, as in scikit-learn's StandardScaler.
 
     Collinear columns with alpha = 0 have many solutions; this is the one of minimum norm, as in scikit-learn. Raises
     UserError where a parameter lies beyond the range of float64.
@@ -63,9 +67,12 @@ def solve(moments: Moments, alpha: float = 0.0, fit_intercept: bool = True) -> S
     A, b = fmpz_mat([row[first:last] for row in rows]), fmpz_mat([row[last:] for row in rows])
     if alpha:
         penalty = exactly(alpha) / fmpq(2) ** moments.exponent
-        A, b = penalty.q * A, penalty.q * b
-        for i in range(1 - first, last - first):  # the intercept is not penalised
-            A[i, i] += penalty.p
+        scales = moments.variances() if standardize else [fmpq(1)] * (last - 1)
+        penalties = [penalty * (each or 1) for each in scales]
+        common = functools.reduce(fmpz.lcm, (each.q for each in penalties))
+        A, b = common * A, common * b
+        for i, each in enumerate(penalties, 1 - first):  # the intercept is not penalised
+            A[i, i] += (each * common).p
     relations: list[Relation] = []
     parameters = _round_balls(A, b)
     if parameters is None:
