@@ -89,7 +89,7 @@ class Hash:
         return test, h
 
     def folds(self, priority: np.ndarray, folds: int) -> np.ndarray:
-        """Of rows of priorities (n,), the folds (n,), 0 to folds - 1, by the low 32 bits l: floor(l * folds / 2**32)."""
+        """Of rows of priorities (n,), the folds (n,), 0 to folds - 1: floor(l * folds / 2**32), l the low 32 bits."""
         return (priority & np.uint64(2**32 - 1)) * np.uint64(folds) >> np.uint64(32)
 
 

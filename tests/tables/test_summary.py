@@ -16,7 +16,7 @@ from samebits.tables.split import Hash
 from samebits.tables.summary import Summary, Task
 from samebits.tables.table import Table
 
-ROWS, FEATURES = 20_011, 3
+ROWS, FEATURES, FOLDS = 20_011, 3, 5
 HERE = Compute(backend="threading", workers=1, scheduler=None)
 ALL = "SELECT * FROM source"
 
@@ -58,7 +58,7 @@ def options(source: str, split: str = "hash", keep_rows: int = 500, query: str =
 
 
 def summarised(data: Data, where: Compute = HERE) -> dict[str, Summary]:
-    return summary.of(Table.of(data.source, data.query, data.target), data, where)
+    return summary.of(Table.of(data.source, data.query, data.target), data, FOLDS, where)
 
 
 def plain(found: dict[str, Summary]) -> dict[str, Any]:
@@ -218,8 +218,8 @@ def test_a_query_that_gives_other_rows_each_time_is_refused() -> None:
 def test_a_worker_sends_no_more_rows_than_are_kept() -> None:
     source = Table.of(write("table.csv", columns()), ALL, "y")
     limits = {part: np.uint64(2**64 - 1) for part in ("train", "test")}
-    blocks = summary._blocks(Task(source, source.fragments[0], Hash(0.2, 5), None, limits), threads=1)
-    [merged] = summary._merge(FEATURES, 500, blocks)
+    blocks = summary._blocks(Task(source, source.fragments[0], Hash(0.2, 5), FOLDS, None, limits), threads=1)
+    [merged] = summary._merge(FEATURES, 500, FOLDS, blocks)
     assert {part: len(block.y) for part, block in merged.items()} == {"train": 500, "test": 500}
 
 
@@ -256,7 +256,7 @@ def test_a_worker_that_dies_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(
         UserError, match=r"compute\.backend loky: A worker process managed by the executor was unexpect"
     ):
-        summary.of(broken, data, Compute("loky", 2, None))
+        summary.of(broken, data, FOLDS, Compute("loky", 2, None))
 
 
 def _die(*_: Any) -> Any:
@@ -307,6 +307,6 @@ def test_integers_and_decimals_of_more_than_64_bits_are_rounded_once() -> None:
     rows = ", ".join(f"({number}::HUGEINT, {decimal}, 1)" for number, decimal in zip(numbers, decimals, strict=True))
     write("table.csv", columns()[:, :1])
     wide = Table.of("table.csv", f"FROM (VALUES {rows}) t(a, b, y)", "y")
-    [(X, _)] = [block for fragment in wide.fragments for block in wide.blocks(fragment)]
+    [(X, _, _)] = [block for fragment in wide.fragments for block in wide.blocks(fragment)]
     assert X[:, 0].tolist() == [float(number) for number in numbers]
     assert X[:, 1].tolist() == [float(decimal) for decimal in decimals]
