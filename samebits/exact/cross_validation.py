@@ -16,9 +16,9 @@ from samebits.exact.moments import Moments
 from samebits.exact.rational import nearest_float, nearest_sqrt
 
 # The grid of `auto`, in powers of two, and its size
-BELOW, ABOVE = 20, 10
-POINTS = 50
-RANGE = 1000  # of the exponents: float64 holds them
+BELOW, ABOVE = 20, 6
+POINTS = 60
+LEAST, GREATEST = -1074, 1023  # that float64 holds
 
 
 @dataclass(frozen=True)
@@ -93,17 +93,17 @@ def grid(moments: Moments, standardize: bool = False) -> list[float]:
     The penalised solution shrinks along each eigenvector of the centred X'X, of eigenvalue d, by d / (d + alpha), and
     alpha where d is the scale that matters (Hastie, Tibshirani and Friedman, The Elements of Statistical Learning,
     2nd ed., section 3.4.1). The sum of the diagonal bounds the largest eigenvalue from above, its least entry the
-    smallest. The grid goes from 2**-BELOW times the latter to 2**ABOVE times the former, both rounded down to powers of
-    two. With `standardize`, each entry is the number of rows.
+    smallest. The grid goes from 2**-BELOW times the latter, or a little less, to 2**ABOVE times the former, both rounded
+    down to powers of two. With `standardize`, each entry is the number of rows.
     """
     variances = [each for each in moments.variances() if each]
     if not variances:
         return [1.0]  # all are the same
     diagonal = [fmpq(moments.rows)] * len(variances) if standardize else [moments.rows * each for each in variances]
-    low = max(_power_below(min(diagonal)) - BELOW, -RANGE)
-    high = min(_power_below(sum(diagonal, fmpq(0))) + ABOVE, RANGE)
-    step = -(-(high - low + 1) // POINTS)
-    return [2.0**power for power in range(low, high + 1, step)]
+    low = max(_power_below(min(diagonal)) - BELOW, LEAST)
+    high = min(_power_below(sum(diagonal, fmpq(0))) + ABOVE, GREATEST)
+    step = 1 + (high - low) // (POINTS - 1)
+    return [2.0**power for power in range(high, low - step, -step) if power >= LEAST][::-1]
 
 
 def _power_below(value: fmpq) -> int:

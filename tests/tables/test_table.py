@@ -32,7 +32,10 @@ def read(source: str, query: str, target: str) -> Rows:
     """All rows of a table, fragment by fragment."""
     table = Table.of(source, query, target)
     blocks = [block for fragment in table.fragments for block in table.blocks(fragment)]
-    columns = [[np.empty((0, len(table.features))), *(X for X, _, _ in blocks)], [np.empty(0), *(y for _, y, _ in blocks)]]
+    columns = [
+        [np.empty((0, len(table.features))), *(X for X, _, _ in blocks)],
+        [np.empty(0), *(y for _, y, _ in blocks)],
+    ]
     return Rows(table.features, table.target, np.vstack(columns[0]), np.concatenate(columns[1]))
 
 
