@@ -93,8 +93,8 @@ def grid(moments: Moments, standardize: bool = False) -> list[float]:
     The penalised solution shrinks along each eigenvector of the centred X'X, of eigenvalue d, by d / (d + alpha), and
     alpha where d is the scale that matters (Hastie, Tibshirani and Friedman, The Elements of Statistical Learning,
     2nd ed., section 3.4.1). The sum of the diagonal bounds the largest eigenvalue from above, its least entry the
-    smallest. The grid goes from 2**-BELOW times the latter, or a little less, to 2**ABOVE times the former, both rounded
-    down to powers of two. With `standardize`, each entry is the number of rows.
+    smallest. The grid goes from 2**-BELOW times the latter, or a little less, to 2**ABOVE times the former, both
+    rounded down to powers of two. With `standardize`, each entry is the number of rows.
     """
     variances = [each for each in moments.variances() if each]
     if not variances:
