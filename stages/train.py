@@ -16,8 +16,7 @@ def main() -> None:
     data = pickles.load("data/moments.joblib")
     train, folds = Moments.from_plain(data["train"]), [Moments.from_plain(each) for each in data["folds"]]
     alpha, found = choose_alpha(options, train, folds)
-    curve = found.curve() if found else []
-    artifacts.write_json(curve, "plots/penalty.json")
+    artifacts.write_json(found.curve() if found else [], "plots/penalty.json")
 
     model = ExactLinearRegression(alpha=alpha, standardize=options.standardize).fit_moments(train, data["features"])
     for relation in model.relations_:
@@ -34,10 +33,8 @@ def main() -> None:
 
     pickles.dump(sklearn.estimator(model), "models/model.joblib")
     coefficients = dict(zip(data["features"], model.coef_.tolist(), strict=True))
-    best = (
-        {"cross_validation": {name: curve[found.best][name] for name in ("alpha", "error", "spread")}} if found else {}
-    )
-    facts = {**best, "rank": model.rank_, "intercept": model.intercept_, "coefficients": coefficients}
+    chosen = {"cross_validation": found.row(found.best)} if found else {}
+    facts = {**chosen, "rank": model.rank_, "intercept": model.intercept_, "coefficients": coefficients}
     artifacts.write_json(facts, "metrics/train.json")
 
 

@@ -67,7 +67,7 @@ class CrossValidation:
         """Over the folds, as `cross_val_score` and `GridSearchCV` give them: each fold counts the same."""
         return [sum(each, fmpq(0)) / len(each) for each in self.errors]
 
-    @property
+    @functools.cached_property
     def best(self) -> int:
         """The number of the penalty with the least mean error; of those that tie, of the largest."""
         return min(range(len(self.alphas)), key=lambda i: (self.means[i], -self.alphas[i]))
@@ -77,14 +77,14 @@ class CrossValidation:
         """The penalty with the least mean error."""
         return self.alphas[self.best]
 
+    def row(self, i: int) -> dict[str, float]:
+        """Of the penalty of number i, the mean error and its standard deviation over the folds, each rounded once."""
+        variance = sum(((error - self.means[i]) ** 2 for error in self.errors[i]), fmpq(0)) / len(self.errors[i])
+        return {"alpha": self.alphas[i], "error": nearest_float(self.means[i]), "spread": nearest_sqrt(variance)}
+
     def curve(self) -> list[dict[str, Any]]:
-        """A row for each penalty: its mean error and the standard deviation over the folds, rounded once."""
-        rows = []
-        for i, (alpha, errors, mean) in enumerate(zip(self.alphas, self.errors, self.means, strict=True)):
-            variance = sum(((error - mean) ** 2 for error in errors), fmpq(0)) / len(errors)
-            facts = {"alpha": alpha, "error": nearest_float(mean), "spread": nearest_sqrt(variance)}
-            rows.append({**facts, "chosen": i == self.best})
-        return rows
+        """A row for each penalty, for the plot."""
+        return [{**self.row(i), "chosen": i == self.best} for i in range(len(self.alphas))]
 
 
 def grid(moments: Moments, standardize: bool = False) -> list[float]:

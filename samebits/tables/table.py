@@ -17,7 +17,7 @@ from samebits.errors import UserError
 from samebits.tables import diagnosis, remote
 from samebits.tables.diagnosis import identifier, string
 
-BLOCK_ROWS = 2**16  # fewer take longer for each row, more leave the cache of a core
+BLOCK_ROWS = 2**17  # fewer take longer for each row, more leave the cache of a core
 FRAGMENT_ROWS = 2**18  # of a Parquet file: a fraction of a second for a worker
 TYPES_OF_TEXT = ["BOOLEAN", "DOUBLE", "TIME", "DATE", "TIMESTAMP", "VARCHAR"]
 NUMBERS = {"boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint"}
