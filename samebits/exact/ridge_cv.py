@@ -52,7 +52,7 @@ class ExactRidgeCV(RegressorMixin, BaseEstimator):
     >>> X = np.arange(12.0).reshape(6, 2) ** 2
     >>> model = ExactRidgeCV(alphas=[0.1, 1, 10], cv=3).fit(X, X @ [1.0, 2.0] + [1, -1, 0, 0, -1, 1])
     >>> model.alpha_
-    0.1
+    10.0
 
     """
 
