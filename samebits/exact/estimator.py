@@ -25,6 +25,9 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         The penalty, as in `Ridge`; the intercept is not penalised.
     fit_intercept : bool, default=True
         Whether to fit the intercept b; else it is 0.
+    standardize : bool, default=False
+        Whether alpha acts on columns divided by their standard deviations, as in a pipeline of `StandardScaler` and
+        `Ridge`: exactly, as alpha times the sum of v_j w_j^2, v_j the variances. `coef_` are still those of X itself.
 
     Attributes
     ----------
@@ -60,9 +63,10 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
 
     moments_: Moments
 
-    def __init__(self, *, alpha: float = 0.0, fit_intercept: bool = True) -> None:
+    def __init__(self, *, alpha: float = 0.0, fit_intercept: bool = True, standardize: bool = False) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.standardize = standardize
 
     def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
         """Fit to X (n, p), y (n,), with weights (n,) >= 0: an integer weight is as good as so many copies of the row.
@@ -84,7 +88,7 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         if feature_names:
             self.feature_names_in_ = np.array(feature_names, dtype=object)
         self._whole_weights = True
-        solution = least_squares.solve(moments, self.alpha, self.fit_intercept)
+        solution = least_squares.solve(moments, self.alpha, self.fit_intercept, self.standardize)
         self.coef_, self.intercept_ = solution.model.coef, solution.model.intercept
         self.rank_, self.relations_ = solution.rank, solution.relations
         return self
@@ -101,7 +105,7 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
             raise ValueError("standard errors need weights that count rows: whole numbers")
         features = getattr(self, "feature_names_in_", None)
         names = None if features is None else [str(each) for each in features]
-        return inference.inference(self.moments_, self.alpha, self.fit_intercept, names, target)
+        return inference.inference(self.moments_, self.alpha, self.fit_intercept, names, target, self.standardize)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Predictions (n,) for X (n, p), in an order of operations that gives the same bits on every machine."""

@@ -13,9 +13,8 @@ from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
 from samebits.exact.balls import middle, nearest
 from samebits.exact.distributions import f_tail, t_quantile, t_tail
 from samebits.exact.eigenvalues import largest_eigenvalue
-from samebits.exact.least_squares import Relation, normal_equations, solve
+from samebits.exact.least_squares import Relation, normal_equations, penalties, solve
 from samebits.exact.moments import Moments
-from samebits.exact.rational import exactly
 from samebits.exact.summary import Coefficient, Summary
 
 # bits of the balls, and whether parameters and residuals, which may be exactly 0, are solved in fractions
@@ -33,6 +32,7 @@ def inference(
     fit_intercept: bool = True,
     features: list[str] | None = None,
     target: str = "y",
+    standardize: bool = False,
 ) -> Summary:
     """What statistics says of the solution for these moments; the features are x1, x2, ... if they have no names.
 
@@ -40,10 +40,10 @@ def inference(
     alpha > 0, all that takes estimates without bias for granted. A weight counts as so many copies of its row: raises
     ValueError where the sum of the weights is no whole number.
     """
-    solution = solve(moments, alpha, fit_intercept)
+    solution = solve(moments, alpha, fit_intercept, standardize)
     features = features or [f"x{j + 1}" for j in range(len(solution.model.coef))]
     names, estimates = ["(intercept)", *features], [solution.model.intercept, *solution.model.coef.tolist()]
-    problem = _Problem(moments, alpha, fit_intercept, solution.relations)
+    problem = _Problem(moments, penalties(moments, alpha, standardize), fit_intercept, solution.relations)
     values, undecided = _decided(problem)
 
     known: dict[int | None, dict[str, Any]] = {None: {}} | {j: {} for j in problem.columns}
@@ -67,8 +67,8 @@ def inference(
 class _Problem:
     """The fit of those columns of [1, X] that are independent: one is left out for each relation."""
 
-    def __init__(self, moments: Moments, alpha: float, fit_intercept: bool, relations: list[Relation]) -> None:
-        self.moments, self.alpha, self.intercept, self.relations = moments, alpha, fit_intercept, relations
+    def __init__(self, moments: Moments, penalties: list[fmpq], fit_intercept: bool, relations: list[Relation]) -> None:
+        self.moments, self.penalties, self.intercept, self.relations = moments, penalties, fit_intercept, relations
         self.columns = list(range(0 if fit_intercept else 1, moments.integers.ncols() - 1))
         redundant = {each.feature + 1 for each in relations}
         self.independent = [j for j in self.columns if j not in redundant]
@@ -77,7 +77,12 @@ class _Problem:
             raise ValueError(f"the weights sum to {count}, but standard errors need a whole number of rows")
         self.rows = int(count.p)
         self.df_model, self.df_residual = len(self.independent) - fit_intercept, self.rows - len(self.independent)
-        self.A, self.b, self.unit = normal_equations(moments, alpha, self.independent)
+        self.A, self.b, self.unit = normal_equations(moments, penalties, self.independent)
+
+    @property
+    def penalised(self) -> bool:
+        """Whether this is a ridge fit."""
+        return any(self.penalties)
 
     @cached_property
     def determined(self) -> list[int]:
@@ -99,9 +104,9 @@ class _Problem:
         return self.square(self.moments.integers.ncols() - 1, self.intercept)
 
     def residual(self, w: list[Any]) -> Any:
-        """The residual sum of squares y'y - w'A'y - alpha w'Pw of the solution w, in fractions or in balls."""
-        penalised = [each * each for each, j in zip(w, self.independent, strict=True) if j]
-        penalty = sum(penalised, fmpq(0)) * exactly(self.alpha)
+        """The residual sum of squares y'y - w'A'y - w'Pw of the solution w, in fractions or in balls."""
+        penalised = [each * each * self.penalties[j] for each, j in zip(w, self.independent, strict=True)]
+        penalty = sum(penalised, fmpq(0))
         explained = sum((each * (self.unit * m) for each, m in zip(w, self.b.entries(), strict=True)), fmpq(0))
         return self.square(self.moments.integers.ncols() - 1, False) - explained - penalty
 
@@ -122,7 +127,7 @@ class _Fit:
     def __init__(self, problem: _Problem, exact: bool) -> None:
         """Raises ZeroDivisionError where balls cannot tell the matrix from a singular one."""
         self.problem = problem
-        self.inverse = _inverse(problem, exact) * (1 / problem.unit)  # of M + alpha P
+        self.inverse = _inverse(problem, exact) * (1 / problem.unit)  # of M + P
         self.diagonal: Sequence[Number] = [self.inverse[i, i] for i in range(self.inverse.nrows())]
         self.w: Sequence[Number]
         self.residual: Number
@@ -140,7 +145,7 @@ class _Fit:
         numbers: dict[Key, Callable[[], Number]] = {}
         if problem.total:
             numbers[None, "r2"] = lambda: 1 - self.residual / problem.total
-        if problem.alpha:
+        if problem.penalised:
             numbers[None, "effective_df"] = lambda: self.effective_df
             if problem.rows > problem.intercept:
                 numbers[None, "gcv"] = lambda: problem.rows * self.residual / (problem.rows - self.effective_df) ** 2
@@ -152,8 +157,10 @@ class _Fit:
 
     @cached_property
     def effective_df(self) -> arb:
-        """The trace of the hat matrix A (M + alpha P)^-1 A', which is that of (M + alpha P)^-1 M."""
-        M, _, unit = normal_equations(self.problem.moments, 0.0, self.problem.independent)
+        """The trace of the hat matrix A (M + P)^-1 A', which is that of (M + P)^-1 M."""
+        M, _, unit = normal_equations(
+            self.problem.moments, penalties(self.problem.moments, 0.0), self.problem.independent
+        )
         return (self.inverse * arb_mat(M)).trace() * unit
 
     @cached_property
@@ -277,7 +284,7 @@ def _notes(problem: _Problem, features: list[str], values: dict[Key, float], bey
     notes = [
         f"collinear: {each.text(features)}; such coefficients have no standard errors" for each in problem.relations
     ]
-    if problem.df_residual <= 0 and not problem.alpha:
+    if problem.df_residual <= 0 and not problem.penalised:
         notes.append(
             f"{problem.rows} rows for {len(problem.independent)} parameters: nothing is left to judge errors by"
         )

@@ -1,11 +1,12 @@
 """The least-squares solution of exact moments, correctly rounded: there is only one."""
 
+import functools
 import math
 from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-from flint import arb_mat, ctx, fmpq, fmpq_mat, fmpz_mat
+from flint import arb_mat, ctx, fmpq, fmpq_mat, fmpz, fmpz_mat
 
 from samebits.exact.balls import nearest
 from samebits.exact.moments import Moments
@@ -53,14 +54,17 @@ class Solution:
     relations: list[Relation]
 
 
-def solve(moments: Moments, alpha: float = 0.0, fit_intercept: bool = True) -> Solution:
+def solve(moments: Moments, alpha: float = 0.0, fit_intercept: bool = True, standardize: bool = False) -> Solution:
     """Minimise |y - b - X w|^2 + alpha |w|^2 exactly, and round w (p,) and b once; without an intercept, b is 0.
+
+    standardize: penalise each column as if it were divided by its standard deviation: alpha times the sum of v_j w_j^2
+    with the variances v_j. A column of variance 0 keeps its unit, as in scikit-learn's StandardScaler.
 
     Collinear columns with alpha = 0 have many solutions; this is the one of minimum norm, as in scikit-learn. Raises
     UserError where a parameter lies beyond the range of float64.
     """
     first, last = 0 if fit_intercept else 1, moments.integers.ncols() - 1
-    A, b, _ = normal_equations(moments, alpha, list(range(first, last)))
+    A, b, _ = normal_equations(moments, penalties(moments, alpha, standardize), list(range(first, last)))
     relations: list[Relation] = []
     parameters = _round_balls(A, b)
     if parameters is None:
@@ -73,21 +77,26 @@ def solve(moments: Moments, alpha: float = 0.0, fit_intercept: bool = True) -> S
     return Solution(LinearModel(np.array(parameters), intercept), len(parameters) - len(relations), relations)
 
 
-def normal_equations(moments: Moments, alpha: float, columns: list[int]) -> tuple[fmpz_mat, fmpz_mat, fmpq]:
+def penalties(moments: Moments, alpha: float, standardize: bool = False) -> list[fmpq]:
+    """The factors of the squared parameters in what is minimised, for each column of [1, X]; 0 for the intercept."""
+    scales = moments.variances() if standardize else [fmpq(1)] * (moments.integers.ncols() - 2)
+    return [fmpq(0), *(exactly(alpha) * (each or 1) for each in scales)]
+
+
+def normal_equations(moments: Moments, penalties: list[fmpq], columns: list[int]) -> tuple[fmpz_mat, fmpz_mat, fmpq]:
     """Integers A and b, and their unit, for columns of [1, X]: A w = b is solved by the parameters w.
 
-    unit A is their moments M + alpha P and unit b those with y; P is the identity, but 0 for the intercept, column 0.
+    unit A is their moments M + P and unit b those with y; P has the penalties of the columns in its diagonal.
     """
     rows, last = moments.integers.tolist(), moments.integers.ncols() - 1
     A = fmpz_mat([[rows[i][j] for j in columns] for i in columns])
     b, unit = fmpz_mat([[rows[i][last]] for i in columns]), fmpq(2) ** moments.exponent
-    if alpha:
-        penalty = exactly(alpha) / unit
-        A, b, unit = penalty.q * A, penalty.q * b, unit / penalty.q
-        for i, column in enumerate(columns):
-            if column:  # the intercept is not penalised
-                A[i, i] += penalty.p
-    return A, b, unit
+    scaled = [penalties[column] / unit for column in columns]
+    common = functools.reduce(fmpz.lcm, (each.q for each in scaled), fmpz(1))
+    A, b = common * A, common * b
+    for i, each in enumerate(scaled):
+        A[i, i] += (each * common).p
+    return A, b, unit / common
 
 
 def _round_balls(A: fmpz_mat, b: fmpz_mat) -> list[float] | None:
