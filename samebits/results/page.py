@@ -5,19 +5,18 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from markupsafe import Markup
-
 from samebits import artifacts, html, params
+from samebits.errors import UserError
 from samebits.markdown import printable
 from samebits.results import plots, provenance, table
 from samebits.results.plots import Plot, Rows
 
-MOST = 40  # features that a picture shows, and rows of a table before the rest is folded
+MOST = 30  # features beside the intercept that a picture and a table show; the rest of a table is folded
 INTERCEPT = "(intercept)"
 DRAWING = ".dvc/plots/page.html"  # it holds the library that draws
 CARD = "models/card.json"
@@ -39,7 +38,7 @@ class Table(NamedTuple):
     @property
     def first(self) -> list[list[str]]:
         """The rows that are seen at once."""
-        return self.rows if len(self.rows) <= MOST + 1 else self.rows[:MOST]
+        return self.rows[: MOST + 1]
 
     @property
     def rest(self) -> list[list[str]]:
@@ -62,7 +61,7 @@ class Scripts(NamedTuple):
 
 
 def render(record: Sequence[str]) -> str:
-    """The page of what the files in metrics/ and plots/ hold. record: lines that say whether dvc.lock is of this tree."""
+    """The page of what metrics/ and plots/ hold. record: lines that say whether dvc.lock is the record of this tree."""
     fit = artifacts.read_json("metrics/coefficients.json")
     ranks = by_influence(fit["coefficients"])
     drawn = list(plots.drawn(partial(_prepared, ranks=ranks)))
@@ -70,17 +69,16 @@ def render(record: Sequence[str]) -> str:
     for place, plot in enumerate(drawn):
         sections[SECTIONS.get(plot.file, "others")].append((place, plot))
     scripts = _scripts()
-    outputs = list(provenance.outputs())
-    metrics = artifacts.read_json("metrics/evaluate.json")
     return html.render(
         "results/page.html",
         options=params.load(),
         settings=artifacts.read_bytes(params.FILE).decode(),
         counts=artifacts.read_json("metrics/data.json"),
-        metrics=metrics,
+        metrics=artifacts.read_json("metrics/evaluate.json"),
         quantize=artifacts.read_json("metrics/quantize.json"),
         fit=fit,
         facts=facts(fit),
+        number=number,
         features=_features() if Path(CARD).exists() else None,
         coefficients=coefficients(fit, ranks),
         models=Table(table.HEADERS, [model.cells for model in table.models()]),
@@ -89,25 +87,29 @@ def render(record: Sequence[str]) -> str:
         bits=bits(artifacts.read_json("plots/bits.json")),
         parameters=parameters(plots.read("plots/coefficients.csv"), ranks),
         sections=sections,
-        cut=len(ranks) - 1 if len(ranks) - 1 > MOST else 0,
+        cut=len(ranks) > MOST + 1,
         most=MOST,
-        drawings=_json({"data": {plot.file: plot.spec["data"]["values"] for plot in drawn}, "specs": [*map(_lean, drawn)]}),
+        drawings=_json(
+            {"data": {plot.file: plot.spec["data"]["values"] for plot in drawn}, "specs": [*map(_lean, drawn)]}
+        ),
         scripts=scripts,
-        script=Markup,
         record=record,
         commit=provenance.commit(),
         changed=provenance.changed(),
-        outputs=outputs,
+        outputs=list(provenance.outputs()),
         digests={path: provenance.sha256(path) for path in (artifacts.LOCK, params.FILE, provenance.PINS)},
         pins=provenance.pins(),
     )
 
 
-def by_influence(coefficients: Iterable[dict[str, Any]]) -> dict[str, int]:
-    """The place of each name: of few, as they come; of many, by falling size of the standardised coefficient."""
+def by_influence(coefficients: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """The place of each name: of few, as they come; of many, by falling size, standardised where that is known."""
     names = [each["name"] for each in coefficients]
-    if len(names) - 1 > MOST:
-        sizes = {each["name"]: abs(each["estimate"] * (each["std_ratio"] or 0)) for each in coefficients}
+    if len(names) > MOST + 1:
+        known = any(each["std_ratio"] for each in coefficients)
+        sizes = {
+            each["name"]: abs(each["estimate"] * ((each["std_ratio"] or 0) if known else 1)) for each in coefficients
+        }
         names.sort(key=lambda name: math.inf if name == INTERCEPT else sizes[name], reverse=True)
     return {name: place for place, name in enumerate(names)}
 
@@ -150,7 +152,9 @@ def facts(fit: dict[str, Any]) -> dict[str, str]:
 
 def penalty(curve: Rows) -> Table:
     """The penalties that were tried."""
-    rows = [[number(each["alpha"], ".6g"), number(each["error"], ".7g"), number(each["spread"], ".3g")] for each in curve]
+    rows = [
+        [number(each["alpha"], ".6g"), number(each["error"], ".7g"), number(each["spread"], ".3g")] for each in curve
+    ]
     return Table(["alpha", "mean squared error", "spread of the folds"], rows)
 
 
@@ -173,14 +177,12 @@ def bits(curve: Rows) -> Table:
 
 def parameters(rows: Rows, ranks: dict[str, int]) -> Table:
     """The parameters before and after quantization."""
-    found: dict[str, dict[str, float]] = {}
-    for row in rows:
-        found.setdefault(row["parameter"], {})[row["quantization"]] = float(row["value"])
+    before, after = ([each for each in rows if each["quantization"] == side] for side in ("before", "after"))
     cells = []
-    for name, value in sorted(found.items(), key=lambda item: ranks.get(item[0], len(ranks))):
-        change = value["after"] - value["before"]
-        relative = number(change / abs(value["before"]), "+.2%") if value["before"] else ""
-        cells.append([name, repr(value["before"]), repr(value["after"]), number(change, "+.3g"), relative])
+    for one, other in sorted(zip(before, after, strict=True), key=lambda pair: ranks[pair[0]["parameter"]]):
+        was, became = float(one["value"]), float(other["value"])
+        relative = number((became - was) / abs(was), "+.2%") if was else ""
+        cells.append([one["parameter"], repr(was), repr(became), number(became - was, "+.3g"), relative])
     return Table(["", "float64", "quantized", "change", "relative"], cells)
 
 
@@ -203,7 +205,7 @@ def _features() -> Table:
 def _prepared(rows: Rows, ranks: dict[str, int]) -> Rows:
     """The rows of a picture: of very many features those that matter most, and no character that nobody sees."""
     key = next((key for key in ("feature", "parameter") if rows and key in rows[0]), None)
-    if key and len(ranks) - 1 > MOST:
+    if key and len(ranks) > MOST + 1:
         rows = [row for row in rows if ranks.get(row[key], MOST + 1) <= MOST]
         rows.sort(key=lambda row: ranks[row[key]])
     return [{name: printable(of) if isinstance(of, str) else of for name, of in row.items()} for row in rows]
@@ -215,9 +217,9 @@ def _lean(plot: Plot) -> dict[str, Any]:
     return {**kept, "data": {"name": plot.file}}
 
 
-def _json(value: Any) -> Markup:
+def _json(value: Any) -> str:
     """JSON in which nothing ends the element that holds it."""
-    return Markup(json.dumps(value, separators=(",", ":")).replace("<", "\\u003c"))
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _scripts() -> Scripts:
@@ -225,5 +227,5 @@ def _scripts() -> Scripts:
     licences = re.search(r"<!--(.*?)-->", held, re.DOTALL)
     library = re.search(r"<script>(.*?)</script>", held, re.DOTALL)
     if not licences or not library:
-        raise ValueError(f"{DRAWING} holds no library; `make readme` writes it")
+        raise UserError(f"{DRAWING}: holds no library that draws; `make readme` writes it")
     return Scripts(licences[1].strip(), library[1], (Path(__file__).parent / "page.js").read_text("utf-8"))
