@@ -3,11 +3,10 @@
 import base64
 import csv
 import hashlib
-import io
 import json
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
@@ -94,26 +93,26 @@ def changing(path: Path) -> Iterator[Any]:
     path.write_text(json.dumps(value))
 
 
+def size(number: int) -> float:
+    """Of the coefficient of a feature; no two are equal, and they do not come in order."""
+    return (number * 7919 % 1000 + 1) / 100
+
+
+def write_csv(path: Path, rows: Sequence[tuple[object, ...]]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
 def rename(project: Project, names: list[str]) -> None:
-    """Results of as many features as there are names, and of a target with the last."""
+    """Results of as many features as there are names, of different sizes, and of a target with the last name."""
     with changing(project.root / "metrics/coefficients.json") as fit:
         intercept, first, *_ = fit["coefficients"]
-        sizes = {name: {"std_ratio": (number * 7919 % 1000 + 1) / 100} for number, name in enumerate(names)}
-        fit["coefficients"] = [intercept, *({**first, "name": name, **sizes[name]} for name in names)]
-        fit["target"] = names[-1]
-    for path, rows in (
-        ("plots/intervals.csv", [["feature", "effect", "low", "high"], *([name, 0.5, 0.4, 0.6] for name in names)]),
-        (
-            "plots/coefficients.csv",
-            [
-                ["parameter", "quantization", "value"],
-                *([name, side, 0.5] for side in ("before", "after") for name in [*names, "(intercept)"]),
-            ],
-        ),
-    ):
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        (project.root / path).write_text(text.getvalue())
+        features = [{**first, "name": name, "std_ratio": size(number)} for number, name in enumerate(names)]
+        fit.update(coefficients=[intercept, *features], target=names[-1])
+    effects = [(name, 0.5, 0.4, 0.6) for name in names]
+    write_csv(project.root / "plots/intervals.csv", [("feature", "effect", "low", "high"), *effects])
+    parameters = [(name, side, 0.5) for side in ("before", "after") for name in (*names, "(intercept)")]
+    write_csv(project.root / "plots/coefficients.csv", [("parameter", "quantization", "value"), *parameters])
     ranges = {name: {"min": 0.0, "mean": 0.5, "max": 1.0} for name in names}
     (project.root / "models").mkdir(exist_ok=True)
     (project.root / "models/card.json").write_text(json.dumps({"features": ranges}))
@@ -134,8 +133,8 @@ def test_a_page_says_what_the_files_hold(project: Project) -> None:
     assert "assume errors that are independent, of the same variance and normal" in page.text
     with (project.root / "plots/coefficients.csv").open() as file:
         for row in csv.DictReader(file):
-            told = page.row(row["parameter"], 4)
-            assert float(told[0 if row["quantization"] == "before" else 1]) == float(row["value"])
+            cells = page.row(row["parameter"], 4)
+            assert float(cells[0 if row["quantization"] == "before" else 1]) == float(row["value"])
     [quantized] = [row for row in page.rows if row[0] == "8 bits, per_channel_pow2, exact"]
     assert float(quantized[1]) == pytest.approx(metrics["quant"]["r2"], abs=1e-7)
     headings = [tag for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
@@ -212,12 +211,12 @@ def test_of_very_many_features_the_largest_stand_first(project: Project) -> None
     names = [f"feature {number}" for number in range(300)]
     rename(project, names)
     page = page_of(project)
-    sizes = sorted(names, key=lambda name: -(int(name[8:]) * 7919 % 1000))
-    assert [row[0] for row in page.rows if len(row) == 9][:31] == ["", "(intercept)", *sizes[:29]]
+    largest = sorted(names, key=lambda name: size(names.index(name)), reverse=True)[:30]
+    assert [row[0] for row in page.rows if len(row) == 9][:31] == ["", "(intercept)", *largest[:29]]
     assert {row[0] for row in page.rows if len(row) == 9} >= {*names}
     drawn = page.drawings()["data"]
-    assert [row["feature"] for row in drawn["plots/intervals.csv"]] == sizes[:30]
-    assert {row["parameter"] for row in drawn["plots/coefficients.csv"]} == {"(intercept)", *sizes[:30]}
+    assert [row["feature"] for row in drawn["plots/intervals.csv"]] == largest
+    assert {row["parameter"] for row in drawn["plots/coefficients.csv"]} == {"(intercept)", *largest}
 
 
 def test_no_name_changes_the_tags_of_a_page_and_nothing_is_loaded(project: Project) -> None:
@@ -299,9 +298,10 @@ def test_from_a_table_to_a_page_as_the_docs_have_it(make_project: Callable[[str]
         )
     )
     editor.chmod(0o755)
-    env = {"HOME": str(tmp_path), "EDITOR": str(editor), "MAKEFLAGS": "--assume-old=.venv/installed"}
+    env = {"HOME": str(tmp_path), "EDITOR": str(editor)}
     author = {f"GIT_{who}_{what}": "test@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    project.run("bash", "-ec", commands, env={**env, **author})
+    installed = 'make() { command make --assume-old=.venv/installed "$@"; }\n'
+    project.run("bash", "-ec", installed + commands, env={**env, **author})
     page = Parsed((project.root / "page.html").read_text())
     assert page.text.startswith("A linear model of price")
     assert project.git("rev-parse", "HEAD").strip() in page.text
