@@ -194,7 +194,7 @@ def test_what_is_not_there_leaves_no_hole(project: Project) -> None:
     curve = [{"alpha": alpha, "error": 2 + alpha, "spread": 0.5, "chosen": alpha == 2.5} for alpha in (0.0, 2.5)]
     (project.root / "plots/penalty.json").write_text(json.dumps(curve))
     page = page_of(project)
-    assert "ridge regression, alpha = 2.5" in page.text
+    assert "Ridge regression with alpha = 2.5, solved exactly" in page.text
     assert page.row("MedInc", 1) == ["0.448675"]
     assert not {"t", "VIF", "97.5 %"} & {header for row in page.rows for header in row}
     assert "adjusted R2" not in page.text
