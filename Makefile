@@ -75,6 +75,10 @@ image-push: .venv/image  ## push the image, pull it by its digest, test it; on m
 verify: .venv/image  ## prove that an image is the one that its commit describes: IMAGE=name@sha256:...
 	python -m samebits image verify $(IMAGE) --docker "$(DOCKER)"
 
+.PHONY: page
+page: $(INSTALLED)  ## write the results of the last run as a page to look at, page.html
+	python -m samebits results --html page.html
+
 .PHONY: report
 report: $(INSTALLED)  ## compare parameters and metrics with BASE (default: main), as Markdown
 	python -m samebits report $(BASE) $(REPORT)

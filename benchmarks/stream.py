@@ -44,7 +44,8 @@ from samebits.tables.table import Table
 
 imports, begin = resident("VmRSS"), time.perf_counter()
 data = params.Data(sys.argv[1], "FROM source", "y", 0.2, 42, "hash", 1_000_000)
-parts = summary.of(Table.of(data.source, data.query, data.target), data, params.Compute("loky", int(sys.argv[2]), None))
+table = Table.of(data.source, data.query, data.target)
+parts = summary.of(table, data, 5, params.Compute("loky", int(sys.argv[2]), None))
 rows = [each.sample.rows() for each in parts.values()]
 model = ExactLinearRegression().fit_moments(parts["train"].moments)
 r2 = score.scores(parts["test"].moments, LinearModel(model.coef_, model.intercept_))["r2"]

@@ -11,4 +11,4 @@ def bundled() -> tuple[np.ndarray, np.ndarray]:
     options = params.load().data
     table = Table.of(options.source, options.query, options.target)
     blocks = [block for fragment in table.fragments for block in table.blocks(fragment)]
-    return np.vstack([X for X, _ in blocks]), np.concatenate([y for _, y in blocks])
+    return np.vstack([X for X, _, _ in blocks]), np.concatenate([y for _, y, _ in blocks])

@@ -16,8 +16,9 @@ from samebits.errors import UserError
 FILE = "params.yaml"
 BACKEND = "SAMEBITS_BACKEND"  # the environment variable that stands above compute.backend
 
+SPLITS = ("shuffle", "hash")  # any other is a column of the query
 Rounding = Literal["nearest", "babai", "exact"]  # each also keeps what those before it find
-NotNegative = Annotated[float, Meta(ge=0, le=1e308, description="a finite number, 0 or more")]
+Penalty = Annotated[float, Meta(ge=0, le=1e308)]
 
 
 class Data(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -28,7 +29,7 @@ class Data(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     target: Annotated[str, Meta(min_length=1, description="the name of a column of the query")]
     test_size: Annotated[float, Meta(gt=0, lt=1, description="a number between 0 and 1, both excluded")]
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1, description="an integer from 0 to 4294967295")]
-    split: Literal["shuffle", "hash"]
+    split: Annotated[str, Meta(min_length=1, description="shuffle, hash, or the name of a column of the query")]
     keep_rows: Annotated[int, Meta(ge=1, le=2**32 - 1, description="an integer, 1 or more")]
 
 
@@ -47,7 +48,12 @@ class Compute(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class Train(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How the model is trained."""
 
-    alpha: NotNegative
+    alpha: Annotated[
+        Penalty | Annotated[list[Penalty], Meta(min_length=1)] | Literal["auto"],
+        Meta(description="a finite number, 0 or more, a list of such numbers, or auto"),
+    ]
+    folds: Annotated[int, Meta(ge=2, le=1000, description="an integer from 2 to 1000")]
+    standardize: Annotated[bool, Meta(description="true or false")]
 
 
 class Quantize(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -109,7 +115,7 @@ def _keys_that_are_no_text(tree: Any, prefix: str = "") -> Iterator[str]:
 def _explain(message: str, document: Any) -> str:
     """Msgspec's message in the terms of the file: the key, its value and what is allowed."""
     reason, _, location = message.partition(" - at `$")
-    path = [key for key in location.rstrip("`").split(".") if key]
+    path = [key.partition("[")[0] for key in location.rstrip("`").split(".") if key]  # a list is told whole
     struct, value = Params, document
     if missing_or_unknown := re.fullmatch(r"Object (missing required|contains unknown) field `(.*)`", reason):
         kind, name = missing_or_unknown.groups()

@@ -10,23 +10,26 @@ def main() -> None:
     """Read the source block by block, split its rows, write the moments and a sample of both parts."""
     options = params.load()
     data = options.data
-    table = Table.of(data.source, data.query, data.target)
-    parts = summary.of(table, data, options.compute)
+    split = None if data.split in params.SPLITS else data.split
+    table = Table.of(data.source, data.query, data.target, split)
+    parts = summary.of(table, data, options.train.folds, options.compute)
     rows = {part: each.moments.rows for part, each in parts.items()}
     all_rows, coefficients = sum(rows.values()), len(table.features) + 1
     if not all_rows:
         raise diagnosis.no_rows(data.source)
+    blamed = f"data.split: the column {split}" if split else "data.test_size"
     if rows["train"] < coefficients:
         raise UserError(
-            f"data.test_size leaves {rows['train']} of {all_rows} rows for training; "
+            f"{blamed} leaves {rows['train']} of {all_rows} rows for training; "
             f"{coefficients} coefficients need at least as many"
         )
     if not rows["test"]:
-        raise UserError(f"data.test_size leaves none of {all_rows} rows for the test")
+        raise UserError(f"{blamed} leaves none of {all_rows} rows for the test")
 
     names = {"features": table.features, "target": table.target}
     moments = {part: each.moments.to_plain() for part, each in parts.items()}
-    pickles.dump({**names, **moments, **parts["train"].ranges()}, "data/moments.joblib")
+    folds = [each.to_plain() for each in parts["train"].folds]
+    pickles.dump({**names, **moments, "folds": folds, **parts["train"].ranges()}, "data/moments.joblib")
     kept = {}
     for part, each in parts.items():
         X, y = each.sample.rows()

@@ -46,6 +46,8 @@ def main() -> None:
     artifacts.write_text(points, "plots/predictions.csv")
     parameters = plot_data.coefficients(rows["features"], model.parameters, quantized.parameters)
     artifacts.write_text(parameters, "plots/coefficients.csv")
+    summary = artifacts.read_json("metrics/coefficients.json")
+    artifacts.write_text(plot_data.intervals(summary["coefficients"]), "plots/intervals.csv")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ GOOD: dict[str, Any] = {
         "keep_rows": 10,
     },
     "compute": {"backend": "threading", "workers": 2, "scheduler": None},
-    "train": {"alpha": 0.5},
+    "train": {"alpha": 0.5, "folds": 3, "standardize": False},
     "quantize": {"bits": 4, "scheme": "unified_affine", "rounding": "nearest"},
 }
 
@@ -32,9 +32,11 @@ TEXT_KEYS = {
 }
 TEST_SIZE = "a number between 0 and 1, both excluded"
 SEED = "an integer from 0 to 4294967295"
-FINITE = "a finite number, 0 or more"
+ALPHA = "a finite number, 0 or more, a list of such numbers, or auto"
+FOLDS = "an integer from 2 to 1000"
+BOOLEAN = "true or false"
 KEEP_ROWS = "an integer, 1 or more"
-SPLITS = ["shuffle", "hash"]
+SPLIT = "shuffle, hash, or the name of a column of the query"
 BACKENDS = ["loky", "threading", "dask"]
 WORKERS = "an integer from 1 to 1024, or all"
 SCHEDULER = "the address of a Dask scheduler, or null"
@@ -45,12 +47,14 @@ ALLOWED = {
     **TEXT_KEYS,
     "data.test_size": TEST_SIZE,
     "data.seed": SEED,
-    "data.split": f"one of {', '.join(SPLITS)}",
+    "data.split": SPLIT,
     "data.keep_rows": KEEP_ROWS,
     "compute.backend": f"one of {', '.join(BACKENDS)}",
     "compute.workers": WORKERS,
     "compute.scheduler": SCHEDULER,
-    "train.alpha": FINITE,
+    "train.alpha": ALPHA,
+    "train.folds": FOLDS,
+    "train.standardize": BOOLEAN,
     "quantize.bits": BITS,
     "quantize.scheme": f"one of {', '.join(SCHEMES)}",
     "quantize.rounding": f"one of {', '.join(ROUNDINGS)}",
@@ -58,7 +62,7 @@ ALLOWED = {
 SECTIONS = {
     "data": "a mapping with the keys source, query, target, test_size, seed, split, keep_rows",
     "compute": "a mapping with the keys backend, workers, scheduler",
-    "train": "a mapping with the keys alpha",
+    "train": "a mapping with the keys alpha, folds, standardize",
     "quantize": "a mapping with the keys bits, scheme, rounding",
 }
 
@@ -118,12 +122,15 @@ def test_text_of_another_kind_is_refused(path: Path, key: str, value: Any) -> No
         *(("data.test_size", value) for value in (0, 1, 0.0, 1.0, -0.2, 1.5, "0.2", True, None, [0.2])),
         *(("data.test_size", value) for value in (float("nan"), float("inf"), float("-inf"))),
         *(("data.seed", value) for value in (-1, 2**32, 10**30, 1.0, 0.5, "1", False, None, [1])),
-        *(("data.split", value) for value in ("Hash", "", 1, None, True, ["hash"])),
+        *(("data.split", value) for value in ("", 1, None, True, ["hash"])),
         *(("data.keep_rows", value) for value in (0, -1, 2**32, 1.5, "1", True, None, [1])),
         *(("compute.backend", value) for value in ("Dask", "spark", "", 1, None, ["loky"])),
         *(("compute.workers", value) for value in (0, -1, 1025, 1.5, "2", "All", None, True, [1])),
         *(("compute.scheduler", value) for value in ("", 1, True, ["tcp://127.0.0.1:8786"])),
-        *(("train.alpha", value) for value in (-1, -1e-300, 2e308, -2e308, float("nan"), "0", True, None, [0])),
+        *(("train.alpha", value) for value in (-1, -1e-300, 2e308, -2e308, float("nan"), "0", True, None)),
+        *(("train.alpha", value) for value in ([], ["1"], [0, -1], [1, float("nan")], [[1]], [None], "Auto", {"a": 1})),
+        *(("train.folds", value) for value in (1, 0, -5, 1001, 5.0, "5", True, None, [5])),
+        *(("train.standardize", value) for value in (0, 1, "true", None, [True])),
         *(("quantize.bits", value) for value in (1, 17, 0, -8, 10**30, 8.0, 8.5, "8", True, None, [8])),
         *(("quantize.scheme", value) for value in ("affine", "Unified_affine", "", 1, None, True, ["unified_affine"])),
         *(("quantize.rounding", value) for value in ("floor", "", 1, None, False, ["nearest"])),
@@ -159,7 +166,7 @@ def test_a_section_that_is_no_mapping_is_refused(path: Path, section: str, value
     [
         ("data", "source, query, target, test_size, seed, split, keep_rows"),
         ("compute", "backend, workers, scheduler"),
-        ("train", "alpha"),
+        ("train", "alpha, folds, standardize"),
         ("quantize", "bits, scheme, rounding"),
     ],
 )
@@ -247,9 +254,15 @@ def test_numbers_of_yaml_1_2_are_read(path: Path, text: str, value: float) -> No
     assert params.load(path).train.alpha == value
 
 
+@pytest.mark.parametrize(("text", "value"), [("[0, 1, 1e-3]", [0, 1, 0.001]), ("[7]", [7]), ("auto", "auto")])
+def test_alpha_may_be_a_list_or_auto(path: Path, text: str, value: Any) -> None:
+    path.write_text(yaml.safe_dump(GOOD).replace("alpha: 0.5", f"alpha: {text}"))
+    assert params.load(path).train.alpha == value
+
+
 def test_a_negative_number_of_yaml_1_2_is_a_number(path: Path) -> None:
     path.write_text(yaml.safe_dump(GOOD).replace("alpha: 0.5", "alpha: -1e-3"))
-    assert mistake(path) == f"train.alpha is -0.001; it must be {FINITE}"
+    assert mistake(path) == f"train.alpha is -0.001; it must be {ALPHA}"
 
 
 @pytest.mark.parametrize(("text", "value"), [("010", 10), ("0o17", 15)])

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 from dvc.lock import make_lock
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV, KFold
 
+from tests import housing
 from tests.conftest import BIN, ROOT, Project
 
 STAGES = ("data", "train", "quantize", "evaluate")
@@ -151,6 +154,73 @@ def test_too_few_training_rows(project: Project) -> None:
     project.replace("params.yaml", "FROM source", "FROM source LIMIT 11")
     assert project.mistake("python", "-m", "stages.data") == (
         "error: data.test_size leaves 8 of 11 rows for training; 9 coefficients need at least as many\n"
+    )
+
+
+def by_column(project: Project, condition: str) -> None:
+    project.replace("params.yaml", "FROM source", f", {condition} AS is_test\n    FROM source")
+    project.replace("params.yaml", "split: shuffle", "split: is_test")
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("false", ": the column is_test leaves none of 20640 rows for the test"),
+        ("true", ": the column is_test leaves 0 of 20640 rows for training; 9 coefficients need at least as many"),
+        ("median_income::INT", ", column is_test, row 1: 8; it must be 1 for a test row, 0 for a training row"),
+    ],
+)
+def test_a_column_that_cannot_split_is_one_line(project: Project, condition: str, told: str) -> None:
+    by_column(project, condition)
+    assert project.mistake("python", "-m", "stages.data") == f"error: data.split{told}\n"
+
+
+def test_a_column_splits(project: Project) -> None:
+    by_column(project, "longitude > -119")
+    project.run("python", "-m", "stages.data")
+    X, _ = housing.table()
+    test = int((X[:, -1] > -119).sum())
+    rows = {"train": 20640 - test, "test": test}
+    facts = json.loads((project.root / "metrics" / "data.json").read_text())
+    assert (facts["rows"], facts["features"]) == (rows, 8)
+
+
+@pytest.mark.slow
+def test_cross_validation_chooses_and_reads_no_row_again(reproduced: Project) -> None:
+    project = reproduced
+    project.replace("params.yaml", "alpha: 0.0", "alpha: [0.1, 8, 100]")
+    done = project.run("dvc", "repro")
+    assert [stage for stage in STAGES if f"Running stage '{stage}'" in done.stdout] == ["train", "quantize", "evaluate"]
+    chosen = json.loads((project.root / "metrics" / "train.json").read_text())["cross_validation"]
+    curve = json.loads((project.root / "plots" / "penalty.json").read_text())
+    assert [row["alpha"] for row in curve] == [0.1, 8, 100]
+    assert [{**chosen, "chosen": True}] == [row for row in curve if row["chosen"]]
+    X, _, y, _ = housing.split()
+    theirs = GridSearchCV(Ridge(), {"alpha": [0.1, 8, 100]}, cv=KFold(5), scoring="neg_mean_squared_error").fit(X, y)
+    assert chosen["alpha"] == theirs.best_params_["alpha"] == 8
+    assert chosen["error"] == pytest.approx(-theirs.best_score_, rel=1e-9)
+    assert chosen["spread"] == pytest.approx(theirs.cv_results_["std_test_score"][theirs.best_index_], rel=1e-6)
+    assert [row["error"] for row in curve] == pytest.approx(list(-theirs.cv_results_["mean_test_score"]), rel=1e-9)
+
+    project.replace("params.yaml", "standardize: false", "standardize: true")
+    project.replace("params.yaml", "[0.1, 8, 100]", "[8, 0.1]")
+    assert project.run("python", "-m", "stages.train").stderr == (
+        "warning: train.alpha: 0.1 is the best of the list and at its end; a longer list may hold a better one\n"
+    )
+    assert "Running stage 'data'" not in project.run("dvc", "repro", "--dry", "data").stdout
+    project.replace("params.yaml", "folds: 5", "folds: 7")
+    assert "Running stage 'data'" in project.run("dvc", "repro", "--dry", "data").stdout
+
+
+@pytest.mark.slow
+def test_a_fold_without_rows_is_one_line(project: Project) -> None:
+    project.replace("params.yaml", "FROM source", "FROM source LIMIT 20")
+    project.replace("params.yaml", "folds: 5", "folds: 17")
+    project.run("python", "-m", "stages.data")
+    project.run("python", "-m", "stages.train")  # a number needs no folds
+    project.replace("params.yaml", "alpha: 0.0", "alpha: auto")
+    assert project.mistake("python", "-m", "stages.train") == (
+        "error: train.folds is 17: fold 17 has none of the 16 training rows; try fewer\n"
     )
 
 

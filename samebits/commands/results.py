@@ -10,6 +10,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Where the table and the picture go."""
     parser.add_argument("--write", metavar="FILE", help="write the table between its markers in a Markdown file")
     parser.add_argument("--picture", metavar="FILE", help="draw quality against size as SVG")
+    parser.add_argument("--coefficients", action="store_true", help="print them with standard errors and tests")
+    parser.add_argument("--html", metavar="FILE", help="write a page with tables, pictures and where they come from")
     parser.add_argument("--chart", action="store_true", help="print quality against bits as a chart in Markdown")
 
 
@@ -20,8 +22,21 @@ def run(arguments: Namespace) -> int:
         artifacts.write_text(text, arguments.write)
     if arguments.picture:
         artifacts.write_text(bits.picture(), arguments.picture)
-    if arguments.chart:
+    if arguments.html:
+        from samebits.proof import lock, report
+        from samebits.proof.pipeline import Pipeline, repository
+        from samebits.results import page
+
+        pipeline = Pipeline.read(repository())
+        record = report.record(pipeline, lock.problems(pipeline)).splitlines()
+        artifacts.write_text(page.render(record), arguments.html)
+    if arguments.coefficients:
+        from samebits.exact.summary import Summary
+
+        summary = Summary.from_plain(artifacts.read_json("metrics/coefficients.json"))
+        print(markdown.printable(str(summary), keep="\n"))
+    elif arguments.chart:
         print(bits.chart())
-    elif not arguments.write and not arguments.picture:
+    elif not (arguments.write or arguments.picture or arguments.html):
         print(table.results())
     return 0

@@ -7,8 +7,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from samebits.exact import least_squares
+from samebits.exact import inference, least_squares
 from samebits.exact.moments import Moments
+from samebits.exact.summary import Summary
 from samebits.model.linear import LinearModel
 
 
@@ -24,6 +25,9 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         The penalty, as in `Ridge`; the intercept is not penalised.
     fit_intercept : bool, default=True
         Whether to fit the intercept b; else it is 0.
+    standardize : bool, default=False
+        Whether alpha acts on columns divided by their standard deviations, as in a pipeline of `StandardScaler` and
+        `Ridge`: exactly, as alpha times the sum of v_j w_j^2, v_j the variances. `coef_` are still those of X itself.
 
     Attributes
     ----------
@@ -49,6 +53,8 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
     >>> model = ExactLinearRegression().fit(X, y)
     >>> model.coef_.round(12), round(model.intercept_, 12)
     (array([ 2., 10.]), 0.5)
+    >>> round(model.summary().coefficients[1].vif, 3)
+    2.561
     >>> batches = ExactLinearRegression().partial_fit(X[2:], y[2:]).partial_fit(X[:2], y[:2])
     >>> batches.coef_.tobytes() == model.coef_.tobytes()
     True
@@ -57,9 +63,10 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
 
     moments_: Moments
 
-    def __init__(self, *, alpha: float = 0.0, fit_intercept: bool = True) -> None:
+    def __init__(self, *, alpha: float = 0.0, fit_intercept: bool = True, standardize: bool = False) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.standardize = standardize
 
     def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
         """Fit to X (n, p), y (n,), with weights (n,) >= 0: an integer weight is as good as so many copies of the row.
@@ -80,10 +87,25 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         self.n_features_in_ = moments.integers.ncols() - 2
         if feature_names:
             self.feature_names_in_ = np.array(feature_names, dtype=object)
-        solution = least_squares.solve(moments, self.alpha, self.fit_intercept)
+        self._whole_weights = True
+        solution = least_squares.solve(moments, self.alpha, self.fit_intercept, self.standardize)
         self.coef_, self.intercept_ = solution.model.coef, solution.model.intercept
         self.rank_, self.relations_ = solution.rank, solution.relations
         return self
+
+    def summary(self, target: str = "y") -> Summary:
+        """Standard errors, tests, intervals and the rest of what statistics says of the fit; it prints as a table.
+
+        Each number is the float64 nearest to the true one, under the usual assumptions: errors that are independent, of
+        the same variance and normal. Weights count as so many copies of a row: raises ValueError where one is no whole
+        number. target: the name of y.
+        """
+        check_is_fitted(self)
+        if not self._whole_weights:
+            raise ValueError("standard errors need weights that count rows: whole numbers")
+        features = getattr(self, "feature_names_in_", None)
+        names = None if features is None else [str(each) for each in features]
+        return inference.inference(self.moments_, self.alpha, self.fit_intercept, names, target, self.standardize)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Predictions (n,) for X (n, p), in an order of operations that gives the same bits on every machine."""
@@ -100,4 +122,7 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         else:
             weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
             moments = Moments.weighted(X, y, weights)
-        return self.fit_moments(moments if first else self.moments_ + moments)
+        whole = (sample_weight is None or bool((weights == np.floor(weights)).all())) and (first or self._whole_weights)
+        self.fit_moments(moments if first else self.moments_ + moments)
+        self._whole_weights = whole
+        return self

@@ -1,12 +1,14 @@
 """The least-squares solution of exact moments, correctly rounded: there is only one."""
 
+import functools
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-from flint import arb, arb_mat, ctx, fmpq, fmpq_mat, fmpz_mat
+from flint import arb_mat, ctx, fmpq, fmpq_mat, fmpz, fmpz_mat
 
-from samebits.errors import UserError
+from samebits.exact.balls import nearest
 from samebits.exact.moments import Moments
 from samebits.exact.rational import exactly, nearest_float
 from samebits.model.linear import LinearModel
@@ -52,20 +54,17 @@ class Solution:
     relations: list[Relation]
 
 
-def solve(moments: Moments, alpha: float = 0.0, fit_intercept: bool = True) -> Solution:
+def solve(moments: Moments, alpha: float = 0.0, fit_intercept: bool = True, standardize: bool = False) -> Solution:
     """Minimise |y - b - X w|^2 + alpha |w|^2 exactly, and round w (p,) and b once; without an intercept, b is 0.
+
+    standardize: penalise each column as if it were divided by its standard deviation: alpha times the sum of v_j w_j^2
+    with the variances v_j. A column of variance 0 keeps its unit, as in scikit-learn's StandardScaler.
 
     Collinear columns with alpha = 0 have many solutions; this is the one of minimum norm, as in scikit-learn. Raises
     UserError where a parameter lies beyond the range of float64.
     """
     first, last = 0 if fit_intercept else 1, moments.integers.ncols() - 1
-    rows = moments.integers.tolist()[first:last]
-    A, b = fmpz_mat([row[first:last] for row in rows]), fmpz_mat([row[last:] for row in rows])
-    if alpha:
-        penalty = exactly(alpha) / fmpq(2) ** moments.exponent
-        A, b = penalty.q * A, penalty.q * b
-        for i in range(1 - first, last - first):  # the intercept is not penalised
-            A[i, i] += penalty.p
+    A, b, _ = normal_equations(moments, penalties(moments, alpha, standardize), list(range(first, last)))
     relations: list[Relation] = []
     parameters = _round_balls(A, b)
     if parameters is None:
@@ -78,30 +77,40 @@ def solve(moments: Moments, alpha: float = 0.0, fit_intercept: bool = True) -> S
     return Solution(LinearModel(np.array(parameters), intercept), len(parameters) - len(relations), relations)
 
 
+def penalties(moments: Moments, alpha: float, standardize: bool = False) -> list[fmpq]:
+    """The factors of the squared parameters in what is minimised, for each column of [1, X]; 0 for the intercept."""
+    scales = moments.variances() if standardize else [fmpq(1)] * (moments.integers.ncols() - 2)
+    return [fmpq(0), *(exactly(alpha) * (each or 1) for each in scales)]
+
+
+def normal_equations(moments: Moments, penalties: list[fmpq], columns: list[int]) -> tuple[fmpz_mat, fmpz_mat, fmpq]:
+    """Integers A and b, and their unit, for columns of [1, X]: A w = b is solved by the parameters w.
+
+    unit A is their moments M + P and unit b those with y; P has the penalties of the columns in its diagonal.
+    """
+    rows, last = moments.integers.tolist(), moments.integers.ncols() - 1
+    A = fmpz_mat([[rows[i][j] for j in columns] for i in columns])
+    b, unit = fmpz_mat([[rows[i][last]] for i in columns]), fmpq(2) ** moments.exponent
+    scaled = [penalties[column] / unit for column in columns]
+    common = functools.reduce(fmpz.lcm, (each.q for each in scaled), fmpz(1))
+    A, b = common * A, common * b
+    for i, each in enumerate(scaled):
+        A[i, i] += (each * common).p
+    return A, b, unit / common
+
+
 def _round_balls(A: fmpz_mat, b: fmpz_mat) -> list[float] | None:
     """The solution of A x = b, each entry rounded once, by ball arithmetic of growing precision; None if in doubt.
 
-    A ball contains the exact number, which rounds as both of its ends do if they round to the same float64. The ends of
-    a ball that is no point never do around 0 or a number halfway between two float64 numbers; a singular A has none.
+    A singular A has no balls.
     """
     for precision in BALL_PRECISIONS:
-        with ctx.workprec(precision):
-            try:
-                balls = arb_mat(A).solve(arb_mat(b), algorithm="lu").entries()
-            except ZeroDivisionError:
-                continue
-            if all(ball.rel_accuracy_bits() > 53 for ball in balls):
-                with suppress(UserError):  # an end may lie beyond float64 where the exact number does not
-                    low, high = (list(map(nearest_float, ends)) for ends in zip(*map(_ends, balls), strict=True))
-                    if low == high:
-                        return low
+        with ctx.workprec(precision), suppress(ZeroDivisionError):
+            found = [nearest(ball) for ball in arb_mat(A).solve(arb_mat(b), algorithm="lu").entries()]
+            decided = [each for each in found if each is not None and math.isfinite(each)]
+            if len(decided) == len(found):
+                return decided
     return None
-
-
-def _ends(ball: arb) -> tuple[fmpq, fmpq]:
-    """Rational numbers that a ball lies between."""
-    (low, low_exponent), (high, high_exponent) = ball.lower().man_exp(), ball.upper().man_exp()
-    return low * fmpq(2) ** low_exponent, high * fmpq(2) ** high_exponent
 
 
 def _minimum_norm(moments: Moments, fit_intercept: bool) -> tuple[list[fmpq], list[Relation]]:

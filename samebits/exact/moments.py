@@ -95,6 +95,10 @@ class Moments:
     def __add__(self, other: "Moments") -> Self:
         return self._sum([(self.integers, self.exponent), (other.integers, other.exponent)])
 
+    def __sub__(self, other: "Moments") -> Self:
+        """Those of the rows that are left without others, which are some of them."""
+        return self._sum([(self.integers, self.exponent), (-other.integers, other.exponent)])
+
     @property
     def rows(self) -> int:
         """n, the number of rows."""
@@ -110,6 +114,12 @@ class Moments:
         N, unit = self.integers, fmpq(2) ** self.exponent
         indices = range(1, N.ncols())
         return fmpq_mat([[unit * (N[i, j] - fmpq(N[0, i] * N[0, j], N[0, 0])) for j in indices] for i in indices])
+
+    def variances(self) -> list[fmpq]:
+        """The exact variances of the columns of X, p of them: mean squares about the mean."""
+        N = self.integers
+        square = N[0, 0] ** 2
+        return [fmpq(N[j, j] * N[0, 0] - N[0, j] ** 2, square) for j in range(1, N.ncols() - 1)]
 
     def total_sum_of_squares(self) -> fmpq:
         """The exact second moment of y about its mean."""

@@ -9,12 +9,14 @@ from scipy.linalg import LinAlgWarning
 from sklearn.linear_model import LinearRegression, Ridge
 
 from samebits.exact.estimator import ExactLinearRegression
+from samebits.exact.rational import nearest_sqrt
 
 
 def estimator(exact: ExactLinearRegression) -> LinearRegression | Ridge:
     """A `LinearRegression`, or a `Ridge` where alpha > 0, as its `fit` would leave it but with the exact parameters.
 
-    Of a fitted estimator's attributes only `singular_` is left out: LAPACK gives it other bits on other machines.
+    Of a fitted estimator's attributes only `singular_` is left out: LAPACK gives it other bits on other machines. With
+    `standardize`, alpha is that of the columns divided by their standard deviations, and the coefficients are of X.
     """
     model = Ridge(alpha=exact.alpha) if exact.alpha else LinearRegression()
     model.feature_names_in_, model.n_features_in_ = exact.feature_names_in_, exact.n_features_in_
@@ -48,19 +50,24 @@ def compare_with_fit(exact: ExactLinearRegression, X: np.ndarray, y: np.ndarray)
     order by (|E| |w| + |f|) / s, s the smallest nonzero eigenvalue of C (Higham, Accuracy and Stability of Numerical
     Algorithms, 2nd ed., theorem 7.2). With X0 and y0 before centring, which rounds too, |E| <= e |X| |X0| and |f| <=
     e (|X| |y0| + |X0| |y|), where e = 8 sqrt(n) u holds for sums of n terms with all but vanishing probability (Higham
-    and Mary, SIAM J. Sci. Comput. 41, 2019, doi:10.1137/18M1226312).
+    and Mary, SIAM J. Sci. Comput. 41, 2019, doi:10.1137/18M1226312). With `standardize`, X and w are those of columns
+    divided by their standard deviations, which adds a rounding to each value.
     """
+    coef = exact.coef_
+    if exact.standardize:
+        scale = np.array([nearest_sqrt(each) or 1.0 for each in exact.moments_.variances()])
+        X, coef = X / scale, coef * scale
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LinAlgWarning)  # the bound says what it says, and more
         theirs = (Ridge(alpha=exact.alpha) if exact.alpha else LinearRegression()).fit(X, y)
-    distance = float(np.linalg.norm(theirs.coef_ - exact.coef_))
+    distance = float(np.linalg.norm(theirs.coef_ - coef))
     rank = int(getattr(theirs, "rank_", exact.rank_))
     if rank != exact.rank_ or not rank:
         return Comparison(distance, math.inf, rank)
     mean_X, mean_y = X.mean(axis=0), y.mean()
     singular = np.linalg.svd(X - mean_X, compute_uv=False)
     smallest = singular[rank - 1] ** 2 + exact.alpha
-    norm_X, norm_y, norm_w = float(singular[0]), np.linalg.norm(y - mean_y), np.linalg.norm(exact.coef_)
+    norm_X, norm_y, norm_w = float(singular[0]), np.linalg.norm(y - mean_y), np.linalg.norm(coef)
     norm_X0, norm_y0 = norm_X + math.sqrt(len(y)) * np.linalg.norm(mean_X), np.linalg.norm(y)
     backward = 8 * math.sqrt(len(y)) * np.finfo(float).eps
     with np.errstate(divide="ignore"):

@@ -1,7 +1,6 @@
 """Pictures of quality against bits, from the data and the template of `dvc plots`."""
 
 import math
-from typing import Any
 
 from samebits import artifacts
 
@@ -33,19 +32,8 @@ def chart() -> str:
 def picture() -> str:
     """The plot of R2 lost against stored bits as SVG, from the template, the labels and the data of `dvc plots`."""
     import vl_convert  # not needed to make anything else
-    from dvc_render.vega import VegaRenderer
-    from ruamel.yaml import YAML
 
-    plots = YAML(typ="safe").load(artifacts.read_bytes("dvc.yaml"))["plots"]
-    [(title, plot)] = [named for each in plots for named in each.items() if named[1]["template"] == "bits"]
-    shown = {**plot, "y": plot["y"][CURVE], "title": title, "template_dir": ".dvc/plots"}
-    spec = VegaRenderer(artifacts.read_json(CURVE), title, **shown).get_filled_template()
-    return str(vl_convert.vegalite_to_svg(_without_revisions(spec)))
+    from samebits.results import plots  # which needs DVC
 
-
-def _without_revisions(spec: Any) -> Any:
-    """A part of a specification without what tells revisions apart, where there is one."""
-    if isinstance(spec, dict):
-        kept = {key: of for key, of in spec.items() if not (isinstance(of, dict) and of.get("field") == "rev")}
-        return {key: _without_revisions(of) for key, of in kept.items()}
-    return [_without_revisions(of) for of in spec] if isinstance(spec, list) else spec
+    [plot] = [each for each in plots.drawn() if each.file == CURVE]
+    return str(vl_convert.vegalite_to_svg(plot.spec))

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,17 @@ def coefficients(features: Sequence[str], before: np.ndarray, after: np.ndarray)
     for stage, parameters in (("before", before), ("after", after)):
         rows += [(name, stage, value) for name, value in zip(names, parameters.tolist(), strict=True)]
     return _csv(["parameter", "quantization", "value"], rows)
+
+
+def intervals(coefficients: Iterable[Mapping[str, Any]]) -> str:
+    """Standardised coefficients, those that have one, and their 95 % intervals: units of y and the feature drop out.
+
+    coefficients: as in metrics/coefficients.json.
+    """
+    known = [each for each in coefficients if each["low"] is not None and each["std_ratio"] is not None]
+    ends = ("estimate", "low", "high")
+    rows = [[each["name"], *(each[end] * each["std_ratio"] for end in ends)] for each in known]
+    return _csv(["feature", "effect", "low", "high"], rows)
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -1,21 +1,55 @@
 """The table of results: what the pipeline measured of each form of the model."""
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from samebits import artifacts, markdown
+
+HEADERS = ("model", "test R2", "test RMSE", "test MAE", "parameters, bytes", "file, bytes")
+
+
+class Model(NamedTuple):
+    """A form of the model, its scores by their names in metrics/, and its sizes in bytes, where they are known."""
+
+    name: str
+    scores: dict[str, float]
+    payload: int | None
+    file: int | None
+
+    @property
+    def cells(self) -> list[str]:
+        """The row of the table, under `HEADERS`."""
+        scores = [f"{self.scores[key]:.7f}" if key in self.scores else "" for key in ("r2", "rmse", "mae")]
+        return [self.name, *scores, *("" if size is None else str(size) for size in (self.payload, self.file))]
 
 
 def results() -> str:
     """The models that the files in metrics/ describe, as a line and a table."""
+    cells = [model.cells for model in models()]
+    return f"{rows()}\n\n" + markdown.table(cells, HEADERS, colalign=("left", *["right"] * 5))
+
+
+def rows() -> str:
+    """What the scores are of, as a line."""
+    data = artifacts.read_json("metrics/data.json")
+    counts = data["rows"]
+    head = f"{data['features']} features, {counts['train']:,} training rows, {counts['test']:,} test rows."
+    if (sample := data["kept_rows"]["test"]) < counts["test"]:
+        head += f" MAE, and R2 in PyTorch, are of a sample of {sample:,} test rows."
+    return head
+
+
+def models() -> Iterator[Model]:
+    """The models that the files in metrics/ describe."""
     data, quantize, torch, metrics = (
         artifacts.read_json(f"metrics/{name}.json") for name in ("data", "quantize", "torch", "evaluate")
     )
-    rows, size = data["rows"], quantize["file_bytes"]
+    size = quantize["file_bytes"]
     quantized = f"{metrics['bits']} bits, {quantize['scheme']}, {quantize['rounding']}"
-    models = [
-        ("float64", metrics["float"], 8 * (data["features"] + 1), size["unquantized"]),
-        ("float64, in PyTorch", torch["float"], "", ""),
-        (quantized, metrics["quant"], metrics["bytes"], size["quantized"]),
-        ("the same, in PyTorch", torch["quant"], "", ""),
-    ]
+    yield Model("float64", metrics["float"], 8 * (data["features"] + 1), size["unquantized"])
+    yield Model("float64, in PyTorch", torch["float"], None, None)
+    yield Model(quantized, metrics["quant"], metrics["bytes"], size["quantized"])
+    yield Model("the same, in PyTorch", torch["quant"], None, None)
     curve = artifacts.read_json("plots/bits.json")
     for scheme, rounding, bits, name in (
         ("float32", "nearest", 32, "float32 copy"),
@@ -25,13 +59,4 @@ def results() -> str:
     ):
         for row in curve:
             if (row["scheme"], row["rounding"], row["bits"]) == (scheme, rounding, bits):
-                models.append((name, {"r2": row["test_r2"]}, (row["payload_bits"] + 7) // 8, ""))
-    cells = [
-        [name, *(f"{score[key]:.7f}" if key in score else "" for key in ("r2", "rmse", "mae")), str(payload), str(file)]
-        for name, score, payload, file in models
-    ]
-    headers = ["model", "test R2", "test RMSE", "test MAE", "parameters, bytes", "file, bytes"]
-    head = f"{data['features']} features, {rows['train']:,} training rows, {rows['test']:,} test rows."
-    if (sample := data["kept_rows"]["test"]) < rows["test"]:
-        head += f" MAE, and R2 in PyTorch, are of a sample of {sample:,} test rows."
-    return f"{head}\n\n" + markdown.table(cells, headers, colalign=("left", *["right"] * 5))
+                yield Model(name, {"r2": row["test_r2"]}, (row["payload_bits"] + 7) // 8, None)

@@ -37,6 +37,24 @@ def no_number(rows: duckdb.DuckDBPyRelation, numeric: list[bool]) -> UserError |
     )
 
 
+def no_side(rows: duckdb.DuckDBPyRelation, split: str, numeric: list[bool]) -> UserError | None:
+    """The first value of the column `split` that is not 0 or 1; `numeric` says of each column's type."""
+    cell, place = identifier(split), rows.columns.index(split)
+    is_numeric = numeric[place]
+    bad = f" FILTER (NOT coalesce({cell}::DOUBLE IN (0, 1), false))" if is_numeric else ""
+    [(row, value)] = (
+        rows.project(f"*, row_number() OVER () AS {_ROW}")
+        .aggregate(f"min({_ROW}){bad}, arg_min_null({cell}::VARCHAR, {_ROW}){bad}")
+        .fetchall()
+    )
+    if not row:
+        return None
+    what = "NULL" if value is None else value if is_numeric else f"{value!r} is of type {rows.types[place]}"
+    return UserError(
+        f"data.split, column {split}, row {row}: {what}; it must be 1 for a test row, 0 for a training row"
+    )
+
+
 def text_among_numbers(connection: duckdb.DuckDBPyConnection, source: str) -> str | None:
     """Where a column of CSV files, mostly numbers, holds text: the usual reason why a query over it fails."""
     try:

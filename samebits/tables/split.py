@@ -1,7 +1,7 @@
-"""Which rows are test rows, and in which order rows are kept: decided block by block.
+"""Which rows are test rows, in which order rows are kept, and their folds: decided block by block.
 
 To each row a split gives a side, and a priority (n,) of uint64: of a part of which not all rows can be kept, those of
-the lowest priorities are, in the order of their priorities.
+the lowest priorities are, in the order of their priorities. The priorities of training rows say their folds, too.
 """
 
 import math
@@ -24,6 +24,7 @@ class Shuffle:
 
     place: np.ndarray
     test_rows: int
+    train_rows: int
 
     @classmethod
     def of(cls, rows: int, test_size: float, seed: int) -> Self:
@@ -37,17 +38,27 @@ class Shuffle:
         np.random.RandomState(seed).shuffle(order)
         place = np.empty_like(order)
         place[order] = np.arange(rows, dtype=np.uint32)
-        return cls(place, math.ceil(test_size * rows))
+        test_rows = math.ceil(test_size * rows)
+        return cls(place, test_rows, rows - test_rows)
 
     def of_rows(self, first: int, last: int) -> "Shuffle":
         """The split of the rows from `first` to before `last` alone, for another process."""
-        return Shuffle(self.place[first:last], self.test_rows)
+        return Shuffle(self.place[first:last], self.test_rows, self.train_rows)
 
     def decide(self, first: int, X: np.ndarray, y: np.ndarray) -> Decision:
         """For the rows X (n, p), y (n,) from number `first` on."""
         place = self.place[first : first + len(y)].astype(np.uint64)
         test = place < self.test_rows
         return test, np.where(test, place, place - np.uint64(self.test_rows))
+
+    def folds(self, priority: np.ndarray, folds: int) -> np.ndarray:
+        """Of training rows of priorities (n,), the folds (n,), 0 to folds - 1.
+
+        They are those of scikit-learn's `KFold(folds)` over the training rows as `train_test_split` returns them.
+        """
+        size, larger = divmod(self.train_rows, folds)
+        ends = [size * each + min(each, larger) for each in range(1, folds)]
+        return np.searchsorted(np.array(ends, np.uint64), priority, side="right")
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,10 @@ class Hash:
         test = h < np.uint64(math.ldexp(self.test_size, 64))
         _mix(h)
         return test, h
+
+    def folds(self, priority: np.ndarray, folds: int) -> np.ndarray:
+        """Of rows of priorities (n,), the folds (n,), 0 to folds - 1: floor(l * folds / 2**32), l the low 32 bits."""
+        return (priority & np.uint64(2**32 - 1)) * np.uint64(folds) >> np.uint64(32)
 
 
 def _mix(h: np.ndarray) -> None:

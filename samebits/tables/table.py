@@ -17,7 +17,7 @@ from samebits.errors import UserError
 from samebits.tables import diagnosis, remote
 from samebits.tables.diagnosis import identifier, string
 
-BLOCK_ROWS = 2**16  # fewer take longer for each row, more leave the cache of a core
+BLOCK_ROWS = 2**17  # fewer take longer for each row, more leave the cache of a core
 FRAGMENT_ROWS = 2**18  # of a Parquet file: a fraction of a second for a worker
 TYPES_OF_TEXT = ["BOOLEAN", "DOUBLE", "TIME", "DATE", "TIMESTAMP", "VARCHAR"]
 NUMBERS = {"boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint"}
@@ -40,7 +40,8 @@ class Table:
     """The rows that `query` gives over the table named source, with the names of the features and of the target.
 
     source: a path from the root, or a URL. files: the SQL of its files, with what DuckDB found out about them.
-    fragments: one after the other they are the whole table; each can be read by itself, by any process.
+    fragments: one after the other they are the whole table; each can be read by itself, by any process. split: the
+    column, if any, that says which rows are test rows; it is no feature.
     """
 
     source: str
@@ -49,13 +50,14 @@ class Table:
     features: list[str]
     target: str
     fragments: list[Fragment]
+    split: str | None = None
 
     @classmethod
-    def of(cls, source: str, query: str, target: str) -> Self:
+    def of(cls, source: str, query: str, target: str, split: str | None = None) -> Self:
         """The table of CSV, Parquet or JSON files, also compressed, by a path, a glob or a URL.
 
-        Raises UserError where the files or the query are wrong, a column is not of numbers, the target is missing, or
-        there are no features.
+        Raises UserError where the files or the query are wrong, a column is not of numbers, the target or the split is
+        missing, or there are no features.
         """
         source = source if "://" in source else os.path.join(_folder(), source)
         files = _files(source)
@@ -67,24 +69,36 @@ class Table:
                 raise UserError(f"data.query gives the column {twice} twice; name each column once with AS")
             if target not in names:
                 raise UserError(f"data.target is {target!r}; the columns of data.query are {', '.join(names)}")
-            if len(names) < 2:
-                raise UserError(f"data.query gives only the target {target}; it must give at least one feature")
-            features = [name for name in names if name != target]
-            table = cls(source, files, query, features, target, _fragments(connection, source, query))
+            if split == target or (split and split not in names):
+                others = ", ".join(name for name in names if name != target)
+                raise UserError(
+                    f"data.split is {split!r}; it must be shuffle, hash, or a column of data.query that says whether a "
+                    f"row is a test row; the columns beside the target are {others or 'none'}"
+                )
+            features = [name for name in names if name not in (target, split)]
+            if not features:
+                only = f"the target {target}" + (f" and the split {split}" if split else "")
+                raise UserError(f"data.query gives only {only}; it must give at least one feature")
+            table = cls(source, files, query, features, target, _fragments(connection, source, query), split)
             if not all(_numeric(result)):
                 raise table._problem()
             return table
 
-    def blocks(self, fragment: Fragment, threads: int = 1) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def blocks(
+        self, fragment: Fragment, threads: int = 1
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
         """The rows of a fragment in their order, up to BLOCK_ROWS at a time: X (n, p), by columns in memory, y (n,).
 
-        Raises UserError where a value is not a finite number or cannot be read.
+        The third is what the column `split` says: is it a test row? (n,), or None without such a column. Raises
+        UserError where a value is not a finite number or cannot be read, or of the split is not 0 or 1.
         """
+        names = [*self.features, self.target, *([self.split] if self.split else [])]
+        target = len(self.features)
         with _opened(self.source, self.files, fragment, threads) as connection:
             try:
                 result = _result(connection, self.source, self.query)
                 kinds = dict(zip(result.columns, result.types, strict=True))
-                floats = [_as_float(name, kinds[name].id) for name in (*self.features, self.target)]
+                floats = [_as_float(name, kinds[name].id) for name in names]
                 for chunk in nanoarrow.ArrayStream(result.project(", ".join(floats))).iter_chunks():
                     columns = [_values(chunk.child(i)) for i in range(len(floats))]
                     for start in range(0, len(chunk), BLOCK_ROWS):
@@ -94,7 +108,10 @@ class Table:
                             np.add(column[start : start + BLOCK_ROWS], 0.0, out=values)
                         if not np.isfinite(block).all():
                             raise self._problem()
-                        yield block[:-1].T, block[-1]
+                        test = block[target + 1] != 0 if self.split else None
+                        if test is not None and (block[target + 1] != test).any():
+                            raise self._problem()
+                        yield block[:target].T, block[target], test
             except (duckdb.Error, RuntimeError) as error:  # the latter is nanoarrow's
                 raise _problem_of_query(connection, self.source, error) from None
 
@@ -108,11 +125,16 @@ class Table:
             return int(rows)
 
     def _problem(self) -> UserError:
-        """What is wrong with the first value that is not a finite number."""
+        """What is wrong with the first value that is not a finite number, or of the split is not 0 or 1."""
         with _opened(self.source, self.files, Fragment()) as connection:
             try:
                 result = _result(connection, self.source, self.query)
-                return diagnosis.no_number(result, _numeric(result)) or diagnosis.no_rows(_short(self.source))
+                numeric = _numeric(result)
+                return (
+                    (diagnosis.no_side(result, self.split, numeric) if self.split else None)
+                    or diagnosis.no_number(result, numeric)
+                    or diagnosis.no_rows(_short(self.source))
+                )
             except duckdb.Error as error:
                 return _problem_of_query(connection, self.source, error)
 

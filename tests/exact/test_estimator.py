@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import samebits
-from samebits import ExactLinearRegression
+from samebits import ExactLinearRegression, ExactRidgeCV
 from tests import definitions
 
 # what the checks need that is not installed
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarn
 
 
 ESTIMATORS = [ExactLinearRegression(), ExactLinearRegression(alpha=1.0, fit_intercept=False)]
+ESTIMATORS += [ExactLinearRegression(alpha=1.0, standardize=True), ExactRidgeCV(), ExactRidgeCV(alphas=[1.0], cv=2)]
 
 
 @parametrize_with_checks(ESTIMATORS)  # type: ignore[untyped-decorator]
@@ -123,7 +124,8 @@ def test_weights_that_mean_nothing_are_refused(weight: float, message: str) -> N
 
 
 def test_importing_samebits_does_not_import_scikit_learn() -> None:
-    code = "import sys, samebits; assert 'sklearn' not in sys.modules; samebits.ExactLinearRegression()"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    for name in samebits.__all__:
+        code = f"import sys, samebits; assert 'sklearn' not in sys.modules; samebits.{name}()"
+        subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="no attribute 'Linear'"):
         _ = samebits.Linear

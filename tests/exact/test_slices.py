@@ -194,7 +194,7 @@ def test_a_constant_beyond_its_bound_makes_sums_wrong(monkeypatch: pytest.Monkey
     assert made != expected
 
 
-def test_the_example_of_the_document_runs() -> None:
-    [example] = re.findall(r"^```python\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
-    assert example.count("assert ") > 3
-    exec(compile(example, str(DOCUMENT), "exec"), {})
+def test_the_examples_of_the_document_run() -> None:
+    examples = re.findall(r"^```python\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    assert all(example.count("assert ") > 2 for example in examples)
+    exec(compile("\n".join(examples), str(DOCUMENT), "exec"), {})  # the second goes on with the first

@@ -19,6 +19,8 @@ from tests.conftest import ROOT, Project
 PLOTS = [
     (name, plot) for each in yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"] for name, plot in each.items()
 ]
+PENALTY = "cross-validated error against the penalty"  # empty where alpha is a number
+DRAWN = {name for name, _ in PLOTS} - {PENALTY}
 WIDTH, HEIGHT = 560, 380  # of the frame of docs/bits.svg
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -110,10 +112,10 @@ def test_the_page_of_the_plots_needs_no_network_and_says_its_charset(project: Pr
     assert "University of Washington Interactive Data Lab" in head  # the licences are there
 
 
-def opened(browser: webdriver.Chrome, page: Path) -> list[str]:
+def opened(browser: webdriver.Chrome, page: Path, pictures: int = len(DRAWN)) -> list[str]:
     """The texts of a page's pictures, once they are drawn."""
     browser.get(page.as_uri())
-    WebDriverWait(browser, 20).until(lambda driver: len(driver.find_elements(By.TAG_NAME, "svg")) == len(PLOTS))
+    WebDriverWait(browser, 20).until(lambda driver: len(driver.find_elements(By.TAG_NAME, "svg")) == pictures)
     assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
     return browser.execute_script("return [...document.querySelectorAll('svg text')].map((each) => each.textContent)")
 
@@ -127,7 +129,7 @@ def test_a_browser_without_network_draws_all_plots(
     project.run("dvc", "plots", "show", "--out", "page")
     emulate(browser, width, scheme)
     texts = opened(browser, project.root / "page" / "index.html")
-    assert {name for name, _ in PLOTS} <= set(texts)
+    assert set(texts) & {PENALTY, *DRAWN} == DRAWN
     assert "\N{MINUS SIGN}1" in texts
     assert not any("\N{LATIN SMALL LETTER A WITH CIRCUMFLEX}" in each for each in texts)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
@@ -145,6 +147,17 @@ def test_a_browser_tells_revisions_apart(reproduced: Project, browser: webdriver
     emulate(browser, 1200, "light")
     texts = opened(browser, project.root / "page" / "index.html")
     assert {"8 bits", "4 bits"} <= set(texts)
-    assert all(texts.count(rev) >= len(PLOTS) for rev in ("main", "workspace"))
+    assert all(texts.count(rev) >= len(DRAWN) for rev in ("main", "workspace"))
     drawn = browser.execute_script("return [...document.querySelectorAll('svg')].map((each) => each.outerHTML)")
     assert all(f'"{colour}"' in each for each in drawn for colour in ("#945dd6", "#13adc7"))  # DVC's own of the two
+
+
+@pytest.mark.container
+def test_a_browser_draws_the_curve_of_the_penalty(reproduced: Project, browser: webdriver.Chrome) -> None:
+    project = reproduced
+    project.replace("params.yaml", "alpha: 0.0", "alpha: [0, 0.5, 8, 100, 1000]")
+    project.run("dvc", "repro")
+    project.run("dvc", "plots", "show", "--out", "page")
+    emulate(browser, 1200, "light")
+    texts = opened(browser, project.root / "page" / "index.html", len(DRAWN) + 1)
+    assert {PENALTY, "alpha = 8", "0"} <= set(texts)

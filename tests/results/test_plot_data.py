@@ -55,3 +55,11 @@ def test_coefficients_keep_every_bit() -> None:
     text = plot_data.coefficients(["a", "b"], model.parameters, model.parameters)
     values = [float(row["value"]) for row in records(text)]
     assert values == [0.1 + 0.2, 5e-324, -37.02327770606413] * 2
+
+
+def test_intervals_are_in_standard_deviations_and_leave_out_what_has_none() -> None:
+    known = {"name": "a, b", "estimate": -3.0, "low": -4.0, "high": -2.0, "std_ratio": 0.25}
+    intercept = {**known, "name": "(intercept)", "std_ratio": None}
+    collinear = {**known, "name": "c", "low": None, "high": None}
+    text = plot_data.intervals([intercept, known, collinear])
+    assert text == 'feature,effect,low,high\n"a, b",-0.75,-1.0,-0.5\n'

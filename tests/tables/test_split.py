@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import KFold, train_test_split
 
 from samebits.errors import UserError
 from samebits.tables.split import Hash, Shuffle
@@ -50,6 +50,37 @@ def test_every_row_is_in_one_part(rows: int, test_size: float, seed: int) -> Non
 def test_more_rows_than_a_shuffle_can_take_are_refused() -> None:
     with pytest.raises(UserError, match="shuffle cannot take 4,294,967,296 rows; hash takes any number"):
         Shuffle.of(2**32, 0.2, 0)
+
+
+@given(st.integers(2, 300), st.integers(2, 20), st.integers(0, 2**32 - 1))
+@settings(max_examples=100, deadline=None)
+def test_the_folds_are_those_of_scikit_learn(rows: int, folds: int, seed: int) -> None:
+    numbers = np.arange(rows)
+    split = Shuffle.of(rows, 0.2, seed)
+    test, priority = split.decide(0, numbers[:, None], numbers)
+    train = numbers[~test]
+    found = split.folds(priority[~test], folds)
+    if len(train) < folds:  # KFold refuses
+        assert np.bincount(found, minlength=folds).tolist() == [1] * len(train) + [0] * (folds - len(train))
+        return
+    theirs, _ = train_test_split(numbers, test_size=0.2, random_state=seed)
+    for fold, (_, scored) in enumerate(KFold(folds).split(theirs)):
+        assert set(train[found == fold]) == set(theirs[scored])
+
+
+@pytest.mark.parametrize("folds", [2, 5, 1000])
+def test_the_folds_of_a_hash_are_fair_and_do_not_follow_the_order(folds: int) -> None:
+    n = 200_000
+    numbers = np.arange(n, dtype=float)
+    split = Hash(0.2, 3)
+    test, priority = split.decide(0, numbers[:, None], numbers)
+    found = split.folds(priority, folds)
+    assert [int(each) for each in found[:99]] == [int(p) % 2**32 * folds // 2**32 for p in priority[:99].tolist()]
+    for some in (np.full(n, True), test, priority < 2**61):
+        counts = np.bincount(found[some], minlength=folds)
+        expected = some.sum() / folds
+        assert len(counts) == folds
+        assert np.abs(counts - expected).max() < 6 * expected**0.5
 
 
 def splitmix64(state: int) -> int:

@@ -16,7 +16,7 @@ from samebits.tables.split import Hash
 from samebits.tables.summary import Summary, Task
 from samebits.tables.table import Table
 
-ROWS, FEATURES = 20_011, 3
+ROWS, FEATURES, FOLDS = 20_011, 3, 5
 HERE = Compute(backend="threading", workers=1, scheduler=None)
 ALL = "SELECT * FROM source"
 
@@ -54,18 +54,23 @@ def write(name: str, values: np.ndarray, options: str = "") -> str:
 
 
 def options(source: str, split: str = "hash", keep_rows: int = 500, query: str = ALL) -> Data:
-    return Data(source, query, "y", test_size=0.2, seed=5, split=split, keep_rows=keep_rows)  # type: ignore[arg-type]
+    query = GIVEN if split == "is_test" and query == ALL else query
+    return Data(source, query, "y", test_size=0.2, seed=5, split=split, keep_rows=keep_rows)
 
 
 def summarised(data: Data, where: Compute = HERE) -> dict[str, Summary]:
-    return summary.of(Table.of(data.source, data.query, data.target), data, where)
+    return summary.of(table_of(data), data, FOLDS, where)
+
+
+def table_of(data: Data) -> Table:
+    return Table.of(data.source, data.query, data.target, None if data.split in ("hash", "shuffle") else data.split)
 
 
 def plain(found: dict[str, Summary]) -> dict[str, Any]:
     """All that is kept, in bytes."""
     return {
         part: (
-            each.moments.to_plain(),
+            [fold.to_plain() for fold in each.folds],
             {name: value.tobytes() for name, value in each.ranges().items()},
             [array.tobytes() for array in each.sample.rows()],
         )
@@ -73,19 +78,28 @@ def plain(found: dict[str, Summary]) -> dict[str, Any]:
     }
 
 
-def expected(values: np.ndarray, test: np.ndarray, priority: np.ndarray, keep_rows: int) -> dict[str, Any]:
-    """The same from all rows at once."""
+def expected(
+    values: np.ndarray, test: np.ndarray, priority: np.ndarray, folds: np.ndarray, keep_rows: int
+) -> dict[str, Any]:
+    """The same from all rows at once; folds: of each row."""
     values, found = values + 0.0, {}
-    for part, rows in (("train", ~test), ("test", test)):
+    group = np.where(test, -1, folds)
+    for part, rows, groups in (("train", ~test, range(FOLDS)), ("test", test, [-1])):
         X, y = values[:-1, rows].T.copy(), values[-1, rows]
         kept = np.argsort(priority[rows])[:keep_rows]
         ranges = {"min": (X.min(axis=0) + 0.0).tobytes(), "max": (X.max(axis=0) + 0.0).tobytes()}
-        found[part] = (Moments.of(X, y).to_plain(), ranges, [X[kept].tobytes(), y[kept].tobytes()])
+        sums = [Moments.of(values[:-1, group == each].T, values[-1, group == each]).to_plain() for each in groups]
+        found[part] = (sums, ranges, [X[kept].tobytes(), y[kept].tobytes()])
     return found
 
 
 def hashed(values: np.ndarray, keep_rows: int = 500) -> dict[str, Any]:
-    return expected(values, *Hash(0.2, 5).decide(0, values[:-1].T, values[-1]), keep_rows)
+    test, priority = Hash(0.2, 5).decide(0, values[:-1].T, values[-1])
+    return expected(values, test, priority, hash_folds(priority), keep_rows)
+
+
+def hash_folds(priority: np.ndarray) -> np.ndarray:
+    return np.array([each % 2**32 * FOLDS // 2**32 for each in priority.tolist()])
 
 
 def shuffled(values: np.ndarray, keep_rows: int = 500) -> dict[str, Any]:
@@ -93,28 +107,41 @@ def shuffled(values: np.ndarray, keep_rows: int = 500) -> dict[str, Any]:
     test_rows = int(np.ceil(0.2 * values.shape[1]))
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    return expected(values, place < test_rows, np.where(place < test_rows, place, place - test_rows), keep_rows)
+    priority, folds = np.where(place < test_rows, place, place - test_rows), np.empty_like(place)
+    for fold, rows in enumerate(np.array_split(order[test_rows:], FOLDS)):  # as KFold
+        folds[rows] = fold
+    return expected(values, place < test_rows, priority, folds, keep_rows)
+
+
+GIVEN = "SELECT *, (a > 1 AND c < 4)::INT AS is_test FROM source"
+
+
+def given(values: np.ndarray, keep_rows: int = 500) -> dict[str, Any]:
+    _, priority = Hash(0.2, 5).decide(0, values[:-1].T, values[-1])
+    return expected(values, (values[0] > 1) & (values[2] < 4), priority, hash_folds(priority), keep_rows)
+
+
+TRUTHS: dict[str, Callable[..., Any]] = {"hash": hashed, "shuffle": shuffled, "is_test": given}
 
 
 @pytest.mark.parametrize("keep_rows", [1, 500, 4000, 10**6])
-@pytest.mark.parametrize(("split", "truth"), [("hash", hashed), ("shuffle", shuffled)])
+@pytest.mark.parametrize(("split", "truth"), TRUTHS.items())
 def test_a_summary_is_that_of_all_rows_at_once(split: str, truth: Callable[..., Any], keep_rows: int) -> None:
     values = columns()
     source = write("table.parquet", values, "(ROW_GROUP_SIZE 2048)")
     assert plain(summarised(options(source, split, keep_rows))) == truth(values, keep_rows)
 
 
-@pytest.mark.parametrize("split", ["hash", "shuffle"])
+@pytest.mark.parametrize("split", TRUTHS)
 @pytest.mark.parametrize("rows", [1, 7, 1000, 4096, ROWS - 1, ROWS])
 def test_blocks_of_any_size_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch, rows: int, split: str) -> None:
     values = columns()[:, : ROWS if rows > 7 else 800]
     source = write("table.parquet", values)
     monkeypatch.setattr(table, "BLOCK_ROWS", rows)
-    truth = hashed if split == "hash" else shuffled
-    assert plain(summarised(options(source, split))) == truth(values)
+    assert plain(summarised(options(source, split))) == TRUTHS[split](values)
 
 
-@pytest.mark.parametrize("split", ["hash", "shuffle"])
+@pytest.mark.parametrize("split", TRUTHS)
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 @pytest.mark.parametrize("workers", [2, 4])
 def test_workers_of_any_kind_and_number_give_the_same_bytes(
@@ -125,9 +152,8 @@ def test_workers_of_any_kind_and_number_give_the_same_bytes(
     monkeypatch.setattr(table, "FRAGMENT_ROWS", 2048)
     where = Compute(backend, workers, None)  # type: ignore[arg-type]
     data = options(source, split)
-    assert len(Table.of(data.source, data.query, data.target).fragments) == 10
-    truth = hashed if split == "hash" else shuffled
-    assert plain(summarised(data, where)) == truth(values)
+    assert len(table_of(data).fragments) == 10
+    assert plain(summarised(data, where)) == TRUTHS[split](values)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "parquet", "json"])
@@ -218,8 +244,8 @@ def test_a_query_that_gives_other_rows_each_time_is_refused() -> None:
 def test_a_worker_sends_no_more_rows_than_are_kept() -> None:
     source = Table.of(write("table.csv", columns()), ALL, "y")
     limits = {part: np.uint64(2**64 - 1) for part in ("train", "test")}
-    blocks = summary._blocks(Task(source, source.fragments[0], Hash(0.2, 5), None, limits), threads=1)
-    [merged] = summary._merge(FEATURES, 500, blocks)
+    blocks = summary._blocks(Task(source, source.fragments[0], Hash(0.2, 5), FOLDS, None, limits), threads=1)
+    [merged] = summary._merge(FEATURES, 500, FOLDS, blocks)
     assert {part: len(block.y) for part, block in merged.items()} == {"train": 500, "test": 500}
 
 
@@ -251,12 +277,12 @@ def test_a_worker_that_dies_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
     source = write("table.parquet", columns(), "(ROW_GROUP_SIZE 2048)")
     monkeypatch.setattr(table, "FRAGMENT_ROWS", 2048)
     data = options(source, query="SELECT a, y FROM source")
-    broken = Table.of(data.source, data.query, data.target)
+    broken = table_of(data)
     monkeypatch.setattr(summary, "_blocks", _die)
     with pytest.raises(
         UserError, match=r"compute\.backend loky: A worker process managed by the executor was unexpect"
     ):
-        summary.of(broken, data, Compute("loky", 2, None))
+        summary.of(broken, data, FOLDS, Compute("loky", 2, None))
 
 
 def _die(*_: Any) -> Any:
@@ -267,8 +293,9 @@ def _die(*_: Any) -> Any:
 HOSTILE = [1e-300, 1e300, -1e300, 5e-324, -5e-324, 2.2250738585072011e-308, -0.0, 0.0, 1.0, 2.0**53 + 2, 1e-320]
 
 
-def test_a_hostile_table_is_exact() -> None:
+def test_a_hostile_table_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(2)
+    monkeypatch.setattr(table, "BLOCK_ROWS", 2**15)
     n = table.BLOCK_ROWS + 1
     a = random.choice(HOSTILE, n)
     b = random.choice([0.0, -0.0, 1e300], n, p=[0.5, 0.49, 0.01])
@@ -307,6 +334,6 @@ def test_integers_and_decimals_of_more_than_64_bits_are_rounded_once() -> None:
     rows = ", ".join(f"({number}::HUGEINT, {decimal}, 1)" for number, decimal in zip(numbers, decimals, strict=True))
     write("table.csv", columns()[:, :1])
     wide = Table.of("table.csv", f"FROM (VALUES {rows}) t(a, b, y)", "y")
-    [(X, _)] = [block for fragment in wide.fragments for block in wide.blocks(fragment)]
+    [(X, _, _)] = [block for fragment in wide.fragments for block in wide.blocks(fragment)]
     assert X[:, 0].tolist() == [float(number) for number in numbers]
     assert X[:, 1].tolist() == [float(decimal) for decimal in decimals]

@@ -1,15 +1,18 @@
 import gzip
+import hashlib
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
 import pytest
+import yaml
 
 from samebits.errors import UserError
 from samebits.tables.table import Table
 from tests import housing
+from tests.conftest import ROOT
 
 ALL = "SELECT * FROM source"
 ADVICE = "; every value must be a finite number: filter, cast or fill it in data.query"
@@ -32,7 +35,10 @@ def read(source: str, query: str, target: str) -> Rows:
     """All rows of a table, fragment by fragment."""
     table = Table.of(source, query, target)
     blocks = [block for fragment in table.fragments for block in table.blocks(fragment)]
-    columns = [[np.empty((0, len(table.features))), *(X for X, _ in blocks)], [np.empty(0), *(y for _, y in blocks)]]
+    columns = [
+        [np.empty((0, len(table.features))), *(X for X, _, _ in blocks)],
+        [np.empty(0), *(y for _, y, _ in blocks)],
+    ]
     return Rows(table.features, table.target, np.vstack(columns[0]), np.concatenate(columns[1]))
 
 
@@ -283,3 +289,114 @@ def test_booleans_beside_a_missing_value_are_not_blamed_for_it() -> None:
     text = "sqft,garage,price\n1000,no,1\n,yes,2\n800,no,3\n"
     told = mistake(text, "SELECT price, sqft, garage FROM source", "price")
     assert told == f"data.query, column sqft, row 2: NULL{ADVICE}"
+
+
+SIDES = "a,y,s\n1,10,{}\n2,20,{}\n3,30,{}\n"
+
+
+def sides(text: str, query: str = ALL, split: str = "s", name: str = "table.csv") -> tuple[list[str], list[bool]]:
+    """The features, and of each row whether the column says that it is a test row."""
+    Path(name).write_text(text)
+    table = Table.of(name, query, "y", split)
+    found = [test for fragment in table.fragments for *_, test in table.blocks(fragment) if test is not None]
+    return table.features, np.concatenate(found).tolist()
+
+
+@pytest.mark.parametrize(
+    ("values", "query"),
+    [
+        (("0", "1", "0"), ALL),
+        (("false", "true", "false"), ALL),
+        (("0.0", "1.0", "-0.0"), ALL),
+        (("x", "y", "z"), "SELECT a, y, s = 'y' AS s FROM source"),
+        (("0", "1", "0"), "SELECT s, y, a FROM source"),
+        (("0", "1", "0"), "SELECT a, y, s::DECIMAL(3, 1) AS s FROM source"),
+        (("0", "1", "0"), "SELECT a, y, s::HUGEINT AS s FROM source"),
+        (("2020-01-01", "2024-01-01", "2023-12-31"), "SELECT s >= DATE '2024-01-01' AS s, a, y FROM source"),
+    ],
+)
+def test_a_column_says_which_rows_are_test_rows(values: tuple[str, str, str], query: str) -> None:
+    assert sides(SIDES.format(*values), query) == (["a"], [False, True, False])
+
+
+@pytest.mark.parametrize(
+    ("values", "query", "found"),
+    [
+        (("0", "1", "2"), ALL, "row 3: 2.0"),
+        (("0", "", "1"), ALL, "row 2: NULL"),
+        (("0", "0.5", "2"), ALL, "row 2: 0.5"),
+        (("-1", "1", "0"), ALL, "row 1: -1.0"),
+        (("0", "nan", "1"), "SELECT a, y, s::DOUBLE AS s FROM source", "row 2: nan"),
+        (("test", "train", "0"), ALL, "row 1: 'test' is of type VARCHAR"),
+        (("0", "1", "0"), "SELECT a, y, s::VARCHAR AS s FROM source", "row 1: '0' is of type VARCHAR"),
+        (("2020-01-01", "2024-01-01", ""), ALL, "row 1: '2020-01-01' is of type DATE"),
+        (("0", "1", "0"), "SELECT a, y, NULL AS s FROM source", "row 1: NULL"),
+    ],
+)
+def test_a_side_that_is_not_0_or_1_is_named(values: tuple[str, str, str], query: str, found: str) -> None:
+    with pytest.raises(UserError) as caught:
+        sides(SIDES.format(*values), query)
+    assert str(caught.value) == f"data.split, column s, {found}; it must be 1 for a test row, 0 for a training row"
+
+
+@pytest.mark.parametrize(("split", "columns"), [("t", "a, s"), ("S", "a, s"), ("y", "a, s"), ("Hash", "a, s")])
+def test_a_split_that_is_no_column_beside_the_target_is_refused(split: str, columns: str) -> None:
+    with pytest.raises(UserError) as caught:
+        sides(SIDES.format(0, 1, 0), split=split)
+    assert str(caught.value) == (
+        f"data.split is '{split}'; it must be shuffle, hash, or a column of data.query that says whether a row is a "
+        f"test row; the columns beside the target are {columns}"
+    )
+
+
+def test_target_and_split_alone_are_refused() -> None:
+    with pytest.raises(UserError, match="gives only the target y and the split s; it must give at least one feature"):
+        sides(SIDES.format(0, 1, 0), "SELECT y, s FROM source")
+
+
+def test_another_column_that_is_no_number_is_still_named() -> None:
+    with pytest.raises(UserError, match=r"data\.query, column a, row 2: 'x' is text"):
+        sides(SIDES.format(0, 1, 0).replace("2,20", "x,20"))
+
+
+def docs(split: str) -> dict[str, Any]:
+    """The block of docs/tables.md whose query holds this text."""
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "tables.md").read_text(), re.DOTALL)
+    [found] = [block for block in blocks if split in block]
+    return yaml.safe_load(found)["data"]
+
+
+def test_the_split_by_time_of_the_docs() -> None:
+    data = docs("sold_at")
+    days = ["2023-12-31", "2024-01-01", "2022-06-01", "2025-01-01"]
+    text = "area,rooms,price,sold_at\n" + "".join(f"{i},2,30,{day}\n" for i, day in enumerate(days))
+    Path("table.csv").write_text(text)
+    table = Table.of("table.csv", data["query"], data["target"], data["split"])
+    [(X, y, test)] = [block for fragment in table.fragments for block in table.blocks(fragment)]
+    assert (table.features, X.shape, y.tolist()) == (["area", "rooms"], (4, 2), [30] * 4)
+    assert test is not None
+    assert test.tolist() == [False, True, False, True]
+
+
+@pytest.mark.parametrize("kind", ["INTEGER", "VARCHAR"])
+def test_the_split_by_groups_of_the_docs(kind: str) -> None:
+    data = docs("md5(")
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"""COPY (SELECT range % 5000 AS visits, 1 AS age, 2 AS spent, (range % 5000)::{kind} AS customer
+                FROM range(10_000)) TO 'table.parquet'"""
+        )
+    table = Table.of("table.parquet", data["query"], data["target"], data["split"])
+    [(X, _, test)] = [block for fragment in table.fragments for block in table.blocks(fragment)]
+    assert table.features == ["visits", "age"]
+    assert test is not None
+    digests = [hashlib.md5(str(int(visits)).encode()).hexdigest() for visits in X[:, 0]]
+    assert test.tolist() == [int(digest[:4], 16) < 0x3333 for digest in digests]
+    assert np.array_equal(test[:5000], test[5000:])
+    assert abs(test.mean() - 0.2) < 0.02
+
+
+def test_a_split_that_a_table_has_as_in_the_docs() -> None:
+    [query] = re.findall(r"`(SELECT \* EXCLUDE.*?)`", (ROOT / "docs" / "tables.md").read_text())
+    text = "a,y,part\n1,10,train\n2,20,test\n3,30,valid\n"
+    assert sides(text, query, "is_test") == (["a"], [False, True, False])

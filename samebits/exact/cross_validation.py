@@ -1,0 +1,112 @@
+"""The penalty of least cross-validated squared error, found exactly from the moments of folds.
+
+A fold's moments score a model, and what is left of the total without them trains it: no row is read again.
+"""
+
+import functools
+import operator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from flint import fmpq
+
+from samebits.exact import least_squares, score
+from samebits.exact.moments import Moments
+from samebits.exact.rational import nearest_float, nearest_sqrt
+
+# The grid of `auto`, in powers of two, and its size
+BELOW, ABOVE = 20, 6
+POINTS = 60
+LEAST, GREATEST = -1074, 1023  # that float64 holds
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The moments of the rows that train a model, and of those that score it."""
+
+    train: Moments
+    test: Moments
+
+    @classmethod
+    def each_of(cls, parts: Sequence[Moments]) -> list[Self]:
+        """Each part scores once, and all others train."""
+        total = functools.reduce(operator.add, parts)
+        return [cls(total - part, part) for part in parts]
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """The mean squared error of each fold, exact, for each penalty: alphas (k,), errors k lists of one for each fold.
+
+    The error of a fold is that of the model that `least_squares.solve` gives, with its rounded parameters.
+    """
+
+    alphas: list[float]
+    errors: list[list[fmpq]]
+
+    @classmethod
+    def of(
+        cls, folds: Sequence[Fold], alphas: Iterable[float], fit_intercept: bool = True, standardize: bool = False
+    ) -> Self:
+        """Of penalties, each with a model for each fold."""
+        tried = list(alphas)
+        errors = []
+        for alpha in tried:
+            models = [least_squares.solve(fold.train, alpha, fit_intercept, standardize).model for fold in folds]
+            errors.append(
+                [
+                    score.residual_sum_of_squares(fold.test, model) / fold.test.rows
+                    for fold, model in zip(folds, models, strict=True)
+                ]
+            )
+        return cls(tried, errors)
+
+    @functools.cached_property
+    def means(self) -> list[fmpq]:
+        """Over the folds, as `cross_val_score` and `GridSearchCV` give them: each fold counts the same."""
+        return [sum(each, fmpq(0)) / len(each) for each in self.errors]
+
+    @functools.cached_property
+    def best(self) -> int:
+        """The number of the penalty with the least mean error; of those that tie, of the largest."""
+        return min(range(len(self.alphas)), key=lambda i: (self.means[i], -self.alphas[i]))
+
+    @property
+    def alpha(self) -> float:
+        """The penalty with the least mean error."""
+        return self.alphas[self.best]
+
+    def row(self, i: int) -> dict[str, float]:
+        """Of the penalty of number i, the mean error and its standard deviation over the folds, each rounded once."""
+        variance = sum(((error - self.means[i]) ** 2 for error in self.errors[i]), fmpq(0)) / len(self.errors[i])
+        return {"alpha": self.alphas[i], "error": nearest_float(self.means[i]), "spread": nearest_sqrt(variance)}
+
+    def curve(self) -> list[dict[str, Any]]:
+        """A row for each penalty, for the plot."""
+        return [{**self.row(i), "chosen": i == self.best} for i in range(len(self.alphas))]
+
+
+def grid(moments: Moments, standardize: bool = False) -> list[float]:
+    """Penalties from almost none to almost all, ascending: at most POINTS powers of two, which no rounding touches.
+
+    The penalised solution shrinks along each eigenvector of the centred X'X, of eigenvalue d, by d / (d + alpha), and
+    alpha where d is the scale that matters (Hastie, Tibshirani and Friedman, The Elements of Statistical Learning,
+    2nd ed., section 3.4.1). The sum of the diagonal bounds the largest eigenvalue from above, its least entry the
+    smallest. The grid goes from 2**-BELOW times the latter, or a little less, to 2**ABOVE times the former, both
+    rounded down to powers of two. With `standardize`, each entry is the number of rows.
+    """
+    variances = [each for each in moments.variances() if each]
+    if not variances:
+        return [1.0]  # all are the same
+    diagonal = [fmpq(moments.rows)] * len(variances) if standardize else [moments.rows * each for each in variances]
+    low = max(_power_below(min(diagonal)) - BELOW, LEAST)
+    high = min(_power_below(sum(diagonal, fmpq(0))) + ABOVE, GREATEST)
+    step = 1 + (high - low) // (POINTS - 1)
+    return [2.0**power for power in range(high, low - step, -step) if power >= LEAST][::-1]
+
+
+def _power_below(value: fmpq) -> int:
+    """The exponent of the largest power of two that is not above `value` > 0."""
+    power = int(value.p).bit_length() - int(value.q).bit_length()
+    return power if value >= fmpq(2) ** power else power - 1

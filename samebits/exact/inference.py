@@ -1,0 +1,295 @@
+"""Statistical inference of a least-squares fit from its exact moments: each number the float64 nearest to the true one.
+
+docs/exact.md has the formulas. They are computed in balls, whose precision grows until each decides its rounding.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
+
+from samebits.exact.balls import middle, nearest
+from samebits.exact.distributions import f_tail, t_quantile, t_tail
+from samebits.exact.eigenvalues import largest_eigenvalue
+from samebits.exact.least_squares import Relation, normal_equations, penalties, solve
+from samebits.exact.moments import Moments
+from samebits.exact.summary import Coefficient, Summary
+
+# bits of the balls, and whether parameters and residuals, which may be exactly 0, are solved in fractions
+STAGES = ((128, False), (256, False), (512, True), (1024, True), (4096, True))
+FEW = 32  # parameters: the diagonal of the inverse, too, is then computed in fractions
+OUTSIDE = fmpq(1, 20)  # of a 95 % interval
+
+Number = arb | fmpq
+Key = tuple[int | None, str]  # of a number: its column of [1, X], None if it is of the whole fit, and its name
+
+
+def inference(
+    moments: Moments,
+    alpha: float = 0.0,
+    fit_intercept: bool = True,
+    features: list[str] | None = None,
+    target: str = "y",
+    standardize: bool = False,
+) -> Summary:
+    """What statistics says of the solution for these moments; the features are x1, x2, ... if they have no names.
+
+    What is not defined is None: with collinear columns, all that follows from a parameter which they leave open; with
+    alpha > 0, all that takes estimates without bias for granted. A weight counts as so many copies of its row: raises
+    ValueError where the sum of the weights is no whole number.
+    """
+    solution = solve(moments, alpha, fit_intercept, standardize)
+    features = features or [f"x{j + 1}" for j in range(len(solution.model.coef))]
+    names, estimates = ["(intercept)", *features], [solution.model.intercept, *solution.model.coef.tolist()]
+    problem = _Problem(moments, penalties(moments, alpha, standardize), fit_intercept, solution.relations)
+    values, undecided = _decided(problem)
+
+    known: dict[int | None, dict[str, Any]] = {None: {}} | {j: {} for j in problem.columns}
+    for (column, name), value in values.items():
+        known[column][name] = value if math.isfinite(value) else None
+    if not alpha:
+        known[None] |= {"df_model": problem.df_model, "df_residual": problem.df_residual}
+    beyond = [key for key, value in values.items() if not math.isfinite(value)]
+    return Summary(
+        target=target,
+        alpha=alpha,
+        fit_intercept=fit_intercept,
+        rows=problem.rows,
+        coefficients=tuple(Coefficient(names[j], estimates[j], **known[j]) for j in problem.columns),
+        undecided=tuple(_label(key, names) for key in undecided),
+        notes=tuple(_notes(problem, features, values, [_label(key, names) for key in beyond])),
+        **known[None],
+    )
+
+
+class _Problem:
+    """The fit of those columns of [1, X] that are independent: one is left out for each relation."""
+
+    def __init__(self, moments: Moments, penalties: list[fmpq], fit_intercept: bool, relations: list[Relation]) -> None:
+        self.moments, self.penalties, self.intercept, self.relations = moments, penalties, fit_intercept, relations
+        self.columns = list(range(0 if fit_intercept else 1, moments.integers.ncols() - 1))
+        redundant = {each.feature + 1 for each in relations}
+        self.independent = [j for j in self.columns if j not in redundant]
+        count = moments.integers[0, 0] * fmpq(2) ** moments.exponent
+        if count.q != 1:
+            raise ValueError(f"the weights sum to {count}, but standard errors need a whole number of rows")
+        self.rows = int(count.p)
+        self.df_model, self.df_residual = len(self.independent) - fit_intercept, self.rows - len(self.independent)
+        self.A, self.b, self.unit = normal_equations(moments, penalties, self.independent)
+
+    @property
+    def penalised(self) -> bool:
+        """Whether this is a ridge fit."""
+        return any(self.penalties)
+
+    @cached_property
+    def determined(self) -> list[int]:
+        """The columns whose parameter is the same in all solutions: those that no relation involves."""
+        involved = {feature + 1 for each in self.relations for feature in (each.feature, *each.terms)}
+        if any(each.constant for each in self.relations):
+            involved.add(0)
+        return [j for j in self.independent if j not in involved]
+
+    def square(self, j: int, centred: bool) -> fmpq:
+        """The sum of squares of a column of [1, X, y], about its mean or about 0."""
+        N = self.moments.integers
+        shift = fmpq(N[0, j] ** 2, N[0, 0]) if centred else fmpq(0)
+        return fmpq(2) ** self.moments.exponent * (N[j, j] - shift)
+
+    @cached_property
+    def total(self) -> fmpq:
+        """What there is to explain: the sum of squares of y, about its mean if there is an intercept."""
+        return self.square(self.moments.integers.ncols() - 1, self.intercept)
+
+    def residual(self, w: list[Any]) -> Any:
+        """The residual sum of squares y'y - w'A'y - w'Pw of the solution w, in fractions or in balls."""
+        penalised = [each * each * self.penalties[j] for each, j in zip(w, self.independent, strict=True)]
+        penalty = sum(penalised, fmpq(0))
+        explained = sum((each * (self.unit * m) for each, m in zip(w, self.b.entries(), strict=True)), fmpq(0))
+        return self.square(self.moments.integers.ncols() - 1, False) - explained - penalty
+
+    @cached_property
+    def exact(self) -> tuple[list[fmpq], fmpq]:
+        """The parameters and the residual sum of squares in fractions."""
+        w = self.A.solve(self.b).entries()
+        return w, self.residual(w)
+
+    @cached_property
+    def exact_inverse(self) -> fmpq_mat:
+        return fmpq_mat(self.A).inv()
+
+
+class _Fit:
+    """A problem solved at the working precision; its numbers are balls, computed when asked for."""
+
+    def __init__(self, problem: _Problem, exact: bool) -> None:
+        """Raises ZeroDivisionError where balls cannot tell the matrix from a singular one."""
+        self.problem = problem
+        self.inverse = _inverse(problem, exact) * (1 / problem.unit)  # of M + P
+        self.diagonal: Sequence[Number] = [self.inverse[i, i] for i in range(self.inverse.nrows())]
+        self.w: Sequence[Number]
+        self.residual: Number
+        if exact:
+            self.w, self.residual = problem.exact
+            if len(self.w) <= FEW:
+                self.diagonal = [problem.exact_inverse[i, i] / problem.unit for i in range(len(self.w))]
+        else:
+            self.w = (self.inverse * (arb_mat(problem.b) * problem.unit)).entries()
+            self.residual = problem.residual(self.w)
+
+    def numbers(self) -> dict[Key, Callable[[], Number]]:
+        """All that are defined, by the names that they have in a Summary."""
+        problem = self.problem
+        numbers: dict[Key, Callable[[], Number]] = {}
+        if problem.total:
+            numbers[None, "r2"] = lambda: 1 - self.residual / problem.total
+        if problem.penalised:
+            numbers[None, "effective_df"] = lambda: self.effective_df
+            if problem.rows > problem.intercept:
+                numbers[None, "gcv"] = lambda: problem.rows * self.residual / (problem.rows - self.effective_df) ** 2
+            return numbers
+        for i, j in enumerate(problem.independent):
+            if j in problem.determined:
+                numbers |= {(j, name): number for name, number in self._of_parameter(i, j).items()}
+        return numbers | {(None, name): number for name, number in self._of_fit().items()}
+
+    @cached_property
+    def effective_df(self) -> arb:
+        """The trace of the hat matrix A (M + P)^-1 A', which is that of (M + P)^-1 M."""
+        M, _, unit = normal_equations(
+            self.problem.moments, penalties(self.problem.moments, 0.0), self.problem.independent
+        )
+        return (self.inverse * arb_mat(M)).trace() * unit
+
+    @cached_property
+    def perfect(self) -> bool:
+        """Whether nothing remains; balls never know."""
+        return isinstance(self.residual, fmpq) and not self.residual
+
+    @cached_property
+    def variance(self) -> Number:
+        return self.residual / self.problem.df_residual
+
+    @cached_property
+    def quantile(self) -> arb:
+        return t_quantile(OUTSIDE, self.problem.df_residual)
+
+    @cached_property
+    def f(self) -> Number:
+        return (self.problem.total - self.residual) / self.problem.df_model / self.variance
+
+    @cached_property
+    def log_likelihood(self) -> arb:
+        rows = self.problem.rows
+        return fmpq(-rows, 2) * ((2 * arb.pi() * self.residual / rows).log() + 1)
+
+    def _of_parameter(self, i: int, j: int) -> dict[str, Callable[[], Number]]:
+        """Those of parameter i, that of column j of [1, X]."""
+        problem = self.problem
+        numbers: dict[str, Callable[[], Number]] = {}
+        if problem.df_residual > 0:
+            error = arb(self.variance * self.diagonal[i]).sqrt()
+            numbers |= {
+                "std_error": lambda: error,
+                "low": lambda: self.w[i] - self.quantile * error,
+                "high": lambda: self.w[i] + self.quantile * error,
+            }
+            if not self.perfect:
+                numbers |= {
+                    "t": lambda: self.w[i] / error,
+                    "p_value": lambda: t_tail(self.w[i] / error, problem.df_residual),
+                }
+        if j:
+            square = problem.square(j, problem.intercept)
+            numbers["vif"] = lambda: square * self.diagonal[i]
+            if problem.total:
+                numbers["std_ratio"] = lambda: arb(square / problem.total).sqrt()
+        return numbers
+
+    def _of_fit(self) -> dict[str, Callable[[], Number]]:
+        problem = self.problem
+        numbers: dict[str, Callable[[], Number]] = {}
+        rows, parameters = problem.rows, len(problem.independent)
+        if not problem.relations:
+            numbers["condition_number"] = self._condition_number
+        if not self.perfect:
+            numbers |= {
+                "log_likelihood": lambda: self.log_likelihood,
+                "aic": lambda: 2 * parameters - 2 * self.log_likelihood,
+                "bic": lambda: parameters * arb(rows).log() - 2 * self.log_likelihood,
+            }
+        if problem.df_residual > 0:
+            numbers |= {"residual_variance": lambda: self.variance, "residual_std": lambda: arb(self.variance).sqrt()}
+            if problem.total:
+                shares = fmpq(rows - problem.intercept, problem.df_residual) / problem.total
+                numbers["adjusted_r2"] = lambda: 1 - shares * self.residual
+            if problem.df_model and not self.perfect:
+                numbers["f"] = lambda: self.f
+                numbers["f_p_value"] = lambda: f_tail(self.f, problem.df_model, problem.df_residual)
+        return numbers
+
+    def _condition_number(self) -> arb:
+        """Of [1, X]: the root of the largest eigenvalue of M by the smallest."""
+        M = arb_mat(self.problem.A) * self.problem.unit
+        return (largest_eigenvalue(M) * largest_eigenvalue(self.inverse)).sqrt()
+
+
+def _inverse(problem: _Problem, exact: bool) -> arb_mat:
+    """That of the integers A; A is scaled to a diagonal of about 1, so that units of columns cost no precision."""
+    A = arb_mat(problem.A)
+    scales = [arb(2) ** -(int(problem.A[i, i]).bit_length() // 2) for i in range(A.nrows())]
+    try:
+        inverse = _scaled(_scaled(A, scales).inv(), scales)
+        if not exact or all(inverse[i, i].rel_accuracy_bits() > 64 for i in range(A.nrows())):
+            return inverse
+    except ZeroDivisionError:
+        if not exact:
+            raise
+    return arb_mat(problem.exact_inverse)
+
+
+def _scaled(A: arb_mat, scales: list[arb]) -> arb_mat:
+    rows = zip(A.tolist(), scales, strict=True)
+    return arb_mat([[entry * a * b for entry, a in zip(row, scales, strict=True)] for row, b in rows])
+
+
+def _decided(problem: _Problem) -> tuple[dict[Key, float], list[Key]]:
+    """All numbers that are defined, rounded, and which of them are only the middle of their last ball."""
+    values: dict[Key, float] = {}
+    for precision, exact in STAGES:
+        with ctx.workprec(precision):
+            try:
+                numbers = _Fit(problem, exact).numbers()
+            except ZeroDivisionError:
+                continue
+            found = {key: number() for key, number in numbers.items() if key not in values}
+            rounded = {key: nearest(number) for key, number in found.items()}
+            values |= {key: value for key, value in rounded.items() if value is not None}
+            undecided = [key for key in found if key not in values]
+            if not undecided:
+                break
+    values |= {key: middle(ball) for key in undecided if (ball := arb(found[key])).is_finite()}
+    return {key: values[key] for key in numbers if key in values}, undecided
+
+
+def _label(key: Key, names: list[str]) -> str:
+    column, name = key
+    return name if column is None else f"{name} of {names[column]}"
+
+
+def _notes(problem: _Problem, features: list[str], values: dict[Key, float], beyond: list[str]) -> list[str]:
+    """Why something is not defined."""
+    notes = [
+        f"collinear: {each.text(features)}; such coefficients have no standard errors" for each in problem.relations
+    ]
+    if problem.df_residual <= 0 and not problem.penalised:
+        notes.append(
+            f"{problem.rows} rows for {len(problem.independent)} parameters: nothing is left to judge errors by"
+        )
+    if values.get((None, "residual_variance")) == 0 and (None, "log_likelihood") not in values:
+        notes.append("the fit is perfect: t, F, log-likelihood, AIC and BIC are not defined")
+    if beyond:
+        notes.append(f"beyond the range of float64: {', '.join(beyond)}")
+    return notes

@@ -1,0 +1,116 @@
+"""Ridge regression with the penalty chosen by cross-validation, as a scikit-learn estimator, exact."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.model_selection import check_cv
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from samebits.exact import cross_validation
+from samebits.exact.cross_validation import CrossValidation, Fold
+from samebits.exact.estimator import ExactLinearRegression
+from samebits.exact.moments import Moments
+from samebits.exact.rational import nearest_float
+from samebits.model.linear import LinearModel
+
+
+class ExactRidgeCV(RegressorMixin, BaseEstimator):
+    """`ExactLinearRegression` with the alpha of least cross-validated squared error, compared without rounding.
+
+    Every machine chooses the same. Of alphas that tie, the largest is chosen.
+
+    Parameters
+    ----------
+    alphas : array-like of float or "auto", default="auto"
+        The penalties to try; "auto" is a grid of powers of two from the scale of the data.
+    cv : int, splitter, iterable or None, default=None
+        The folds, as in `GridSearchCV`: None is `KFold(5)`. `RidgeCV` leaves out one row at a time where it is None:
+        here, `LeaveOneOut()` does so, with a solution for each row and alpha.
+    fit_intercept, standardize : bool
+        As in `ExactLinearRegression`; columns are standardized anew for each fold.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The penalty that was chosen.
+    alphas_ : ndarray of shape (n_alphas,)
+        Those that were tried.
+    cv_errors_ : ndarray of shape (n_alphas, n_folds)
+        The mean squared error of each fold, rounded once from the exact one.
+    best_score_ : float
+        Minus the mean over the folds of the mean squared error, with `alpha_`.
+    coef_, intercept_, rank_, relations_, n_features_in_, feature_names_in_ :
+        As in `ExactLinearRegression`, fitted to all rows with `alpha_`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from samebits import ExactRidgeCV
+    >>> X = np.arange(12.0).reshape(6, 2) ** 2
+    >>> model = ExactRidgeCV(alphas=[0.1, 1, 10], cv=3).fit(X, X @ [1.0, 2.0] + [1, -1, 0, 0, -1, 1])
+    >>> model.alpha_
+    10.0
+
+    """
+
+    def __init__(
+        self,
+        *,
+        alphas: Sequence[float] | np.ndarray | Literal["auto"] = "auto",
+        cv: Any = None,
+        fit_intercept: bool = True,
+        standardize: bool = False,
+    ) -> None:
+        self.alphas = alphas
+        self.cv = cv
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+
+    def fit(self, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None) -> Self:
+        """Choose alpha, then fit to X (n, p), y (n,); groups (n,) are for a splitter that needs them."""
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_all_finite=False)
+        y = y.astype(np.float64, copy=False)
+        total = Moments.of(X, y)
+        self.alphas_ = self._alphas(total)
+        folds = list(self._folds(X, y, groups, total))
+        found = CrossValidation.of(folds, self.alphas_.tolist(), self.fit_intercept, self.standardize)
+        self.alpha_, self.best_score_ = found.alpha, -nearest_float(found.means[found.best])
+        self.cv_errors_ = np.array([[nearest_float(each) for each in errors] for errors in found.errors])
+        model = ExactLinearRegression(
+            alpha=self.alpha_, fit_intercept=self.fit_intercept, standardize=self.standardize
+        ).fit_moments(total)
+        self.coef_, self.intercept_ = model.coef_, model.intercept_
+        self.rank_, self.relations_ = model.rank_, model.relations_
+        return self
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Predictions (n,) for X (n, p), in an order of operations that gives the same bits on every machine."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=np.float64)
+        return LinearModel(self.coef_, self.intercept_).predict(X)
+
+    def _alphas(self, total: Moments) -> np.ndarray:
+        if isinstance(self.alphas, str):
+            if self.alphas != "auto":
+                raise ValueError(f"alphas is {self.alphas!r}; it must be a list of numbers or 'auto'")
+            return np.array(cross_validation.grid(total, self.standardize))
+        alphas = np.array(self.alphas, dtype=np.float64, ndmin=1)
+        if alphas.ndim > 1 or not len(alphas):
+            raise ValueError(f"alphas has the shape {alphas.shape}; it must be a list of one number or more")
+        for alpha in alphas.tolist():
+            if not 0 <= alpha < math.inf:
+                raise ValueError(f"alphas has {alpha!r}; each must be a finite number, 0 or more")
+        return alphas
+
+    def _folds(self, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None, total: Moments) -> Iterable[Fold]:
+        for train, test in check_cv(self.cv).split(X, y, groups):
+            test_moments = Moments.of(X[test], y[test])
+            rows = np.zeros(len(y), int)
+            np.add.at(rows, np.arange(len(y))[train], 1)
+            np.add.at(rows, np.arange(len(y))[test], 1)
+            # what trains is mostly all that does not score
+            rest = total - test_moments if (rows == 1).all() else Moments.of(X[train], y[train])
+            yield Fold(rest, test_moments)

@@ -1,0 +1,231 @@
+"""The results of the last run as a page to look at."""
+
+import base64
+import hashlib
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from samebits import artifacts, html, params
+from samebits.errors import UserError
+from samebits.markdown import printable
+from samebits.results import plots, provenance, table
+from samebits.results.plots import Plot, Rows
+
+MOST = 30  # features beside the intercept that a picture and a table show; the rest of a table is folded
+INTERCEPT = "(intercept)"
+DRAWING = ".dvc/plots/page.html"  # it holds the library that draws
+CARD = "models/card.json"
+SECTIONS = {  # by the file that a plot shows
+    "plots/intervals.csv": "coefficients",
+    "plots/predictions.csv": "predictions",
+    "plots/penalty.json": "penalty",
+    "plots/bits.json": "bits",
+    "plots/coefficients.csv": "parameters",
+}
+
+
+class Table(NamedTuple):
+    """Texts under headers; of each row, the first is its name."""
+
+    headers: Sequence[str]
+    rows: list[list[str]]
+
+    @property
+    def first(self) -> list[list[str]]:
+        """The rows that are seen at once."""
+        return self.rows[: MOST + 1]
+
+    @property
+    def rest(self) -> list[list[str]]:
+        """The rows that are folded."""
+        return self.rows[len(self.first) :]
+
+
+class Scripts(NamedTuple):
+    """What draws: a library with its licences, and how this page calls it; what a browser may run, for its policy."""
+
+    licences: str
+    library: str
+    own: str
+
+    @property
+    def allowed(self) -> str:
+        """The hashes of the scripts, as a Content-Security-Policy names them."""
+        digests = [hashlib.sha256(each.encode()).digest() for each in (self.library, self.own)]
+        return " ".join(f"'sha256-{base64.b64encode(each).decode()}'" for each in digests)
+
+
+def render(record: Sequence[str]) -> str:
+    """The page of what metrics/ and plots/ hold. record: lines that say whether dvc.lock is the record of this tree."""
+    fit = artifacts.read_json("metrics/coefficients.json")
+    ranks = by_influence(fit["coefficients"])
+    drawn = list(plots.drawn(partial(_prepared, ranks=ranks)))
+    sections: dict[str, list[tuple[int, Plot]]] = {name: [] for name in (*SECTIONS.values(), "others")}
+    for place, plot in enumerate(drawn):
+        sections[SECTIONS.get(plot.file, "others")].append((place, plot))
+    scripts = _scripts()
+    return html.render(
+        "results/page.html",
+        options=params.load(),
+        settings=artifacts.read_bytes(params.FILE).decode(),
+        counts=artifacts.read_json("metrics/data.json"),
+        metrics=artifacts.read_json("metrics/evaluate.json"),
+        quantize=artifacts.read_json("metrics/quantize.json"),
+        fit=fit,
+        facts=facts(fit),
+        number=number,
+        features=_features() if Path(CARD).exists() else None,
+        coefficients=coefficients(fit, ranks),
+        models=Table(table.HEADERS, [model.cells for model in table.models()]),
+        rows=table.rows(),
+        penalty=penalty(artifacts.read_json("plots/penalty.json")),
+        bits=bits(artifacts.read_json("plots/bits.json")),
+        parameters=parameters(plots.read("plots/coefficients.csv"), ranks),
+        sections=sections,
+        cut=len(ranks) > MOST + 1,
+        most=MOST,
+        drawings=_json(
+            {"data": {plot.file: plot.spec["data"]["values"] for plot in drawn}, "specs": [*map(_lean, drawn)]}
+        ),
+        scripts=scripts,
+        record=record,
+        commit=provenance.commit(),
+        changed=provenance.changed(),
+        outputs=list(provenance.outputs()),
+        digests={path: provenance.sha256(path) for path in (artifacts.LOCK, params.FILE, provenance.PINS)},
+        pins=provenance.pins(),
+    )
+
+
+def by_influence(coefficients: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """The place of each name: of few, as they come; of many, by falling size, standardised where that is known."""
+    names = [each["name"] for each in coefficients]
+    if len(names) > MOST + 1:
+        known = any(each["std_ratio"] for each in coefficients)
+        sizes = {
+            each["name"]: abs(each["estimate"] * ((each["std_ratio"] or 0) if known else 1)) for each in coefficients
+        }
+        names.sort(key=lambda name: math.inf if name == INTERCEPT else sizes[name], reverse=True)
+    return {name: place for place, name in enumerate(names)}
+
+
+def coefficients(fit: dict[str, Any], ranks: dict[str, int]) -> Table:
+    """The estimates and what is known of them; a column of which nothing is known is left out."""
+    columns: list[tuple[str, Callable[[dict[str, Any]], float | None], str]] = [
+        ("coefficient", lambda each: each["estimate"], ".6g"),
+        ("std. error", lambda each: each["std_error"], ".4g"),
+        ("t", lambda each: each["t"], ".4g"),
+        ("P > |t|", lambda each: each["p_value"], "p"),
+        ("2.5 %", lambda each: each["low"], ".5g"),
+        ("97.5 %", lambda each: each["high"], ".5g"),
+        ("standardised", lambda each: each["std_ratio"] and each["std_ratio"] * each["estimate"], "+.4f"),
+        ("VIF", lambda each: each["vif"], ".4g"),
+    ]
+    known = [each for each in columns if any(each[1](row) is not None for row in fit["coefficients"])]
+    ordered = sorted(fit["coefficients"], key=lambda each: ranks[each["name"]])
+    cells = [[each["name"], *(number(value(each), how) for _, value, how in known)] for each in ordered]
+    return Table(["", *(header for header, _, _ in known)], cells)
+
+
+def facts(fit: dict[str, Any]) -> dict[str, str]:
+    """What is known of the whole fit, by name."""
+    found = {
+        "R2, training rows": number(fit["r2"], ".6g"),
+        "adjusted R2": number(fit["adjusted_r2"], ".6g"),
+        "residual standard deviation": number(fit["residual_std"], ".6g"),
+        "residual degrees of freedom": number(fit["df_residual"], ",d"),
+        "effective degrees of freedom": number(fit["effective_df"], ".6g"),
+        "F": number(fit["f"], ".6g"),
+        "P > F": number(fit["f_p_value"], "p"),
+        "AIC": number(fit["aic"], ".8g"),
+        "BIC": number(fit["bic"], ".8g"),
+        "generalised cross-validation": number(fit["gcv"], ".6g"),
+        "condition number": number(fit["condition_number"], ".4g"),
+    }
+    return {name: text for name, text in found.items() if text}
+
+
+def penalty(curve: Rows) -> Table:
+    """The penalties that were tried."""
+    rows = [
+        [number(each["alpha"], ".6g"), number(each["error"], ".7g"), number(each["spread"], ".3g")] for each in curve
+    ]
+    return Table(["alpha", "mean squared error", "spread of the folds"], rows)
+
+
+def bits(curve: Rows) -> Table:
+    """The best codes of each width, in the scheme that was chosen."""
+    scheme = next((row["scheme"] for row in curve if row["chosen"]), None)
+    best = [row for row in curve if row["scheme"] == scheme and row["rounding"] == "exact"]
+    rows = [
+        [
+            str(row["bits"]),
+            str((row["payload_bits"] + 7) // 8),
+            number(row["train_loss"], ".3g"),
+            number(row["test_r2"], ".7f"),
+            "proved" if row["optimal"] else "",
+        ]
+        for row in sorted(best, key=lambda row: row["bits"])
+    ]
+    return Table(["bits a weight", "parameters, bytes", "R2 lost, training rows", "test R2", "best codes"], rows)
+
+
+def parameters(rows: Rows, ranks: dict[str, int]) -> Table:
+    """The parameters before and after quantization."""
+    before, after = ([each for each in rows if each["quantization"] == side] for side in ("before", "after"))
+    cells = []
+    for one, other in sorted(zip(before, after, strict=True), key=lambda pair: ranks[pair[0]["parameter"]]):
+        was, became = float(one["value"]), float(other["value"])
+        relative = number((became - was) / abs(was), "+.2%") if was else ""
+        cells.append([one["parameter"], repr(was), repr(became), number(became - was, "+.3g"), relative])
+    return Table(["", "float64", "quantized", "change", "relative"], cells)
+
+
+def number(value: float | None, how: str) -> str:
+    """A number as a text; none where there is none. how: as for `format`; p for a probability, which is never 0."""
+    if value is None:
+        return ""
+    if how == "p":
+        return number(value, ".3g") if value else "< 1e-323"
+    return format(value, how)
+
+
+def _features() -> Table:
+    """The ranges of the features, from the card of the model."""
+    ranges = artifacts.read_json(CARD)["features"]
+    cells = [[name, *(number(each[key], ".6g") for key in ("min", "mean", "max"))] for name, each in ranges.items()]
+    return Table(["feature", "least", "mean", "greatest"], cells)
+
+
+def _prepared(rows: Rows, ranks: dict[str, int]) -> Rows:
+    """The rows of a picture: of very many features those that matter most, and no character that nobody sees."""
+    key = next((key for key in ("feature", "parameter") if rows and key in rows[0]), None)
+    if key and len(ranks) > MOST + 1:
+        rows = [row for row in rows if ranks.get(row[key], MOST + 1) <= MOST]
+        rows.sort(key=lambda row: ranks[row[key]])
+    return [{name: printable(of) if isinstance(of, str) else of for name, of in row.items()} for row in rows]
+
+
+def _lean(plot: Plot) -> dict[str, Any]:
+    """A specification whose title and data stand elsewhere on the page."""
+    kept = {key: of for key, of in plot.spec.items() if key not in ("title", "$schema")}
+    return {**kept, "data": {"name": plot.file}}
+
+
+def _json(value: Any) -> str:
+    """JSON in which nothing ends the element that holds it."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _scripts() -> Scripts:
+    held = artifacts.read_bytes(DRAWING).decode()
+    licences = re.search(r"<!--(.*?)-->", held, re.DOTALL)
+    library = re.search(r"<script>(.*?)</script>", held, re.DOTALL)
+    if not licences or not library:
+        raise UserError(f"{DRAWING}: holds no library that draws; `make readme` writes it")
+    return Scripts(licences[1].strip(), library[1], (Path(__file__).parent / "page.js").read_text("utf-8"))
