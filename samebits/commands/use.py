@@ -1,0 +1,127 @@
+"""samebits use."""
+
+import contextlib
+import glob
+import os
+import shlex
+import shutil
+import tempfile
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+from samebits import artifacts, git, params
+from samebits.errors import UserError, warn
+from samebits.tables import edit, excel, use
+
+FOLDER = Path("data/raw")  # what the stage `data` depends on
+FORMATS = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson")
+FOR_DVC = 50 * 2**20  # bytes; hosts of git warn of larger files
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The table, the target, and whether to write."""
+    parser.add_argument("table", metavar="TABLE", help="a path, a glob or a URL: CSV, Parquet, JSON or Excel")
+    parser.add_argument("--target", metavar="COLUMN", required=True, help="the column to predict")
+    parser.add_argument("--yes", action="store_true", help="write params.yaml; else only show what it would hold")
+
+
+def run(arguments: Namespace) -> int:
+    """Look at the table; show, or write, the part `data` of params.yaml that uses it."""
+    options = params.load()
+    with _found(arguments.table) as (files, source):
+        moves = _moves(files, source)
+        new_source = str(FOLDER / Path(source).name) if moves else source
+        proposal = use.propose(source, arguments.target, options)
+        text = artifacts.read_bytes(params.FILE).decode()
+        changed = edit.with_table(
+            text,
+            params.FILE,
+            f"by samebits use {_quoted(new_source)} --target {_quoted(arguments.target)}",
+            source=new_source,
+            target=arguments.target,
+            split=proposal.split,
+            query=proposal.query,
+        )
+        for note in proposal.notes:
+            warn(note)
+        if not arguments.yes:
+            print(edit.part(changed, params.FILE))
+            print(
+                f"This is what `--yes` writes into {params.FILE}"
+                + (f"; it copies the table into {FOLDER}/" if moves else "")
+            )
+            return 0
+        _check_committed()
+        for file, to in moves:
+            with artifacts.written(to) as copy, open(file, "rb") as original:
+                shutil.copyfileobj(original, copy)
+        artifacts.write_text(changed, params.FILE)
+    print(
+        f"{params.FILE}: {proposal.rows:,} rows, {proposal.features:,} features of {proposal.columns:,} columns; "
+        "read data.query, edit it, then:"
+    )
+    print("\n".join(f"  {line}" for line in _next([to for _, to in moves])))
+    return 0
+
+
+@contextlib.contextmanager
+def _found(table: str) -> Iterator[tuple[list[Path], str]]:
+    """The files of a table, none for a URL, and its source; Excel's first sheet becomes CSV for a while."""
+    if "://" in table:
+        yield [], table
+        return
+    files = (
+        [Path(table)] if os.path.isfile(table) else [Path(each) for each in sorted(glob.glob(table, recursive=True))]
+    )
+    files = [file for file in files if file.is_file()]
+    if not files:
+        raise UserError(f"{table}: no such file")
+    if excel.is_workbook(table):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder, f"{Path(table).stem}.csv")
+            excel.to_csv(table, copy)
+            yield [copy], str(copy)
+        return
+    name = table.lower().removesuffix(".gz").removesuffix(".zst")
+    if not name.endswith(FORMATS):
+        raise UserError(f"{table}: the name must end in one of {', '.join(FORMATS)}, also with .gz or .zst, or .xlsx")
+    yield files, table
+
+
+def _moves(files: list[Path], source: str) -> list[tuple[Path, Path]]:
+    """Which files to copy where, so that the table lies in data/raw. Raises UserError where others lie there."""
+    inside = FOLDER.resolve()
+    if not files or all(inside in file.resolve().parents for file in files):
+        return []
+    moves = [(file, FOLDER / file.name) for file in files]
+    for file, to in moves:
+        if to.exists() and to.read_bytes() != file.read_bytes():
+            raise UserError(f"{to} is another file than {file}; rename one of them")
+    if len(files) > 1:
+        there = {Path(each).name for each in glob.glob(str(FOLDER / Path(source).name))}
+        names = {file.name for file in files}
+        if len(names) < len(files) or there - names or glob.has_magic(str(Path(source).parent)):
+            raise UserError(f"{source}: copy these {len(files)} files into a folder of {FOLDER}/ and name them there")
+    return moves
+
+
+def _check_committed() -> None:
+    """Raise UserError unless git keeps the params.yaml that will be overwritten."""
+    if git.git("status", "--porcelain", "--", params.FILE).strip():
+        raise UserError(
+            f"{params.FILE} holds changes that are not in git and would be lost: commit them, or drop them by "
+            f"`git checkout {params.FILE}`"
+        )
+
+
+def _quoted(word: str) -> str:
+    """A word of a command, in a comment."""
+    return shlex.quote(word) if word.isprintable() else ascii(word)
+
+
+def _next(copies: list[Path]) -> list[str]:
+    """The commands that follow."""
+    large = [str(each) for each in copies if each.stat().st_size > FOR_DVC]
+    add = [f"dvc add {shlex.join(large)}   # too large for git"] if large else []
+    return ["make", *add, "git add -A", 'git commit -m "Another table"', "make check"]

@@ -1,0 +1,169 @@
+"""What becomes of each column of a table: no line of SQL, one, or several, each with its reason."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from samebits.tables.diagnosis import identifier, string
+from samebits.tables.profile import LEVELS, ROWS_A_LEVEL, Column, Profile
+from samebits.tables.table import WIDE_NUMBERS
+
+MOSTLY_MISSING = 0.9  # a column of which a greater share is missing is left out
+YEAR = 360  # days; over a shorter time, months and days tell the same
+NAMES_OF_IDENTIFIERS = {"id", "index", "rowid", "rownames", "row", "key", "uuid", "guid", "column0", "unnamed: 0", ""}
+LONGEST = 40  # characters of a level, in the name of its column
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the query: a feature, or, where sql is None, what is left out; `of` is the column that it is made of.
+
+    name: of the feature. plain: whether it is the column itself, under its own name. why: for the comment.
+    """
+
+    of: str
+    name: str
+    sql: str | None
+    why: str
+    plain: bool = False
+
+
+def lines(profile: Profile) -> list[Line]:
+    """The lines for all columns but the target, in the order of the table. No name stands twice, in any case."""
+    decided = [(column, _left_out(column)) for column in profile.columns]
+    kept = [column for column, reason in decided if not reason]
+    same = _determined(profile, kept)
+    taken = {each.name.lower() for each in (profile.target, *profile.columns)}
+    found: list[Line] = []
+    for column, reason in decided:
+        if why := reason or same.get(column.name):
+            found.append(Line(column.name, column.name, None, why))
+        else:
+            found += [_with_own_name(each, taken) for each in _features(column)]
+    return found
+
+
+def _left_out(column: Column) -> str:
+    """Why a column can be no feature, seen by itself; empty where it can."""
+    known = column.rows - column.missing
+    if not known:
+        return "no value at all"
+    if column.kind not in ("number", "text", "boolean", "date", "time"):
+        return f"{column.kind}, which is no number"
+    if column.distinct == 1 and not column.missing:
+        return f"constant: {column.low}"
+    if known < (1 - MOSTLY_MISSING) * column.rows:
+        return f"{_percent(column)} missing"
+    name = column.name.lower()
+    named = name in NAMES_OF_IDENTIFIERS or name.endswith(("_id", " id", "-id")) or column.name.endswith(("Id", "ID"))
+    if column.integral and column.distinct > LEVELS:
+        if column.distinct == column.rows and column.low in (0, 1) and column.high - column.low == column.rows - 1:
+            return f"identifier: counts the rows from {column.low:.0f}"
+        if named:
+            return "identifier, by its name"
+    if column.kind == "text" and not column.is_category:
+        if column.distinct == known:
+            return "text, of another value in each row"
+        if column.distinct > LEVELS:
+            return f"text of {column.distinct:,} values; {LEVELS} or fewer would be taken as categories"
+        return f"text of {column.distinct} values, fewer than {ROWS_A_LEVEL} rows each"
+    return ""
+
+
+def _determined(profile: Profile, kept: list[Column]) -> dict[str, str]:
+    """By its name, why a column tells nothing that the target or a category does not tell."""
+    why: dict[str, str] = {}
+    few = [column for column in kept if 1 < column.distinct + bool(column.missing) <= LEVELS and column.kind != "date"]
+    counts = {column.name: column.distinct + bool(column.missing) for column in (*few, profile.target)}
+    for column in few:
+        values = counts[column.name]
+        if values == counts[profile.target.name] == profile.values_together(column, profile.target):
+            why[column.name] = f"the target under another name: each value goes with one of {profile.target.name}"
+    few = [column for column in few if column.name not in why]
+    for i, first in enumerate(few):
+        for other in few[i + 1 :]:
+            less, more = (first, other) if counts[first.name] < counts[other.name] else (other, first)
+            if {less.name, more.name} & why.keys() or not (less.is_category or more.is_category):
+                continue
+            one_to_one = counts[less.name] == counts[more.name]
+            # what a column of numbers determines is no combination of it
+            if (one_to_one or more.is_category) and profile.values_together(less, more) == counts[more.name]:
+                why[less.name] = f"determined by {more.name}" + (", one to one" if one_to_one else "")
+    return why
+
+
+def _features(column: Column) -> Iterator[Line]:
+    """The features that a column becomes."""
+    name, value = column.name, column.value
+    missing = f"{_percent(column)} missing" if column.missing else ""
+    if column.is_category:
+        yield from _levels(column, [level for level, _ in column.levels], "{value} {equals} {level}", "")
+    elif column.kind == "boolean":
+        if missing:
+            yield Line(name, name, f"({value} IS TRUE)::INT", f"boolean, {missing}: 0 there")
+        else:
+            yield Line(name, name, value, "boolean", plain=True)
+    else:
+        what = _description(column)
+        if missing:
+            assert column.median is not None
+            known = f"{column.number}::DOUBLE" if column.type in WIDE_NUMBERS else column.number
+            filled = f"coalesce({known}, {number(column.median)})"
+            yield Line(name, name, filled, f"{what}, {missing}: filled with the median")
+        else:
+            yield Line(name, name, column.number, what, plain=column.number == identifier(name))
+        if column.kind == "date" and (column.high - column.low).days >= YEAR and len(column.levels) > 1:
+            months = [month for month, _ in column.levels]
+            yield from _levels(column, months, "month({value}) {equals} {level}", "month ")
+    if missing:
+        yield Line(name, f"{name} is missing", f"({value} IS NULL)::INT", f"where it is: {column.missing:,} rows")
+
+
+def _levels(column: Column, levels: list[str], condition: str, what: str) -> Iterator[Line]:
+    """All but the most frequent level as a column of 0 and 1."""
+    equals = "IS NOT DISTINCT FROM" if column.missing else "="
+    most, *others = levels
+    rows = dict(column.levels)
+    others = sorted(others, key=int) if what else others
+    for level in others:
+        sql = condition.format(value=column.value, equals=equals, level=level if what else string(level))
+        note = f"{rows[level]:,} rows"
+        if level == others[0]:
+            note = f"category, {note}; all are 0 for {what}{_short(most)}, {rows[most]:,} rows"
+        yield Line(column.name, f"{column.name} = {what}{_short(level)}", f"({sql})::INT", note)
+
+
+def _description(column: Column) -> str:
+    if column.kind == "date":
+        return f"days since {column.low:%Y-%m-%d}"
+    if column.kind == "time":
+        return "hours since midnight"
+    if column.integral and column.distinct <= LEVELS:
+        values = ", ".join(f"{value:.0f}" for value in sorted(float(level) for level, _ in column.levels))
+        return f"number, {column.distinct} values: {values}"
+    return "number" if not column.value.startswith(("CASE", "TRY_CAST")) else "number, where it is a finite one"
+
+
+def number(value: float) -> str:
+    """A float64 in SQL, exactly."""
+    return str(int(value)) if value == int(value) and abs(value) < 2**53 else repr(value)
+
+
+def _percent(column: Column) -> str:
+    share = 100 * column.missing / column.rows
+    return f"{share:.0f} %" if 1 <= share <= 99 else f"{share:.2g} %" if share < 1 else f"{share:.4g} %"
+
+
+def _short(level: str) -> str:
+    return level if len(level) <= LONGEST else f"{level[: LONGEST - 1]}…"
+
+
+def _with_own_name(line: Line, taken: set[str]) -> Line:
+    """The same line under a name that no other has, in upper case or lower; its names are added to `taken`."""
+    if line.name == line.of:
+        return line
+    name, count = line.name, 1
+    while name.lower() in taken:
+        count += 1
+        name = f"{line.name} ({count})"
+    taken.add(name.lower())
+    return Line(line.of, name, line.sql, line.why)

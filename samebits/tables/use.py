@@ -1,0 +1,193 @@
+"""From a table to the `data:` part of params.yaml: the query that a person would start with, and why."""
+
+import re
+from dataclasses import dataclass, replace
+
+from samebits import params
+from samebits.errors import UserError
+from samebits.tables import dependence, features, summary
+from samebits.tables.diagnosis import identifier, string
+from samebits.tables.features import Line
+from samebits.tables.profile import LATE, Column, Profile, profiled
+from samebits.tables.table import Table
+
+HASH_ROWS = 5_000_000  # from here on a split by hash, which reads the rows once, takes half the time of a shuffle
+MANY_FEATURES = 150  # from here on the sweep over all formats takes a minute and more
+WIDTH = 60  # of a line before its comment
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What `samebits use` would write: the query, as lines; `split` for the rows; notes for the person."""
+
+    query: str
+    split: str
+    features: int
+    columns: int
+    rows: int
+    notes: list[str]
+
+
+def propose(source: str, target: str, options: params.Params) -> Proposal:
+    """Look at a table and decide what becomes of each column. `source`: a path, a glob or a URL.
+
+    Raises UserError where the table cannot be read, or nothing can predict this target.
+    """
+    with profiled(source, target) as profile:
+        y, notes = _target(profile)
+        lines = features.lines(profile)
+    split = options.data.split if options.data.split in ("shuffle", "hash") else "shuffle"
+    split = "hash" if profile.rows >= HASH_ROWS else split
+    names = [line.name for line in lines if line.sql]
+    if not names:
+        raise UserError(f"{source}: no column but {target} can be a feature: {_reasons(lines)}")
+    query = _query(lines, y, [], _where(profile))
+    asked = replace_data(options, source=source, target=target, split=split, keep_rows=1, query=query)
+    moments = summary.of(Table.of(source, asked.data.query, target), asked.data, asked.compute)["train"].moments
+    lines, more = _without_dependent(lines, dependence.find(moments), target)
+    names = [line.name for line in lines if line.sql]
+    if not names:
+        raise UserError(f"{source}: no column but {target} can be a feature: {_reasons(lines)}")
+    notes += more
+    if len(names) + 1 >= moments.rows:
+        notes.append(
+            f"{len(names)} features for {moments.rows} training rows: the model can learn them by heart and be wrong "
+            "elsewhere; leave columns out in the query, or set train.alpha"
+        )
+    if len(names) >= MANY_FEATURES:
+        notes.append(f"{len(names)} features: the stage quantize will take a minute or more")
+    query = _query(lines, y, _head(profile, len(names)), _where(profile))
+    return Proposal(query, split, len(names), len(profile.columns) + 1, profile.rows, notes)
+
+
+def replace_data(options: params.Params, **values: object) -> params.Params:
+    """The same parameters with other values of `data`."""
+    import msgspec
+
+    return msgspec.structs.replace(options, data=msgspec.structs.replace(options.data, **values))
+
+
+def _target(profile: Profile) -> tuple[Line, list[str]]:
+    """The line of the target, and what is to be said of it. Raises UserError where it is none."""
+    y = profile.target
+    name, where = y.name, f"--target {y.name}"
+    if y.missing == y.rows:
+        raise UserError(f"{where}: no row has a value" if y.rows else f"{where}: the table has no rows")
+    if y.kind in ("date", "time") or y.kind not in ("number", "boolean", "text"):
+        raise UserError(f"{where}: {y.kind}; least squares predicts a number; name a column of numbers")
+    if y.distinct == 1:
+        raise UserError(f"{where}: constant, {y.low}; there is nothing to predict")
+    if y.kind == "text" and y.distinct > 2:
+        raise UserError(
+            f"{where}: text of {y.distinct:,} values; least squares predicts a number, not one of several classes; name "
+            f"a column of numbers, or ask for one class against the others, in data.query: "
+            f"({identifier(name)} = {string(str(y.low))})::INT AS {identifier(name)}"
+        )
+    notes = []
+    if y.distinct == 2:
+        (more, _), (less, rows) = y.levels
+        one = less if y.kind == "text" else y.high
+        notes.append(
+            f"{name} has two values, so this is a linear probability model: it predicts the share of "
+            f"{_clean(str(one))} among rows like this one, may give less than 0 or more than 1, and its R2 is low even "
+            "when it is good; where single rows are to be classified, logistic regression is the usual model"
+        )
+        if y.kind == "text":
+            sql = f"({y.value} = {string(less)})::INT"
+            return Line(name, name, sql, f"target: 1 for {less}, {rows:,} rows; 0 for {more}"), notes
+    elif y.integral and y.distinct <= 10:
+        notes.append(
+            f"{name} has {y.distinct} values: right for counts and grades; if they are codes of classes, least squares "
+            "is no model for them"
+        )
+    plain = y.value == identifier(name)
+    return Line(name, name, y.value, "target", plain), notes
+
+
+def _without_dependent(lines: list[Line], found: dependence.Dependences, target: str) -> tuple[list[Line], list[str]]:
+    """The lines without features that say nothing new, and what a person should know of those that stay."""
+    places = [i for i, line in enumerate(lines) if line.sql]
+    lines, notes = list(lines), []
+
+    def names(terms: list[int]) -> str:
+        shown = ", ".join(lines[places[k]].name for k in terms[:3])
+        return shown + (f" and {len(terms) - 3} more" if len(terms) > 3 else "")
+
+    copies = {j for j, share in found.alike.items() if 1 - share <= dependence.UNEXPLAINED}
+    reasons = {each.column: _why(each, names) for each in found.columns}
+    reasons |= {j: f"the target in another unit: a linear function of {target}" for j in copies}
+    if len(reasons) == len(places) and copies:  # a law of nature, or of a textbook
+        kept = min(copies)
+        del reasons[kept]
+        notes.append(f"{lines[places[kept]].name} gives {target} exactly")
+    for j, share in found.alike.items():
+        if j not in reasons and j not in copies:
+            notes.append(
+                f"{lines[places[j]].name} alone explains {share:.2%} of {target}: leave it out if it is known only "
+                "together with the target"
+            )
+    if found.target and not copies:
+        notes.append(
+            f"{target} is a combination of {names(found.target.terms)}: leave these out if they are known only together "
+            "with the target"
+        )
+    for j, why in reasons.items():
+        lines[places[j]] = replace(lines[places[j]], sql=None, why=why)
+    return lines, notes
+
+
+def _why(each: dependence.Dependence, names: object) -> str:
+    assert callable(names)
+    if not each.terms:
+        return "constant in the training rows"
+    return f"in the training rows a combination of {names(each.terms)}"
+
+
+def _head(profile: Profile, count: int) -> list[str]:
+    """Comments above the query."""
+    head = [f"{profile.rows:,} rows, {len(profile.columns) + 1:,} columns; {count:,} features"]
+    dates = [column for column in profile.columns if column.kind == "date" and column.late is not None]
+    if dates:
+        late = _literal(dates[0])
+        head.append(
+            f"to test on the last rows in time: add ({dates[0].value} >= {late})::INT AS is_test, and split: is_test"
+        )
+    return head
+
+
+def _literal(column: Column) -> str:
+    return f"{'TIMESTAMP' if hasattr(column.late, 'hour') else 'DATE'} '{column.late}'"
+
+
+def _where(profile: Profile) -> str:
+    y = profile.target
+    if not y.missing:
+        return ""
+    rows = profile.all_rows - profile.rows
+    return f"WHERE {y.value} IS NOT NULL -- leaves out {rows:,} rows without {_clean(y.name)}"
+
+
+def _query(lines: list[Line], target: Line, head: list[str], where: str) -> str:
+    """The SQL, a line for each feature and each column that is left out, with its reason."""
+    parts = [*lines, target]
+    sql = [f"{'' if part.plain else f'{part.sql} AS '}{identifier(part.name)}," for part in parts]
+    sql[-1] = sql[-1].removesuffix(",")
+    width = min(WIDTH, max(len(text) for part, text in zip(parts, sql, strict=True) if part.sql))
+    body = [
+        f"{text:<{width}} -- {_clean(part.why)}"
+        if part.sql
+        else f"-- left out: {_clean(part.name)}: {_clean(part.why)}"
+        for part, text in zip(parts, sql, strict=True)
+    ]
+    text = [*(f"-- {_clean(each)}" for each in head), "SELECT", *(f"  {each}" for each in body), "FROM source"]
+    return "\n".join([*text, *([where] if where else [])]) + "\n"
+
+
+def _reasons(lines: list[Line]) -> str:
+    shown = [f"{_clean(line.name)}: {_clean(line.why)}" for line in lines[:3]]
+    return "; ".join(shown) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "") if lines else "there is none"
+
+
+def _clean(text: str) -> str:
+    """A text that ends no comment."""
+    return re.sub(r"[^\S ]|\s", " ", "".join(letter if letter.isprintable() else " " for letter in text)).strip()
