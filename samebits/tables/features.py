@@ -8,6 +8,7 @@ from samebits.tables.profile import LEVELS, ROWS_A_LEVEL, Column, Profile
 from samebits.tables.table import WIDE_NUMBERS
 
 MOSTLY_MISSING = 0.9  # a column of which a greater share is missing is left out
+FEW = 8  # values of a column of numbers are listed
 YEAR = 360  # days; over a shorter time, months and days tell the same
 NAMES_OF_IDENTIFIERS = {"id", "index", "rowid", "rownames", "row", "key", "uuid", "guid", "column0", "unnamed: 0", ""}
 LONGEST = 40  # characters of a level, in the name of its column
@@ -50,16 +51,18 @@ def _left_out(column: Column) -> str:
     if column.kind not in ("number", "text", "boolean", "date", "time"):
         return f"{column.kind}, which is no number"
     if column.distinct == 1 and not column.missing:
-        return f"constant: {column.low}"
+        return f"constant: {number(column.low) if isinstance(column.low, float) else column.low}"
     if known < (1 - MOSTLY_MISSING) * column.rows:
         return f"{_percent(column)} missing"
     name = column.name.lower()
     named = name in NAMES_OF_IDENTIFIERS or name.endswith(("_id", " id", "-id")) or column.name.endswith(("Id", "ID"))
-    if column.integral and column.distinct > LEVELS:
-        if column.distinct == column.rows and column.low in (0, 1) and column.high - column.low == column.rows - 1:
-            return f"identifier: counts the rows from {column.low:.0f}"
-        if named:
-            return "identifier, by its name"
+    counts_rows = (
+        column.distinct == column.rows and column.low in (0, 1) and column.high - column.low == column.rows - 1
+    )
+    if column.integral and counts_rows:
+        return f"identifier: counts the rows from {column.low:.0f}"
+    if column.integral and named and column.distinct > LEVELS:
+        return "identifier, by its name"
     if column.kind == "text" and not column.is_category:
         if column.distinct == known:
             return "text, of another value in each row"
@@ -74,20 +77,25 @@ def _determined(profile: Profile, kept: list[Column]) -> dict[str, str]:
     why: dict[str, str] = {}
     few = [column for column in kept if 1 < column.distinct + bool(column.missing) <= LEVELS and column.kind != "date"]
     counts = {column.name: column.distinct + bool(column.missing) for column in (*few, profile.target)}
-    for column in few:
-        values = counts[column.name]
-        if values == counts[profile.target.name] == profile.values_together(column, profile.target):
-            why[column.name] = f"the target under another name: each value goes with one of {profile.target.name}"
+    if profile.target.distinct * ROWS_A_LEVEL <= profile.rows:
+        alike = [column for column in few if counts[column.name] == counts[profile.target.name]]
+        together = profile.values_together([(column, profile.target) for column in alike])
+        for column, values in zip(alike, together, strict=True):
+            if values == counts[column.name]:
+                why[column.name] = f"the target under another name: each value goes with one of {profile.target.name}"
     few = [column for column in few if column.name not in why]
-    for i, first in enumerate(few):
-        for other in few[i + 1 :]:
-            less, more = (first, other) if counts[first.name] < counts[other.name] else (other, first)
-            if {less.name, more.name} & why.keys() or not (less.is_category or more.is_category):
-                continue
-            one_to_one = counts[less.name] == counts[more.name]
-            # what a column of numbers determines is no combination of it
-            if (one_to_one or more.is_category) and profile.values_together(less, more) == counts[more.name]:
-                why[less.name] = f"determined by {more.name}" + (", one to one" if one_to_one else "")
+    pairs = [
+        # what a column of numbers determines is no combination of it, unless the other is determined one to one
+        (less, more)
+        for i, first in enumerate(few)
+        for other in few[i + 1 :]
+        for less, more in [(first, other) if counts[first.name] < counts[other.name] else (other, first)]
+        if more.is_category or (less.is_category and counts[less.name] == counts[more.name])
+    ]
+    for (less, more), values in zip(pairs, profile.values_together(pairs), strict=True):
+        if values == counts[more.name] and not {less.name, more.name} & why.keys():
+            one_to_one = ", one to one" if counts[less.name] == counts[more.name] else ""
+            why[less.name] = f"determined by {more.name}{one_to_one}"
     return why
 
 
@@ -115,20 +123,20 @@ def _features(column: Column) -> Iterator[Line]:
             months = [month for month, _ in column.levels]
             yield from _levels(column, months, "month({value}) {equals} {level}", "month ")
     if missing:
-        yield Line(name, f"{name} is missing", f"({value} IS NULL)::INT", f"where it is: {column.missing:,} rows")
+        yield Line(name, f"{name} is missing", f"({value} IS NULL)::INT", f"where it is: {rows(column.missing)}")
 
 
 def _levels(column: Column, levels: list[str], condition: str, what: str) -> Iterator[Line]:
     """All but the most frequent level as a column of 0 and 1."""
     equals = "IS NOT DISTINCT FROM" if column.missing else "="
     most, *others = levels
-    rows = dict(column.levels)
+    counts = dict(column.levels)
     others = sorted(others, key=int) if what else others
     for level in others:
         sql = condition.format(value=column.value, equals=equals, level=level if what else string(level))
-        note = f"{rows[level]:,} rows"
+        note = rows(counts[level])
         if level == others[0]:
-            note = f"category, {note}; all are 0 for {what}{_short(most)}, {rows[most]:,} rows"
+            note = f"category, {note}; all are 0 for {what}{_short(most)}, {rows(counts[most])}"
         yield Line(column.name, f"{column.name} = {what}{_short(level)}", f"({sql})::INT", note)
 
 
@@ -137,15 +145,22 @@ def _description(column: Column) -> str:
         return f"days since {column.low:%Y-%m-%d}"
     if column.kind == "time":
         return "hours since midnight"
-    if column.integral and column.distinct <= LEVELS:
+    if column.integral and column.distinct <= FEW:
         values = ", ".join(f"{value:.0f}" for value in sorted(float(level) for level, _ in column.levels))
-        return f"number, {column.distinct} values: {values}"
-    return "number" if not column.value.startswith(("CASE", "TRY_CAST")) else "number, where it is a finite one"
+        return f"whole number, {column.distinct} values: {values}"
+    if column.integral:
+        return f"whole number, {column.low:.0f} to {column.high:.0f}"
+    return "number"
 
 
 def number(value: float) -> str:
     """A float64 in SQL, exactly."""
     return str(int(value)) if value == int(value) and abs(value) < 2**53 else repr(value)
+
+
+def rows(count: int) -> str:
+    """A number of rows in words."""
+    return f"{count:,} row{'s' if count != 1 else ''}"
 
 
 def _percent(column: Column) -> str:

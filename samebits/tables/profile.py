@@ -33,6 +33,7 @@ KINDS = {
     "boolean": "boolean",
     "time": "time",
 }
+AT_ONCE = 32  # columns in a question; more take more memory at a time
 WITH_ZONE = r"\d{4}-\d\d-\d\d[T ].*(Z|[+-]\d\d(:?\d\d)?)"  # a time that DuckDB leaves as text
 
 
@@ -48,9 +49,9 @@ class Column:
 
     name: str
     type: str
-    kind: str
-    value: str
-    rows: int
+    kind: str = ""
+    value: str = ""
+    rows: int = 0
     missing: int = 0
     distinct: int = 0
     low: Any = None
@@ -59,6 +60,16 @@ class Column:
     median: float | None = None
     levels: tuple[tuple[str, int], ...] = ()
     late: Any = None
+
+    @property
+    def has_values(self) -> bool:
+        """Whether its kind is one of those that have a place in a model."""
+        return self.kind in ("number", "text", "boolean", "date", "time")
+
+    @property
+    def may_be_dates(self) -> bool:
+        """Whether all values look as 20260131 does."""
+        return self.integral and self.distinct > 1 and 17_000_101 <= self.low <= self.high <= 22_001_231
 
     @property
     def is_category(self) -> bool:
@@ -80,81 +91,132 @@ class Profile:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, target: str) -> None:
         self._connection, table = connection, connection.table("cells")
-        names = table.columns
-        if target not in names:
-            raise UserError(f"--target {target}: no such column; the columns are {', '.join(names)}")
-        types = dict(zip(names, (each.id for each in table.types), strict=True))
-        self.target = self._column(target, types[target])
+        columns = [Column(name, type_.id) for name, type_ in zip(table.columns, table.types, strict=True)]
+        found = [column for column in columns if column.name == target]
+        if not found:
+            raise UserError(f"--target {target}: no such column; the columns are {', '.join(table.columns)}")
+        [self.target] = self._described(found)
         self.all_rows = self.target.rows
-        known = f"{self.target.value} IS NOT NULL"
-        if self.target.missing:
-            connection.execute(f"CREATE OR REPLACE TEMP VIEW used AS FROM cells WHERE {known}")
         self.rows = self.all_rows - self.target.missing
-        self.columns = [
-            self._column(name, types[name])
-            for name in tqdm(names, unit=" columns", desc="looking at", disable=None, leave=False)
-            if name != target
+        if self.target.missing:
+            known = f"SELECT * FROM cells WHERE {self.target.value} IS NOT NULL"
+            connection.execute(f"CREATE OR REPLACE TEMP VIEW used AS {known}")
+        others = [column for column in columns if column.name != target]
+        self.columns: list[Column] = []
+        with tqdm(total=len(others), unit=" columns", desc="looking at", disable=None, leave=False) as progress:
+            for start in range(0, len(others), AT_ONCE):
+                self.columns += self._described(others[start : start + AT_ONCE])
+                progress.update(len(self.columns) - progress.n)
+
+    def values_together(self, pairs: list[tuple[Column, Column]]) -> list[int]:
+        """For each pair of columns, how many combinations of their values there are, missing values among them."""
+        return self._asked([f"count(DISTINCT ({first.value}, {second.value}))" for first, second in pairs])
+
+    def _asked(self, aggregates: list[str]) -> list[Any]:
+        """The values of aggregates over the rows."""
+        found: list[Any] = []
+        for start in range(0, len(aggregates), 8 * AT_ONCE):
+            sql = ", ".join(aggregates[start : start + 8 * AT_ONCE])
+            found += self._connection.sql(f"SELECT {sql} FROM used").fetchall()[0]
+        return found
+
+    def _described(self, columns: list[Column]) -> list[Column]:
+        columns = self._counted(self._with_values(columns))
+        is_date = self._asked([_as_dates(each.value) if each.may_be_dates else "false" for each in columns])
+        if any(is_date):
+            as_dates = [
+                replace(each, kind="date", value=f"try_strptime({each.value}::BIGINT::VARCHAR, '%Y%m%d')::DATE")
+                for each, yes in zip(columns, is_date, strict=True)
+                if yes
+            ]
+            counted = {each.name: each for each in self._counted(as_dates)}
+            columns = [counted.get(each.name, each) for each in columns]
+        return self._detailed(columns)
+
+    def _with_values(self, columns: list[Column]) -> list[Column]:
+        """The columns with their kinds and what SQL gives a value."""
+        texts = [column for column in columns if KINDS.get(column.type) == "text"]
+        asked = self._asked([_of_text(f"{identifier(column.name)}::VARCHAR") for column in texts])
+        answers = {column.name: answer for column, answer in zip(texts, asked, strict=True)}
+        found = []
+        for column in columns:
+            cell, kind = identifier(column.name), KINDS.get(column.type, column.type)
+            value = cell
+            if column.type == "timestamp with time zone":
+                value = f"make_timestamp(epoch_us({cell}))"  # in UTC, wherever it is asked
+            elif column.type in ("timestamp_s", "timestamp_ms", "timestamp_ns"):
+                value = f"{cell}::TIMESTAMP"
+            elif kind == "text":
+                blank, known, numbers, times = answers[column.name]
+                if known and known == numbers:
+                    kind, value = "number", f"TRY_CAST({cell} AS DOUBLE)"
+                elif known and known == times:
+                    kind, value = "date", f"TRY_CAST({cell} AS TIMESTAMP)"  # local time
+                elif blank:
+                    value = f"nullif({cell}::VARCHAR, '')"
+            found.append(replace(column, kind=kind, value=value))
+        may = [
+            each for each in found if each.type in ("float", "double") or each.kind == "date" or "TRY_" in each.value
+        ]
+        infinite = self._asked([f"countif(NOT isfinite({each.value}))" for each in may])
+        bad = {each.name for each, count in zip(may, infinite, strict=True) if count}
+        return [
+            replace(each, value=f"CASE WHEN isfinite({each.value}) THEN {each.value} END") if each.name in bad else each
+            for each in found
         ]
 
-    def values_together(self, *columns: Column) -> int:
-        """How many combinations of the values of columns there are, missing values among them."""
-        values = ", ".join(each.value for each in columns)
-        return self._one(f"SELECT count(*) FROM (SELECT DISTINCT {values} FROM used)")[0]
+    def _counted(self, columns: list[Column]) -> list[Column]:
+        """The columns with what is known of all their values."""
+        ranges = "count(*), count({v}), count(DISTINCT {v}), min({v}), max({v})"
+        sql = [
+            ranges.format(v=each.value) if each.has_values else f"count(*), count({each.value}), 0, NULL, NULL"
+            for each in columns
+        ]
+        whole = [
+            f"bool_and({each.value} = trunc({each.value}))" if each.kind == "number" else "NULL" for each in columns
+        ]
+        answers = self._asked([f"({one}, {other})" for one, other in zip(sql, whole, strict=True)])
+        return [
+            replace(
+                each, rows=rows, missing=rows - known, distinct=distinct, low=low, high=high, integral=bool(integral)
+            )
+            for each, (rows, known, distinct, low, high, integral) in zip(columns, answers, strict=True)
+        ]
 
-    def _one(self, query: str) -> tuple[Any, ...]:
-        [row] = self._connection.sql(query).fetchall()
-        return row
+    def _detailed(self, columns: list[Column]) -> list[Column]:
+        """The columns with their levels and, where they are wanted, their quantiles."""
+        asked = []
+        for each in columns:
+            is_date, few = each.kind == "date", each.has_values and 0 < each.distinct <= LEVELS
+            number = each.has_values and each.kind not in ("text", "boolean") and each.distinct and each.missing
+            levels = f"histogram(month({each.value})::VARCHAR)" if is_date else f"histogram(({each.value})::VARCHAR)"
+            asked += [
+                levels if few or (is_date and each.distinct) else "NULL",
+                f"quantile_disc({each.value}, {LATE})" if is_date and each.distinct else "NULL",
+                f"median(({each.number})::DOUBLE)" if number else "NULL",
+            ]
+        answers = self._asked(asked)
+        return [
+            replace(each, levels=tuple(sorted((levels or {}).items(), key=_most_first)), late=late, median=median)
+            for each, levels, late, median in zip(columns, answers[::3], answers[1::3], answers[2::3], strict=True)
+        ]
 
-    def _column(self, name: str, type_: str) -> Column:
-        cell, kind = identifier(name), KINDS.get(type_, type_)
-        value = {
-            "timestamp with time zone": f"make_timestamp(epoch_us({cell}))",  # in UTC, wherever it is asked
-            **dict.fromkeys(("timestamp_s", "timestamp_ms", "timestamp_ns"), f"{cell}::TIMESTAMP"),
-        }.get(type_, cell)
-        if kind == "text":
-            kind, value = self._text(cell)
-        if type_ in ("float", "double") or kind == "date" or value.startswith("TRY_CAST"):
-            finite = f"isfinite({value})"
-            [infinite] = self._one(f"SELECT countif(NOT {finite}) FROM used")
-            value = f"CASE WHEN {finite} THEN {value} END" if infinite else value
-        rows, known = self._one(f"SELECT count(*), count({value}) FROM used")
-        column = Column(name, type_, kind, value, rows, rows - known)
-        if kind not in ("number", "text", "boolean", "date", "time") or not known:
-            return column
-        distinct, low, high = self._one(f"SELECT count(DISTINCT {value}), min({value}), max({value}) FROM used")
-        column = replace(column, distinct=distinct, low=low, high=high)
-        if distinct <= LEVELS and kind != "date":
-            levels = f"SELECT ({value})::VARCHAR AS level, count(*) AS n FROM used WHERE {value} IS NOT NULL GROUP BY 1"
-            found = self._connection.sql(f"{levels} ORDER BY n DESC, level").fetchall()
-            column = replace(column, levels=tuple(found))
-        if kind == "number":
-            [integral] = self._one(f"SELECT bool_and({value} = trunc({value})) FROM used")
-            column = replace(column, integral=integral)
-        if kind == "date":
-            [late] = self._one(f"SELECT quantile_disc({value}, {LATE}) FROM used")
-            months = f"SELECT month({value}) AS month, count(*) AS n FROM used WHERE {value} IS NOT NULL GROUP BY 1"
-            found = self._connection.sql(f"{months} ORDER BY n DESC, month").fetchall()
-            column = replace(column, late=late, levels=tuple((str(month), n) for month, n in found))
-        if column.missing and kind in ("number", "date", "time"):
-            [median] = self._one(f"SELECT median(({column.number})::DOUBLE) FROM used")
-            column = replace(column, median=median)
-        return column
 
-    def _text(self, cell: str) -> tuple[str, str]:
-        """Whether a text is numbers, or times, or is text; and the SQL of its value."""
-        text = f"{cell}::VARCHAR"
-        markers = ", ".join(map(string, MARKERS))
-        blank, known, numbers, times = self._one(
-            f"""SELECT countif({text} = ''), countif({text} NOT IN ({markers})),
-                       countif({text} NOT IN ({markers}) AND isfinite(TRY_CAST({text} AS DOUBLE))),
-                       countif(regexp_full_match({text}, {string(WITH_ZONE)})
-                               AND TRY_CAST({text} AS TIMESTAMPTZ) IS NOT NULL) FROM used"""
-        )
-        if known and known == numbers:
-            return "number", f"TRY_CAST({cell} AS DOUBLE)"
-        if known and known == times:
-            return "date", f"make_timestamp(epoch_us(TRY_CAST({cell} AS TIMESTAMPTZ)))"
-        return "text", f"nullif({cell}, '')" if blank else cell
+def _of_text(text: str) -> str:
+    """The SQL that counts: empty texts; those that are no markers; of these, finite numbers; and times with a zone."""
+    known = f"{text} NOT IN ({', '.join(map(string, MARKERS))})"
+    is_time = f"regexp_full_match({text}, {string(WITH_ZONE)}) AND TRY_CAST({text} AS TIMESTAMP) IS NOT NULL"
+    is_number = f"{known} AND isfinite(TRY_CAST({text} AS DOUBLE))"
+    return f"(countif({text} = ''), countif({known}), countif({is_number}), countif({is_time}))"
+
+
+def _as_dates(value: str) -> str:
+    """The SQL that tells whether all numbers are dates as 20260131 is."""
+    return f"coalesce(bool_and(try_strptime({value}::BIGINT::VARCHAR, '%Y%m%d') IS NOT NULL), false)"
+
+
+def _most_first(level: tuple[str, int]) -> tuple[int, str]:
+    return -level[1], level[0]
 
 
 @contextlib.contextmanager

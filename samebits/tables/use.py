@@ -8,7 +8,7 @@ from samebits.errors import UserError
 from samebits.tables import dependence, features, summary
 from samebits.tables.diagnosis import identifier, string
 from samebits.tables.features import Line
-from samebits.tables.profile import LATE, Column, Profile, profiled
+from samebits.tables.profile import Column, Profile, profiled
 from samebits.tables.table import Table
 
 HASH_ROWS = 5_000_000  # from here on a split by hash, which reads the rows once, takes half the time of a shuffle
@@ -79,8 +79,8 @@ def _target(profile: Profile) -> tuple[Line, list[str]]:
         raise UserError(f"{where}: constant, {y.low}; there is nothing to predict")
     if y.kind == "text" and y.distinct > 2:
         raise UserError(
-            f"{where}: text of {y.distinct:,} values; least squares predicts a number, not one of several classes; name "
-            f"a column of numbers, or ask for one class against the others, in data.query: "
+            f"{where}: text of {y.distinct:,} values; least squares predicts a number, not one of several classes; "
+            f"name a column of numbers, or ask for one class against the others, in data.query: "
             f"({identifier(name)} = {string(str(y.low))})::INT AS {identifier(name)}"
         )
     notes = []
@@ -115,7 +115,7 @@ def _without_dependent(lines: list[Line], found: dependence.Dependences, target:
 
     copies = {j for j, share in found.alike.items() if 1 - share <= dependence.UNEXPLAINED}
     reasons = {each.column: _why(each, names) for each in found.columns}
-    reasons |= {j: f"the target in another unit: a linear function of {target}" for j in copies}
+    reasons |= dict.fromkeys(copies, f"the target in another unit: a linear function of {target}")
     if len(reasons) == len(places) and copies:  # a law of nature, or of a textbook
         kept = min(copies)
         del reasons[kept]
@@ -128,8 +128,8 @@ def _without_dependent(lines: list[Line], found: dependence.Dependences, target:
             )
     if found.target and not copies:
         notes.append(
-            f"{target} is a combination of {names(found.target.terms)}: leave these out if they are known only together "
-            "with the target"
+            f"{target} is a combination of {names(found.target.terms)}: leave these out if they are known only "
+            "together with the target"
         )
     for j, why in reasons.items():
         lines[places[j]] = replace(lines[places[j]], sql=None, why=why)
