@@ -33,6 +33,7 @@ KINDS = {
     "boolean": "boolean",
     "time": "time",
 }
+NOTHING = "any_value(NULL)"  # an aggregate where nothing is asked
 AT_ONCE = 32  # columns in a question; more take more memory at a time
 WITH_ZONE = r"\d{4}-\d\d-\d\d[T ].*(Z|[+-]\d\d(:?\d\d)?)"  # a time that DuckDB leaves as text
 
@@ -122,7 +123,7 @@ class Profile:
 
     def _described(self, columns: list[Column]) -> list[Column]:
         columns = self._counted(self._with_values(columns))
-        is_date = self._asked([_as_dates(each.value) if each.may_be_dates else "false" for each in columns])
+        is_date = self._asked([_as_dates(each.value) if each.may_be_dates else NOTHING for each in columns])
         if any(is_date):
             as_dates = [
                 replace(each, kind="date", value=f"try_strptime({each.value}::BIGINT::VARCHAR, '%Y%m%d')::DATE")
@@ -173,7 +174,7 @@ class Profile:
             for each in columns
         ]
         whole = [
-            f"bool_and({each.value} = trunc({each.value}))" if each.kind == "number" else "NULL" for each in columns
+            f"bool_and({each.value} = trunc({each.value}))" if each.kind == "number" else NOTHING for each in columns
         ]
         answers = self._asked([f"({one}, {other})" for one, other in zip(sql, whole, strict=True)])
         return [
@@ -191,9 +192,9 @@ class Profile:
             number = each.has_values and each.kind not in ("text", "boolean") and each.distinct and each.missing
             levels = f"histogram(month({each.value})::VARCHAR)" if is_date else f"histogram(({each.value})::VARCHAR)"
             asked += [
-                levels if few or (is_date and each.distinct) else "NULL",
-                f"quantile_disc({each.value}, {LATE})" if is_date and each.distinct else "NULL",
-                f"median(({each.number})::DOUBLE)" if number else "NULL",
+                levels if few or (is_date and each.distinct) else NOTHING,
+                f"quantile_disc({each.value}, {LATE})" if is_date and each.distinct else NOTHING,
+                f"median(({each.number})::DOUBLE)" if number else NOTHING,
             ]
         answers = self._asked(asked)
         return [

@@ -74,7 +74,7 @@ def _target(profile: Profile) -> tuple[Line, list[str]]:
     if y.missing == y.rows:
         raise UserError(f"{where}: no row has a value" if y.rows else f"{where}: the table has no rows")
     if y.kind in ("date", "time") or y.kind not in ("number", "boolean", "text"):
-        raise UserError(f"{where}: {y.kind}; least squares predicts a number; name a column of numbers")
+        raise UserError(f"{where}: of type {y.kind}; least squares predicts a number; name a column of numbers")
     if y.distinct == 1:
         raise UserError(f"{where}: constant, {y.low}; there is nothing to predict")
     if y.kind == "text" and y.distinct > 2:
