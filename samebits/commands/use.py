@@ -13,6 +13,7 @@ from pathlib import Path
 from samebits import artifacts, git, params
 from samebits.errors import UserError, warn
 from samebits.tables import edit, excel, use
+from samebits.tables.features import count
 
 FOLDER = Path("data/raw")  # what the stage `data` depends on
 FORMATS = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson")
@@ -28,11 +29,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Look at the table; show, or write, the part `data` of params.yaml that uses it."""
-    options = params.load()
+    data = params.load().data
+    if arguments.yes:
+        _check_committed()
     with _found(arguments.table) as (files, source):
         moves = _moves(files, source)
         new_source = str(FOLDER / Path(source).name) if moves else source
-        proposal = use.propose(source, arguments.target, options)
+        proposal = use.propose(source, arguments.target, data)
         text = artifacts.read_bytes(params.FILE).decode()
         changed = edit.with_table(
             text,
@@ -47,20 +50,15 @@ def run(arguments: Namespace) -> int:
             warn(note)
         if not arguments.yes:
             print(edit.part(changed, params.FILE))
-            print(
-                f"This is what `--yes` writes into {params.FILE}"
-                + (f"; it copies the table into {FOLDER}/" if moves else "")
-            )
+            copies = f", after it has copied the table into {FOLDER}/" if moves else ""
+            print(f"This is what `--yes` writes into {params.FILE}{copies}.")
             return 0
-        _check_committed()
         for file, to in moves:
             with artifacts.written(to) as copy, open(file, "rb") as original:
                 shutil.copyfileobj(original, copy)
         artifacts.write_text(changed, params.FILE)
-    print(
-        f"{params.FILE}: {proposal.rows:,} rows, {proposal.features:,} features of {proposal.columns:,} columns; "
-        "read data.query, edit it, then:"
-    )
+    of = f"{count(proposal.features, 'feature')} of {count(proposal.columns, 'column')}"
+    print(f"{params.FILE}: {count(proposal.rows, 'row')}, {of}. Read data.query, edit it, then:")
     print("\n".join(f"  {line}" for line in _next([to for _, to in moves])))
     return 0
 
@@ -123,5 +121,6 @@ def _quoted(word: str) -> str:
 def _next(copies: list[Path]) -> list[str]:
     """The commands that follow."""
     large = [str(each) for each in copies if each.stat().st_size > FOR_DVC]
+    # before the run: it writes two small files beside the table
     add = [f"dvc add {shlex.join(large)}   # too large for git"] if large else []
-    return ["make", *add, "git add -A", 'git commit -m "Another table"', "make check"]
+    return [*add, "make", "git add -A", 'git commit -m "Another table"', "make check"]

@@ -27,8 +27,10 @@ class Dependence:
 
 @dataclass(frozen=True)
 class Dependences:
-    """columns: which to leave out. target: whether the others give the target, and by which terms. alike: by column,
-    the share of the target's variance that it explains by itself, where that is more than NEARLY.
+    """What depends on what.
+
+    columns: which to leave out. target: whether the others give the target, and by which terms. alike: by column, the
+    share of the target's variance that it explains by itself, where that is more than NEARLY.
     """
 
     columns: list[Dependence]

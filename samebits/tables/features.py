@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from samebits.tables.diagnosis import identifier, string
 from samebits.tables.profile import LEVELS, ROWS_A_LEVEL, Column, Profile
@@ -51,7 +52,7 @@ def _left_out(column: Column) -> str:
     if column.kind not in ("number", "text", "boolean", "date", "time"):
         return f"{column.kind}, which is no number"
     if column.distinct == 1 and not column.missing:
-        return f"constant: {number(column.low) if isinstance(column.low, float) else column.low}"
+        return f"constant: {text(column.low)}"
     if known < (1 - MOSTLY_MISSING) * column.rows:
         return f"{_percent(column)} missing"
     name = column.name.lower()
@@ -123,7 +124,9 @@ def _features(column: Column) -> Iterator[Line]:
             months = [month for month, _ in column.levels]
             yield from _levels(column, months, "month({value}) {equals} {level}", "month ")
     if missing:
-        yield Line(name, f"{name} is missing", f"({value} IS NULL)::INT", f"where it is: {rows(column.missing)}")
+        yield Line(
+            name, f"{name} is missing", f"({value} IS NULL)::INT", f"where it is: {count(column.missing, 'row')}"
+        )
 
 
 def _levels(column: Column, levels: list[str], condition: str, what: str) -> Iterator[Line]:
@@ -134,9 +137,9 @@ def _levels(column: Column, levels: list[str], condition: str, what: str) -> Ite
     others = sorted(others, key=int) if what else others
     for level in others:
         sql = condition.format(value=column.value, equals=equals, level=level if what else string(level))
-        note = rows(counts[level])
+        note = count(counts[level], "row")
         if level == others[0]:
-            note = f"category, {note}; all are 0 for {what}{_short(most)}, {rows(counts[most])}"
+            note = f"category, {note}; all are 0 for {what}{_short(most)}, {count(counts[most], 'row')}"
         yield Line(column.name, f"{column.name} = {what}{_short(level)}", f"({sql})::INT", note)
 
 
@@ -158,9 +161,14 @@ def number(value: float) -> str:
     return str(int(value)) if value == int(value) and abs(value) < 2**53 else repr(value)
 
 
-def rows(count: int) -> str:
-    """A number of rows in words."""
-    return f"{count:,} row{'s' if count != 1 else ''}"
+def text(value: Any) -> str:
+    """A value for a comment: 3.0 as 3."""
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def count(how_many: int, what: str) -> str:
+    """A number of things in words."""
+    return f"{how_many:,} {what}{'s' if how_many != 1 else ''}"
 
 
 def _percent(column: Column) -> str:

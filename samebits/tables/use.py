@@ -1,7 +1,10 @@
 """From a table to the `data:` part of params.yaml: the query that a person would start with, and why."""
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
 
 from samebits import params
 from samebits.errors import UserError
@@ -28,7 +31,7 @@ class Proposal:
     notes: list[str]
 
 
-def propose(source: str, target: str, options: params.Params) -> Proposal:
+def propose(source: str, target: str, data: params.Data) -> Proposal:
     """Look at a table and decide what becomes of each column. `source`: a path, a glob or a URL.
 
     Raises UserError where the table cannot be read, or nothing can predict this target.
@@ -36,18 +39,19 @@ def propose(source: str, target: str, options: params.Params) -> Proposal:
     with profiled(source, target) as profile:
         y, notes = _target(profile)
         lines = features.lines(profile)
-    split = options.data.split if options.data.split in ("shuffle", "hash") else "shuffle"
+    split = data.split if data.split in ("shuffle", "hash") else "shuffle"  # a column that this table has not
     split = "hash" if profile.rows >= HASH_ROWS else split
     names = [line.name for line in lines if line.sql]
     if not names:
-        raise UserError(f"{source}: no column but {target} can be a feature: {_reasons(lines)}")
+        raise UserError(f"{Path(source).name}: no column but {target} can be a feature: {_reasons(lines)}")
     query = _query(lines, y, [], _where(profile))
-    asked = replace_data(options, source=source, target=target, split=split, keep_rows=1, query=query)
-    moments = summary.of(Table.of(source, asked.data.query, target), asked.data, asked.compute)["train"].moments
+    asked = msgspec.structs.replace(data, source=source, target=target, split=split, keep_rows=1, query=query)
+    here = params.Compute("threading", "all", None)
+    moments = summary.of(Table.of(source, query, target), asked, here)["train"].moments
     lines, more = _without_dependent(lines, dependence.find(moments), target)
     names = [line.name for line in lines if line.sql]
     if not names:
-        raise UserError(f"{source}: no column but {target} can be a feature: {_reasons(lines)}")
+        raise UserError(f"{Path(source).name}: no column but {target} can be a feature: {_reasons(lines)}")
     notes += more
     if len(names) + 1 >= moments.rows:
         notes.append(
@@ -60,13 +64,6 @@ def propose(source: str, target: str, options: params.Params) -> Proposal:
     return Proposal(query, split, len(names), len(profile.columns) + 1, profile.rows, notes)
 
 
-def replace_data(options: params.Params, **values: object) -> params.Params:
-    """The same parameters with other values of `data`."""
-    import msgspec
-
-    return msgspec.structs.replace(options, data=msgspec.structs.replace(options.data, **values))
-
-
 def _target(profile: Profile) -> tuple[Line, list[str]]:
     """The line of the target, and what is to be said of it. Raises UserError where it is none."""
     y = profile.target
@@ -76,7 +73,7 @@ def _target(profile: Profile) -> tuple[Line, list[str]]:
     if y.kind in ("date", "time") or y.kind not in ("number", "boolean", "text"):
         raise UserError(f"{where}: of type {y.kind}; least squares predicts a number; name a column of numbers")
     if y.distinct == 1:
-        raise UserError(f"{where}: constant, {y.low}; there is nothing to predict")
+        raise UserError(f"{where}: constant, {features.text(y.low)}; there is nothing to predict")
     if y.kind == "text" and y.distinct > 2:
         raise UserError(
             f"{where}: text of {y.distinct:,} values; least squares predicts a number, not one of several classes; "
@@ -86,15 +83,20 @@ def _target(profile: Profile) -> tuple[Line, list[str]]:
     notes = []
     if y.distinct == 2:
         (more, _), (less, rows) = y.levels
-        one = less if y.kind == "text" else y.high
+        low, high = features.text(y.low), features.text(y.high)
+        if y.kind == "number" and (y.low, y.high) != (0, 1):
+            share = (
+                f"a number between {low} and {high} (({identifier(name)} = {high})::INT makes it the share of {high})"
+            )
+        else:
+            share = f"the share of {_clean(less if y.kind == 'text' else 'true' if y.kind == 'boolean' else high)}"
         notes.append(
-            f"{name} has two values, so this is a linear probability model: it predicts the share of "
-            f"{_clean(str(one))} among rows like this one, may give less than 0 or more than 1, and its R2 is low even "
-            "when it is good; where single rows are to be classified, logistic regression is the usual model"
+            f"{name} has two values: this is a linear probability model. It predicts {share} among rows alike, "
+            "sometimes beyond both ends, and a low R2 is usual; to classify single rows, take a logistic regression"
         )
         if y.kind == "text":
             sql = f"({y.value} = {string(less)})::INT"
-            return Line(name, name, sql, f"target: 1 for {less}, {rows:,} rows; 0 for {more}"), notes
+            return Line(name, name, sql, f"target: 1 for {less}, {features.count(rows, 'row')}; 0 for {more}"), notes
     elif y.integral and y.distinct <= 10:
         notes.append(
             f"{name} has {y.distinct} values: right for counts and grades; if they are codes of classes, least squares "
@@ -136,8 +138,7 @@ def _without_dependent(lines: list[Line], found: dependence.Dependences, target:
     return lines, notes
 
 
-def _why(each: dependence.Dependence, names: object) -> str:
-    assert callable(names)
+def _why(each: dependence.Dependence, names: Callable[[list[int]], str]) -> str:
     if not each.terms:
         return "constant in the training rows"
     return f"in the training rows a combination of {names(each.terms)}"
@@ -145,7 +146,8 @@ def _why(each: dependence.Dependence, names: object) -> str:
 
 def _head(profile: Profile, count: int) -> list[str]:
     """Comments above the query."""
-    head = [f"{profile.rows:,} rows, {len(profile.columns) + 1:,} columns; {count:,} features"]
+    rows, columns = features.count(profile.rows, "row"), features.count(len(profile.columns) + 1, "column")
+    head = [f"{rows}, {columns}; {features.count(count, 'feature')}"]
     dates = [column for column in profile.columns if column.kind == "date" and column.late is not None]
     if dates:
         late = _literal(dates[0])
@@ -164,7 +166,7 @@ def _where(profile: Profile) -> str:
     if not y.missing:
         return ""
     rows = profile.all_rows - profile.rows
-    return f"WHERE {y.value} IS NOT NULL -- leaves out {rows:,} rows without {_clean(y.name)}"
+    return f"WHERE {y.value} IS NOT NULL -- leaves out {features.count(rows, 'row')} without {_clean(y.name)}"
 
 
 def _query(lines: list[Line], target: Line, head: list[str], where: str) -> str:
@@ -190,4 +192,4 @@ def _reasons(lines: list[Line]) -> str:
 
 def _clean(text: str) -> str:
     """A text that ends no comment."""
-    return re.sub(r"[^\S ]|\s", " ", "".join(letter if letter.isprintable() else " " for letter in text)).strip()
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
