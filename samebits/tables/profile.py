@@ -5,6 +5,8 @@ DuckDB's SUMMARIZE is quick but guesses distinct values by a sketch; here the sa
 
 import contextlib
 import datetime
+import functools
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -95,19 +97,25 @@ class Profile:
         columns = [Column(name, type_.id) for name, type_ in zip(table.columns, table.types, strict=True)]
         found = [column for column in columns if column.name == target]
         if not found:
-            raise UserError(f"--target {target}: no such column; the columns are {', '.join(table.columns)}")
+            names = clean(", ".join(table.columns))
+            raise UserError(f"--target {clean(target)}: no such column; the columns are {names}")
         [self.target] = self._described(found)
         self.all_rows = self.target.rows
         self.rows = self.all_rows - self.target.missing
         if self.target.missing:
             known = f"SELECT * FROM cells WHERE {self.target.value} IS NOT NULL"
             connection.execute(f"CREATE OR REPLACE TEMP VIEW used AS {known}")
-        others = [column for column in columns if column.name != target]
-        self.columns: list[Column] = []
-        with tqdm(total=len(others), unit=" columns", desc="looking at", disable=None, leave=False) as progress:
-            for start in range(0, len(others), AT_ONCE):
-                self.columns += self._described(others[start : start + AT_ONCE])
-                progress.update(len(self.columns) - progress.n)
+        self._others = [column for column in columns if column.name != target]
+
+    @functools.cached_property
+    def columns(self) -> list[Column]:
+        """All columns but the target, in the order of the table."""
+        found: list[Column] = []
+        with tqdm(total=len(self._others), unit=" columns", desc="looking at", disable=None, leave=False) as progress:
+            for start in range(0, len(self._others), AT_ONCE):
+                found += self._described(self._others[start : start + AT_ONCE])
+                progress.update(len(found) - progress.n)
+        return found
 
     def values_together(self, pairs: list[tuple[Column, Column]]) -> list[int]:
         """For each pair of columns, how many combinations of their values there are, missing values among them."""
@@ -203,6 +211,11 @@ class Profile:
         ]
 
 
+def clean(text: str) -> str:
+    """A text in one line that ends no comment and moves no cursor."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
 def _of_text(text: str) -> str:
     """The SQL that counts: empty texts; those that are no markers; of these, finite numbers; and times with a zone."""
     known = f"{text} NOT IN ({', '.join(map(string, MARKERS))})"
@@ -231,6 +244,7 @@ def profiled(source: str, target: str) -> Iterator[Profile]:
                 connection.execute("CREATE TEMP VIEW cells AS FROM source")
             else:  # text is parsed once; on disk, for it may be larger than memory
                 connection.execute(f"ATTACH {string(str(Path(folder, 'cells.duckdb')))} AS scratch")
+                connection.execute(f"SET enable_progress_bar = {sys.stderr.isatty()}")
                 connection.execute("CREATE TABLE scratch.cells AS FROM source")
                 connection.execute("CREATE TEMP VIEW cells AS FROM scratch.cells")
             connection.execute("CREATE TEMP VIEW used AS FROM cells")

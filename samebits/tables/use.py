@@ -11,7 +11,7 @@ from samebits.errors import UserError
 from samebits.tables import dependence, features, summary
 from samebits.tables.diagnosis import identifier, string
 from samebits.tables.features import Line
-from samebits.tables.profile import Column, Profile, profiled
+from samebits.tables.profile import Column, Profile, clean, profiled
 from samebits.tables.table import Table
 
 HASH_ROWS = 5_000_000  # from here on a split by hash, which reads the rows once, takes half the time of a shuffle
@@ -38,36 +38,40 @@ def propose(source: str, target: str, data: params.Data) -> Proposal:
     """
     with profiled(source, target) as profile:
         y, notes = _target(profile)
-        lines = features.lines(profile)
+        lines = _some(features.lines(profile), source, target)
     split = data.split if data.split in ("shuffle", "hash") else "shuffle"  # a column that this table has not
     split = "hash" if profile.rows >= HASH_ROWS else split
-    names = [line.name for line in lines if line.sql]
-    if not names:
-        raise UserError(f"{Path(source).name}: no column but {target} can be a feature: {_reasons(lines)}")
     query = _query(lines, y, [], _where(profile))
     asked = msgspec.structs.replace(data, source=source, target=target, split=split, keep_rows=1, query=query)
     here = params.Compute("threading", "all", None)
     moments = summary.of(Table.of(source, query, target), asked, here)["train"].moments
     lines, more = _without_dependent(lines, dependence.find(moments), target)
-    names = [line.name for line in lines if line.sql]
-    if not names:
-        raise UserError(f"{Path(source).name}: no column but {target} can be a feature: {_reasons(lines)}")
-    notes += more
+    names = [line.name for line in _some(lines, source, target) if line.sql]
     if len(names) + 1 >= moments.rows:
-        notes.append(
-            f"{len(names)} features for {moments.rows} training rows: the model can learn them by heart and be wrong "
-            "elsewhere; leave columns out in the query, or set train.alpha"
-        )
+        more = [
+            f"{features.count(len(names), 'feature')} for {moments.rows} training rows: the model can learn them by "
+            "heart and be wrong elsewhere; leave columns out in the query, or set train.alpha"
+        ]
     if len(names) >= MANY_FEATURES:
-        notes.append(f"{len(names)} features: the stage quantize will take a minute or more")
+        more.append(f"{len(names)} features: the stage quantize will take a minute or more")
     query = _query(lines, y, _head(profile, len(names)), _where(profile))
-    return Proposal(query, split, len(names), len(profile.columns) + 1, profile.rows, notes)
+    return Proposal(query, split, len(names), len(profile.columns) + 1, profile.rows, [*map(clean, notes + more)])
+
+
+def _some(lines: list[Line], source: str, target: str) -> list[Line]:
+    """The lines. Raises UserError where none is a feature."""
+    if any(line.sql for line in lines):
+        return lines
+    shown = [f"{clean(line.name)}: {clean(line.why)}" for line in lines[:3]]
+    more = [f"and {len(lines) - 3} more"] if len(lines) > 3 else []
+    why = "; ".join([*shown, *more]) or "there is none"
+    raise UserError(f"{Path(source).name}: no column but {clean(target)} can be a feature: {why}")
 
 
 def _target(profile: Profile) -> tuple[Line, list[str]]:
     """The line of the target, and what is to be said of it. Raises UserError where it is none."""
     y = profile.target
-    name, where = y.name, f"--target {y.name}"
+    name, where = y.name, f"--target {clean(y.name)}"
     if y.missing == y.rows:
         raise UserError(f"{where}: no row has a value" if y.rows else f"{where}: the table has no rows")
     if y.kind in ("date", "time") or y.kind not in ("number", "boolean", "text"):
@@ -89,7 +93,7 @@ def _target(profile: Profile) -> tuple[Line, list[str]]:
                 f"a number between {low} and {high} (({identifier(name)} = {high})::INT makes it the share of {high})"
             )
         else:
-            share = f"the share of {_clean(less if y.kind == 'text' else 'true' if y.kind == 'boolean' else high)}"
+            share = f"the share of {clean(less if y.kind == 'text' else 'true' if y.kind == 'boolean' else high)}"
         notes.append(
             f"{name} has two values: this is a linear probability model. It predicts {share} among rows alike, "
             "sometimes beyond both ends, and a low R2 is usual; to classify single rows, take a logistic regression"
@@ -122,13 +126,13 @@ def _without_dependent(lines: list[Line], found: dependence.Dependences, target:
         kept = min(copies)
         del reasons[kept]
         notes.append(f"{lines[places[kept]].name} gives {target} exactly")
-    for j, share in found.alike.items():
-        if j not in reasons and j not in copies:
-            notes.append(
-                f"{lines[places[j]].name} alone explains {share:.2%} of {target}: leave it out if it is known only "
-                "together with the target"
-            )
-    if found.target and not copies:
+    alike = [j for j in found.alike if j not in reasons and j not in copies]
+    if alike:
+        notes.append(
+            f"each of {names(alike)} alone explains more than {dependence.NEARLY:.0%} of {target}: leave it out if it "
+            "is known only together with the target"
+        )
+    if found.target and not copies and not alike:
         notes.append(
             f"{target} is a combination of {names(found.target.terms)}: leave these out if they are known only "
             "together with the target"
@@ -166,7 +170,7 @@ def _where(profile: Profile) -> str:
     if not y.missing:
         return ""
     rows = profile.all_rows - profile.rows
-    return f"WHERE {y.value} IS NOT NULL -- leaves out {features.count(rows, 'row')} without {_clean(y.name)}"
+    return f"WHERE {y.value} IS NOT NULL -- leaves out {features.count(rows, 'row')} without {clean(y.name)}"
 
 
 def _query(lines: list[Line], target: Line, head: list[str], where: str) -> str:
@@ -176,20 +180,8 @@ def _query(lines: list[Line], target: Line, head: list[str], where: str) -> str:
     sql[-1] = sql[-1].removesuffix(",")
     width = min(WIDTH, max(len(text) for part, text in zip(parts, sql, strict=True) if part.sql))
     body = [
-        f"{text:<{width}} -- {_clean(part.why)}"
-        if part.sql
-        else f"-- left out: {_clean(part.name)}: {_clean(part.why)}"
+        f"{text:<{width}} -- {clean(part.why)}" if part.sql else f"-- left out: {clean(part.name)}: {clean(part.why)}"
         for part, text in zip(parts, sql, strict=True)
     ]
-    text = [*(f"-- {_clean(each)}" for each in head), "SELECT", *(f"  {each}" for each in body), "FROM source"]
+    text = [*(f"-- {clean(each)}" for each in head), "SELECT", *(f"  {each}" for each in body), "FROM source"]
     return "\n".join([*text, *([where] if where else [])]) + "\n"
-
-
-def _reasons(lines: list[Line]) -> str:
-    shown = [f"{_clean(line.name)}: {_clean(line.why)}" for line in lines[:3]]
-    return "; ".join(shown) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "") if lines else "there is none"
-
-
-def _clean(text: str) -> str:
-    """A text that ends no comment."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
