@@ -48,6 +48,8 @@ def run(arguments: Namespace) -> int:
         )
         for note in proposal.notes:
             warn(note)
+        if not files:
+            warn(f"`make check` works without network: `dvc import-url` can bring {source} into {FOLDER}/")
         if not arguments.yes:
             print(edit.part(changed, params.FILE))
             copies = f", after it has copied the table into {FOLDER}/" if moves else ""

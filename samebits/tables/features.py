@@ -68,7 +68,7 @@ def _left_out(column: Column) -> str:
         if column.distinct == known:
             return "text, of another value in each row"
         if column.distinct > LEVELS:
-            return f"text of {column.distinct:,} values; {LEVELS} or fewer would be taken as categories"
+            return f"text of {column.distinct:,} values, as {_short(column.low)}; {LEVELS} or fewer would be categories"
         return f"text of {column.distinct} values, fewer than {ROWS_A_LEVEL} rows each"
     return ""
 

@@ -36,7 +36,7 @@ KINDS = {
     "time": "time",
 }
 NOTHING = "any_value(NULL)"  # an aggregate where nothing is asked
-AT_ONCE = 32  # columns in a question; more take more memory at a time
+AT_ONCE = 16  # columns in a question; more take more memory at a time
 WITH_ZONE = r"\d{4}-\d\d-\d\d[T ].*(Z|[+-]\d\d(:?\d\d)?)"  # a time that DuckDB leaves as text
 
 

@@ -182,7 +182,7 @@ def test_what_is_no_feature_is_left_out_and_said_why() -> None:
     assert result.left_out("constant") == "constant: same"
     assert result.left_out("nothing") == "no value at all"
     assert result.left_out("customer_id") == "identifier, by its name"
-    assert result.left_out("many") == "text of 30 values; 20 or fewer would be taken as categories"
+    assert result.left_out("many") == "text of 30 values, as t0; 20 or fewer would be categories"
     assert result.left_out("letter") == "determined by code, one to one"
     assert result.left_out("x") == "in the training rows a combination of scaled"
     assert set(result.features) == {"code", "scaled"}
@@ -413,6 +413,17 @@ def test_a_table_in_data_raw_stays_where_it_is(project_folder: Path) -> None:
     run_use("data/raw/mine/table.csv", "--target", "y", "--yes")
     assert params.load().data.source == "data/raw/mine/table.csv"
     assert [path.name for path in Path("data/raw").iterdir()] == ["mine"]
+
+
+def test_a_table_too_large_for_git_is_added_to_dvc_before_the_run(
+    project_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "FOR_DVC", 100)
+    write(["x", "y"], [(i * i, y) for i, y in enumerate(noise(40))], "my table.csv")
+    run_use("my table.csv", "--target", "y", "--yes")
+    commands = [line.strip() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert commands[0] == "dvc add 'data/raw/my table.csv'   # too large for git"
+    assert commands[1] == "make"
 
 
 def test_files_of_a_glob_are_copied(project_folder: Path) -> None:
