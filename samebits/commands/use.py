@@ -1,6 +1,7 @@
 """samebits use."""
 
 import contextlib
+import filecmp
 import glob
 import os
 import shlex
@@ -34,7 +35,7 @@ def run(arguments: Namespace) -> int:
         _check_committed()
     with _found(arguments.table) as (files, source):
         moves = _moves(files, source)
-        new_source = str(FOLDER / Path(source).name) if moves else source
+        new_source = _in_repository(source, moves)
         proposal = use.propose(source, arguments.target, data)
         text = artifacts.read_bytes(params.FILE).decode()
         changed = edit.with_table(
@@ -71,10 +72,11 @@ def _found(table: str) -> Iterator[tuple[list[Path], str]]:
     if "://" in table:
         yield [], table
         return
-    files = (
-        [Path(table)] if os.path.isfile(table) else [Path(each) for each in sorted(glob.glob(table, recursive=True))]
-    )
-    files = [file for file in files if file.is_file()]
+    files = [Path(each) for each in ([table] if os.path.exists(table) else sorted(glob.glob(table, recursive=True)))]
+    if files and files[0].is_dir():
+        raise UserError(f"{table} is a folder; name its files, as {table}/*.csv")
+    if any(not file.stat().st_size for file in files):
+        raise UserError(f"{table}: an empty file")
     if not files:
         raise UserError(f"{table}: no such file")
     if excel.is_workbook(table):
@@ -96,7 +98,7 @@ def _moves(files: list[Path], source: str) -> list[tuple[Path, Path]]:
         return []
     moves = [(file, FOLDER / file.name) for file in files]
     for file, to in moves:
-        if to.exists() and to.read_bytes() != file.read_bytes():
+        if to.exists() and not filecmp.cmp(file, to, shallow=False):
             raise UserError(f"{to} is another file than {file}; rename one of them")
     if len(files) > 1:
         there = {Path(each).name for each in glob.glob(str(FOLDER / Path(source).name))}
@@ -106,9 +108,20 @@ def _moves(files: list[Path], source: str) -> list[tuple[Path, Path]]:
     return moves
 
 
+def _in_repository(source: str, moves: list[tuple[Path, Path]]) -> str:
+    """The source as params.yaml names it: from the folder of the project, for it may stand elsewhere."""
+    if moves:
+        return str(FOLDER / Path(source).name)
+    return source if "://" in source else os.path.relpath(source)
+
+
 def _check_committed() -> None:
     """Raise UserError unless git keeps the params.yaml that will be overwritten."""
-    if git.git("status", "--porcelain", "--", params.FILE).strip():
+    try:
+        changed = git.git("status", "--porcelain", "--", params.FILE).strip()
+    except UserError:
+        raise UserError(f"{params.FILE} lies in no repository of git, which would keep what it holds now") from None
+    if changed:
         raise UserError(
             f"{params.FILE} holds changes that are not in git and would be lost: commit them, or drop them by "
             f"`git checkout {params.FILE}`"

@@ -11,7 +11,8 @@ from samebits.tables.table import WIDE_NUMBERS
 MOSTLY_MISSING = 0.9  # a column of which a greater share is missing is left out
 FEW = 8  # values of a column of numbers are listed
 YEAR = 360  # days; over a shorter time, months and days tell the same
-NAMES_OF_IDENTIFIERS = {"id", "index", "rowid", "rownames", "row", "key", "uuid", "guid", "column0", "unnamed: 0", ""}
+IDENTIFIERS = {"id", "index", "rowid", "rownames", "row", "key", "uuid", "guid", "unnamed: 0"}
+IDENTIFIERS |= {"column0", "column00"}  # DuckDB's, where the header has none, as in what R and pandas write
 LONGEST = 40  # characters of a level, in the name of its column
 
 
@@ -32,6 +33,10 @@ class Line:
 def lines(profile: Profile) -> list[Line]:
     """The lines for all columns but the target, in the order of the table. No name stands twice, in any case."""
     decided = [(column, _left_out(column)) for column in profile.columns]
+    if all(reason for _, reason in decided):  # x = 1, 2, 3 ... of a small example is what its y depends on
+        decided = [
+            (each, "" if _counts_rows(each) and not _named_as_identifier(each) else why) for each, why in decided
+        ]
     kept = [column for column, reason in decided if not reason]
     same = _determined(profile, kept)
     taken = {each.name.lower() for each in (profile.target, *profile.columns)}
@@ -55,14 +60,9 @@ def _left_out(column: Column) -> str:
         return f"constant: {text(column.low)}"
     if known < (1 - MOSTLY_MISSING) * column.rows:
         return f"{_percent(column)} missing"
-    name = column.name.lower()
-    named = name in NAMES_OF_IDENTIFIERS or name.endswith(("_id", " id", "-id")) or column.name.endswith(("Id", "ID"))
-    counts_rows = (
-        column.distinct == column.rows and column.low in (0, 1) and column.high - column.low == column.rows - 1
-    )
-    if column.integral and counts_rows:
+    if _counts_rows(column):
         return f"identifier: counts the rows from {column.low:.0f}"
-    if column.integral and named and column.distinct > LEVELS:
+    if column.integral and column.distinct > LEVELS and _named_as_identifier(column):
         return "identifier, by its name"
     if column.kind == "text" and not column.is_category:
         if column.distinct == known:
@@ -71,6 +71,16 @@ def _left_out(column: Column) -> str:
             return f"text of {column.distinct:,} values, as {_short(column.low)}; {LEVELS} or fewer would be categories"
         return f"text of {column.distinct} values, fewer than {ROWS_A_LEVEL} rows each"
     return ""
+
+
+def _counts_rows(column: Column) -> bool:
+    is_each_once = column.integral and column.distinct == column.rows
+    return is_each_once and column.low in (0, 1) and column.high - column.low == column.rows - 1
+
+
+def _named_as_identifier(column: Column) -> bool:
+    name = column.name.lower()
+    return name in IDENTIFIERS or name.endswith(("_id", " id", "-id")) or column.name.endswith(("Id", "ID"))
 
 
 def _determined(profile: Profile, kept: list[Column]) -> dict[str, str]:

@@ -244,8 +244,9 @@ def profiled(source: str, target: str) -> Iterator[Profile]:
                 connection.execute("CREATE TEMP VIEW cells AS FROM source")
             else:  # text is parsed once; on disk, for it may be larger than memory
                 connection.execute(f"ATTACH {string(str(Path(folder, 'cells.duckdb')))} AS scratch")
-                connection.execute(f"SET enable_progress_bar = {sys.stderr.isatty()}")
+                connection.execute(f"SET enable_progress_bar = {sys.stdout.isatty()}")  # it writes there
                 connection.execute("CREATE TABLE scratch.cells AS FROM source")
+                connection.execute("SET enable_progress_bar = false")
                 connection.execute("CREATE TEMP VIEW cells AS FROM scratch.cells")
             connection.execute("CREATE TEMP VIEW used AS FROM cells")
             yield Profile(connection, target)

@@ -188,6 +188,11 @@ def test_what_is_no_feature_is_left_out_and_said_why() -> None:
     assert set(result.features) == {"code", "scaled"}
 
 
+def test_what_counts_the_rows_is_a_feature_where_there_is_no_other() -> None:
+    assert used(["x", "y"], list(enumerate(noise(30)))).features == {"x": list(range(30))}
+    assert mistake(["id", "y"], list(enumerate(noise(30)))).endswith("id: identifier: counts the rows from 0")
+
+
 def test_a_category_that_another_determines_is_left_out() -> None:
     rows = [("abcd"[i % 4], "vowel" if i % 4 == 0 else "consonant", y) for i, y in enumerate(noise(60))]
     result = used(["letter", "kind", "y"], rows)
@@ -407,10 +412,11 @@ def test_another_file_in_data_raw_is_not_overwritten(project_folder: Path) -> No
     assert Path("data/raw/table.csv").read_text() == "mine"
 
 
-def test_a_table_in_data_raw_stays_where_it_is(project_folder: Path) -> None:
+@pytest.mark.parametrize("where", ["data/raw/mine", "./data/../data/raw/mine", "{root}/data/raw/mine"])
+def test_a_table_in_data_raw_stays_where_it_is(where: str, project_folder: Path) -> None:
     Path("data/raw/mine").mkdir(parents=True)
     write(["x", "y"], [(i * i, y) for i, y in enumerate(noise(40))], "data/raw/mine/table.csv")
-    run_use("data/raw/mine/table.csv", "--target", "y", "--yes")
+    run_use(f"{where.format(root=project_folder)}/table.csv", "--target", "y", "--yes")
     assert params.load().data.source == "data/raw/mine/table.csv"
     assert [path.name for path in Path("data/raw").iterdir()] == ["mine"]
 
@@ -444,6 +450,8 @@ def test_files_of_a_glob_are_copied(project_folder: Path) -> None:
     [
         ("nothing.csv", "nothing.csv: no such file"),
         ("no*.csv", "no*.csv: no such file"),
+        ("folder", "folder is a folder; name its files, as folder/*.csv"),
+        ("empty.csv", "empty.csv: an empty file"),
         ("table.txt", "table.txt: the name must end in one of .csv, .tsv, .parquet, .json"),
         ("table.parquet", "data.source table.parquet: "),
         ("table.xlsx", "table.xlsx: "),
@@ -452,6 +460,8 @@ def test_files_of_a_glob_are_copied(project_folder: Path) -> None:
 def test_what_is_no_table_is_told(table: str, told: str, project_folder: Path) -> None:
     Path("table.txt").write_text("x,y\n1,2\n")
     Path("table.parquet").write_text("no Parquet")
+    Path("empty.csv").touch()
+    Path("folder").mkdir()
     Path("table.xlsx").write_text("no Excel")
     assert refused(table, "--target", "y").startswith(told)
 
