@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from samebits.errors import UserError, warn
+from samebits.tables.profile import clean
 
 SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
@@ -33,7 +34,9 @@ def to_csv(path: str, to: Path) -> None:
     if len(rows) < 2:
         raise UserError(f"{path}: the first sheet has no header with rows below")
     if len(names) > 1:
-        warn(f"{path}: of {len(names)} sheets, the first is read, {names[0]}; save another as CSV to use it")
+        warn(
+            f"{clean(path)}: of {len(names)} sheets, the first is read, {clean(names[0])}; another can be saved as CSV"
+        )
     with to.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([[_text(cell) for cell in row] for row in rows])
 

@@ -9,6 +9,7 @@ from samebits.tables.profile import LEVELS, ROWS_A_LEVEL, Column, Profile
 from samebits.tables.table import WIDE_NUMBERS
 
 MOSTLY_MISSING = 0.9  # a column of which a greater share is missing is left out
+PAIRS = 500  # of columns are compared by their values; what others tell twice is found as combinations of columns
 FEW = 8  # values of a column of numbers are listed
 YEAR = 360  # days; over a shorter time, months and days tell the same
 IDENTIFIERS = {"id", "index", "rowid", "rownames", "row", "key", "uuid", "guid", "unnamed: 0"}
@@ -103,6 +104,7 @@ def _determined(profile: Profile, kept: list[Column]) -> dict[str, str]:
         for less, more in [(first, other) if counts[first.name] < counts[other.name] else (other, first)]
         if more.is_category or (less.is_category and counts[less.name] == counts[more.name])
     ]
+    pairs = pairs[:PAIRS]
     for (less, more), values in zip(pairs, profile.values_together(pairs), strict=True):
         if values == counts[more.name] and not {less.name, more.name} & why.keys():
             one_to_one = ", one to one" if counts[less.name] == counts[more.name] else ""

@@ -44,10 +44,9 @@ WITH_ZONE = r"\d{4}-\d\d-\d\d[T ].*(Z|[+-]\d\d(:?\d\d)?)"  # a time that DuckDB 
 class Column:
     """A column, and what SQL gives its value, NULL where it is missing.
 
-    type: DuckDB's. kind: number, text, boolean, date, time, or else the type. low, high: the range, of
-    text None. levels: the values as text with how many rows have each, the most frequent first, if they are LEVELS or
-    fewer; of a date, the months. median: of `number`, if a value is missing. late: the date before which LATE of all
-    rows are.
+    type: DuckDB's. kind: number, text, boolean, date, time, or else the type. low, high: the range. levels: the values
+    as text with how many rows have each, the most frequent first, if they are LEVELS or fewer; of a date, the months.
+    median: of `number`, if a value is missing. late: the date before which LATE of all rows are.
     """
 
     name: str

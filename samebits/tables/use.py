@@ -14,8 +14,8 @@ from samebits.tables.features import Line
 from samebits.tables.profile import Column, Profile, clean, profiled
 from samebits.tables.table import Table
 
-HASH_ROWS = 5_000_000  # from here on a split by hash, which reads the rows once, takes half the time of a shuffle
-MANY_FEATURES = 150  # from here on the sweep over all formats takes a minute and more
+HASH_ROWS = 5_000_000  # from here on the split is by hash, which reads the rows once and keeps no number of each
+MANY_FEATURES = 200  # from here on the sweep over all formats may take minutes
 WIDTH = 60  # of a line before its comment
 
 
@@ -53,7 +53,7 @@ def propose(source: str, target: str, data: params.Data) -> Proposal:
             "heart and be wrong elsewhere; leave columns out in the query, or set train.alpha"
         ]
     if len(names) >= MANY_FEATURES:
-        more.append(f"{len(names)} features: the stage quantize will take a minute or more")
+        more.append(f"{len(names)} features: the stage quantize may take minutes")
     query = _query(lines, y, _head(profile, len(names)), _where(profile))
     return Proposal(query, split, len(names), len(profile.columns) + 1, profile.rows, [*map(clean, notes + more)])
 

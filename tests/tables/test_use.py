@@ -170,6 +170,23 @@ def test_times_and_dates_are_known_however_they_are_written(text: str, days: flo
     assert result.features == {"t": [day - min(which) + days for day in which]}
 
 
+def test_a_missing_date_is_the_median_and_in_no_month() -> None:
+    days = [None if i % 6 == 0 else datetime.date(2020, 1, 1) + datetime.timedelta(days=31 * i) for i in range(60)]
+    result = used(["day", "y"], list(zip(days, noise(60), strict=True)))
+    known = [31 * i for i in range(60) if i % 6]
+    days_since = [statistics.median(known) - min(known) if i % 6 == 0 else 31 * i - min(known) for i in range(60)]
+    assert result.features["day"] == days_since
+    assert result.features["day is missing"] == [float(i % 6 == 0) for i in range(60)]
+    months = [values for name, values in result.features.items() if " = month " in name]
+    assert len(months) == 11
+    assert not any(values[i] for values in months for i in range(0, 60, 6))
+
+
+def test_the_same_table_gives_the_same_query() -> None:
+    rows = [(i % 9, "abcd"[i * i % 4], x, x * x) for i, x in enumerate(noise(500))]
+    assert used(["a", "b", "c", "y"], rows).query == Used("table.csv", "y").query
+
+
 def test_what_is_no_feature_is_left_out_and_said_why() -> None:
     rows = [
         (i + 1, f"name {i}", "same", None, 1000 + 7 * i, f"t{i % 30}", i % 3, "abc"[i % 3], 2.5 * (i % 7), i % 7, y)
