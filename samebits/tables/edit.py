@@ -1,6 +1,5 @@
 """params.yaml with another table in its part `data`; every other byte stays."""
 
-import json
 import re
 from typing import Any
 
@@ -54,7 +53,9 @@ def scalar(text: str) -> str:
     """A text in one line of YAML."""
     if PLAIN.fullmatch(text) and text.lower() not in NO_TEXT:
         return text
-    return json.dumps(text, ensure_ascii=not text.isprintable())
+    escaped = {'"': '\\"', "\\": "\\\\", "\n": "\\n"}
+    letters = (letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in text)
+    return f'"{"".join(escaped.get(raw, letter) for raw, letter in zip(text, letters, strict=True))}"'
 
 
 def _entries(text: str, path: str) -> dict[str, tuple[Node, int, int]]:
@@ -91,4 +92,4 @@ def _query(query: str, indent: str, comment: str) -> str:
     if all(line.isprintable() for line in query.split("\n")):
         body = "".join(f"{indent}  {line}\n" for line in query.splitlines())
         return f"{indent}query: | # {comment}\n{body}"
-    return f"{indent}query: {json.dumps(query)} # {comment}\n"
+    return f"{indent}query: {scalar(query)} # {comment}\n"

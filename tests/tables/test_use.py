@@ -262,6 +262,7 @@ HOSTILE = [
     "価格",
     "two\nlines",
     "x\r\ny\tz",
+    "\x1b[31m\u2028\x85 \\ 😀",
     "{braces} {0} %s",
     "y is missing",
     "null",
