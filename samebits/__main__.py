@@ -24,6 +24,7 @@ COMMANDS = {
     "verify": Command("combine statements of checks: which outputs machines made alike", "check"),
     "report": Command("compare parameters and metrics with a base revision, as Markdown", "check"),
     "merge": Command("merge dvc.lock and generated files stage by stage, in `git merge` and rebase", "check"),
+    "use": Command("look at a table; write the query that uses it into params.yaml", "pipeline"),
     "results": Command("print the metrics of the last run as a table", "pipeline"),
     "predict": Command("predict rows of CSV or JSON lines with the quantized model", "serve"),
     "serve": Command("answer requests over HTTP (Open Inference Protocol)", "serve"),

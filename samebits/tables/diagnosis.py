@@ -55,10 +55,12 @@ def no_side(rows: duckdb.DuckDBPyRelation, split: str, numeric: list[bool]) -> U
     )
 
 
-def text_among_numbers(connection: duckdb.DuckDBPyConnection, source: str) -> str | None:
+def text_among_numbers(connection: duckdb.DuckDBPyConnection, source: str, missing: list[str]) -> str | None:
     """Where a column of CSV files, mostly numbers, holds text: the usual reason why a query over it fails."""
     try:
-        connection.execute(f"CREATE TEMP VIEW cells AS FROM read_csv({string(source)}, all_varchar = true)")
+        connection.execute(
+            f"CREATE TEMP VIEW cells AS FROM read_csv({string(source)}, all_varchar = true, nullstr = {missing})"
+        )
         found = []
         for name in connection.table("cells").columns:
             [(row, value, numbers, texts)] = connection.sql(

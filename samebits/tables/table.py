@@ -20,6 +20,8 @@ from samebits.tables.diagnosis import identifier, string
 BLOCK_ROWS = 2**17  # fewer take longer for each row, more leave the cache of a core
 FRAGMENT_ROWS = 2**18  # of a Parquet file: a fraction of a second for a worker
 TYPES_OF_TEXT = ["BOOLEAN", "DOUBLE", "TIME", "DATE", "TIMESTAMP", "VARCHAR"]
+# What R, spreadsheets and databases write into CSV where a value is missing, and pandas reads so; nan is a number
+MISSING = ["", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "None"]
 NUMBERS = {"boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint"}
 NUMBERS |= {"float", "double"}
 ROW_BY_ROW = {"SEQ_SCAN", "PROJECTION", "FILTER", "CTE", "CTE_SCAN"}  # operators
@@ -59,7 +61,7 @@ class Table:
         Raises UserError where the files or the query are wrong, a column is not of numbers, the target or the split is
         missing, or there are no features.
         """
-        source = source if "://" in source else os.path.join(_folder(), source)
+        source = _absolute(source)
         files = _files(source)
         with _opened(source, files, Fragment()) as connection:
             result = _result(connection, source, query)
@@ -140,6 +142,17 @@ class Table:
 
 
 @contextmanager
+def reading(source: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in which the view `source` is a whole table. Raises UserError where it cannot be read."""
+    source = _absolute(source)
+    with _opened(source, _files(source), Fragment()) as connection:
+        try:
+            yield connection
+        except duckdb.Error as error:
+            raise _problem_of_query(connection, source, error) from None
+
+
+@contextmanager
 def _opened(source: str, files: str, fragment: Fragment, threads: int = 1) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in which the view `source` is the fragment of the files."""
     # One thread: sums in a query, and rows without ORDER BY, would otherwise depend on the number of cores. Of a file
@@ -171,7 +184,7 @@ def _files(source: str) -> str:
 
 def _csv(source: str) -> str:
     """The SQL of CSV files; of one file, with its dialect and types, for which DuckDB else looks at each use anew."""
-    options = f"auto_type_candidates = {TYPES_OF_TEXT}"
+    options = f"auto_type_candidates = {TYPES_OF_TEXT}, nullstr = {MISSING}"
     anew = f"read_csv({string(source)}, {options})"
     if "://" in source or glob.has_magic(source):
         return anew
@@ -275,7 +288,7 @@ def _values(column: nanoarrow.Array) -> np.ndarray:
 
 
 def _problem_of_query(connection: duckdb.DuckDBPyConnection, source: str, error: Exception) -> UserError:
-    found = diagnosis.text_among_numbers(connection, source)
+    found = diagnosis.text_among_numbers(connection, source, MISSING)
     return UserError(f"data.source {_short(source)}, {found}" if found else f"data.query: {_first_line(error)}")
 
 
@@ -285,6 +298,10 @@ def _first_line(error: Exception) -> str:
     if "Traceback (most recent call last)" in message:  # of fsspec
         return message.strip().splitlines()[-1]
     return message.split("\n\n")[0].split("\n\tCandidate functions")[0]
+
+
+def _absolute(source: str) -> str:
+    return source if "://" in source else os.path.join(_folder(), source)
 
 
 def _folder() -> str:

@@ -274,9 +274,18 @@ def test_a_damaged_file_is_a_mistake_of_the_user(name: str) -> None:
 @pytest.mark.parametrize("row", [1, 3, 30_001])
 def test_text_in_a_column_that_the_query_computes_with_is_named(name: str, query: str, row: int) -> None:
     lines = ["1,2"] * 30_010
-    lines[row - 1] = "n/a,2"
+    lines[row - 1] = "many,2"
     text = "\n".join(["x,y", *lines])
-    assert mistake(text, query, name=name) == f"data.source {name}, column x, row {row}: 'n/a' is text"
+    assert mistake(text, query, name=name) == f"data.source {name}, column x, row {row}: 'many' is text"
+
+
+@pytest.mark.parametrize("row", [1, 3, 30_001])
+@pytest.mark.parametrize("missing", ["NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", ""])
+def test_what_others_write_for_a_missing_value_is_no_text(missing: str, row: int) -> None:
+    lines = ["1,2"] * 30_010
+    lines[row - 1] = f"{missing},2"
+    table = read_text("\n".join(["x,y", *lines]), "SELECT coalesce(x, 7) AS x, y FROM source")
+    assert np.flatnonzero(table.X[:, 0] == 7).tolist() == [row - 1]
 
 
 def test_the_first_text_among_numbers_is_named() -> None:

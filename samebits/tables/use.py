@@ -1,0 +1,187 @@
+"""From a table to the `data:` part of params.yaml: the query that a person would start with, and why."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from samebits import params
+from samebits.errors import UserError
+from samebits.tables import dependence, features, summary
+from samebits.tables.diagnosis import identifier, string
+from samebits.tables.features import Line
+from samebits.tables.profile import Column, Profile, clean, profiled
+from samebits.tables.table import Table
+
+HASH_ROWS = 5_000_000  # from here on the split is by hash, which reads the rows once and keeps no number of each
+MANY_FEATURES = 200  # from here on the sweep over all formats may take minutes
+WIDTH = 60  # of a line before its comment
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What `samebits use` would write: the query, as lines; `split` for the rows; notes for the person."""
+
+    query: str
+    split: str
+    features: int
+    columns: int
+    rows: int
+    notes: list[str]
+
+
+def propose(source: str, target: str, data: params.Data) -> Proposal:
+    """Look at a table and decide what becomes of each column. `source`: a path, a glob or a URL.
+
+    Raises UserError where the table cannot be read, or nothing can predict this target.
+    """
+    with profiled(source, target) as profile:
+        y, notes = _target(profile)
+        lines = _some(features.lines(profile), source, target)
+    split = data.split if data.split in ("shuffle", "hash") else "shuffle"  # a column that this table has not
+    split = "hash" if profile.rows >= HASH_ROWS else split
+    query = _query(lines, y, [], _where(profile))
+    asked = msgspec.structs.replace(data, source=source, target=target, split=split, keep_rows=1, query=query)
+    here = params.Compute("threading", "all", None)
+    moments = summary.of(Table.of(source, query, target), asked, here)["train"].moments
+    lines, more = _without_dependent(lines, dependence.find(moments), target)
+    names = [line.name for line in _some(lines, source, target) if line.sql]
+    if len(names) + 1 >= moments.rows:
+        more = [
+            f"{features.count(len(names), 'feature')} for {moments.rows} training rows: the model can learn them by "
+            "heart and be wrong elsewhere; leave columns out in the query, or set train.alpha"
+        ]
+    if len(names) >= MANY_FEATURES:
+        more.append(f"{len(names)} features: the stage quantize may take minutes")
+    query = _query(lines, y, _head(profile, len(names)), _where(profile))
+    return Proposal(query, split, len(names), len(profile.columns) + 1, profile.rows, [*map(clean, notes + more)])
+
+
+def _some(lines: list[Line], source: str, target: str) -> list[Line]:
+    """The lines. Raises UserError where none is a feature."""
+    if any(line.sql for line in lines):
+        return lines
+    shown = [f"{clean(line.name)}: {clean(line.why)}" for line in lines[:3]]
+    more = [f"and {len(lines) - 3} more"] if len(lines) > 3 else []
+    why = "; ".join([*shown, *more]) or "there is none"
+    raise UserError(f"{Path(source).name}: no column but {clean(target)} can be a feature: {why}")
+
+
+def _target(profile: Profile) -> tuple[Line, list[str]]:
+    """The line of the target, and what is to be said of it. Raises UserError where it is none."""
+    y = profile.target
+    name, where = y.name, f"--target {clean(y.name)}"
+    if y.missing == y.rows:
+        raise UserError(f"{where}: no row has a value" if y.rows else f"{where}: the table has no rows")
+    if y.kind in ("date", "time") or y.kind not in ("number", "boolean", "text"):
+        raise UserError(f"{where}: of type {y.kind}; least squares predicts a number; name a column of numbers")
+    if y.distinct == 1:
+        raise UserError(f"{where}: constant, {features.text(y.low)}; there is nothing to predict")
+    if y.kind == "text" and y.distinct > 2:
+        raise UserError(
+            f"{where}: text of {y.distinct:,} values; least squares predicts a number, not one of several classes; "
+            f"name a column of numbers, or ask for one class against the others, in data.query: "
+            f"({identifier(name)} = {string(str(y.low))})::INT AS {identifier(name)}"
+        )
+    notes = []
+    if y.distinct == 2:
+        (more, _), (less, rows) = y.levels
+        low, high = features.text(y.low), features.text(y.high)
+        if y.kind == "number" and (y.low, y.high) != (0, 1):
+            share = (
+                f"a number between {low} and {high} (({identifier(name)} = {high})::INT makes it the share of {high})"
+            )
+        else:
+            share = f"the share of {clean(less if y.kind == 'text' else 'true' if y.kind == 'boolean' else high)}"
+        notes.append(
+            f"{name} has two values: this is a linear probability model. It predicts {share} among rows alike, "
+            "sometimes beyond both ends, and a low R2 is usual; to classify single rows, take a logistic regression"
+        )
+        if y.kind == "text":
+            sql = f"({y.value} = {string(less)})::INT"
+            return Line(name, name, sql, f"target: 1 for {less}, {features.count(rows, 'row')}; 0 for {more}"), notes
+    elif y.integral and y.distinct <= 10:
+        notes.append(
+            f"{name} has {y.distinct} values: right for counts and grades; if they are codes of classes, least squares "
+            "is no model for them"
+        )
+    plain = y.value == identifier(name)
+    return Line(name, name, y.value, "target", plain), notes
+
+
+def _without_dependent(lines: list[Line], found: dependence.Dependences, target: str) -> tuple[list[Line], list[str]]:
+    """The lines without features that say nothing new, and what a person should know of those that stay."""
+    places = [i for i, line in enumerate(lines) if line.sql]
+    lines, notes = list(lines), []
+
+    def names(terms: list[int]) -> str:
+        shown = ", ".join(lines[places[k]].name for k in terms[:3])
+        return shown + (f" and {len(terms) - 3} more" if len(terms) > 3 else "")
+
+    copies = {j for j, share in found.alike.items() if 1 - share <= dependence.UNEXPLAINED}
+    reasons = {each.column: _why(each, names) for each in found.columns}
+    reasons |= dict.fromkeys(copies, f"the target in another unit: a linear function of {target}")
+    if len(reasons) == len(places) and copies:  # a law of nature, or of a textbook
+        kept = min(copies)
+        del reasons[kept]
+        notes.append(f"{lines[places[kept]].name} gives {target} exactly")
+    alike = [j for j in found.alike if j not in reasons and j not in copies]
+    if alike:
+        notes.append(
+            f"each of {names(alike)} alone explains more than {dependence.NEARLY:.0%} of {target}: leave it out if it "
+            "is known only together with the target"
+        )
+    if found.target and not copies and not alike:
+        notes.append(
+            f"{target} is a combination of {names(found.target.terms)}: leave these out if they are known only "
+            "together with the target"
+        )
+    for j, why in reasons.items():
+        lines[places[j]] = replace(lines[places[j]], sql=None, why=why)
+    return lines, notes
+
+
+def _why(each: dependence.Dependence, names: Callable[[list[int]], str]) -> str:
+    if not each.terms:
+        return "constant in the training rows"
+    return f"in the training rows a combination of {names(each.terms)}"
+
+
+def _head(profile: Profile, count: int) -> list[str]:
+    """Comments above the query."""
+    rows, columns = features.count(profile.rows, "row"), features.count(len(profile.columns) + 1, "column")
+    head = [f"{rows}, {columns}; {features.count(count, 'feature')}"]
+    dates = [column for column in profile.columns if column.kind == "date" and column.late is not None]
+    if dates:
+        late = _literal(dates[0])
+        head.append(
+            f"to test on the last rows in time: add ({dates[0].value} >= {late})::INT AS is_test, and split: is_test"
+        )
+    return head
+
+
+def _literal(column: Column) -> str:
+    return f"{'TIMESTAMP' if hasattr(column.late, 'hour') else 'DATE'} '{column.late}'"
+
+
+def _where(profile: Profile) -> str:
+    y = profile.target
+    if not y.missing:
+        return ""
+    rows = profile.all_rows - profile.rows
+    return f"WHERE {y.value} IS NOT NULL -- leaves out {features.count(rows, 'row')} without {clean(y.name)}"
+
+
+def _query(lines: list[Line], target: Line, head: list[str], where: str) -> str:
+    """The SQL, a line for each feature and each column that is left out, with its reason."""
+    parts = [*lines, target]
+    sql = [f"{'' if part.plain else f'{part.sql} AS '}{identifier(part.name)}," for part in parts]
+    sql[-1] = sql[-1].removesuffix(",")
+    width = min(WIDTH, max(len(text) for part, text in zip(parts, sql, strict=True) if part.sql))
+    body = [
+        f"{text:<{width}} -- {clean(part.why)}" if part.sql else f"-- left out: {clean(part.name)}: {clean(part.why)}"
+        for part, text in zip(parts, sql, strict=True)
+    ]
+    text = [*(f"-- {clean(each)}" for each in head), "SELECT", *(f"  {each}" for each in body), "FROM source"]
+    return "\n".join([*text, *([where] if where else [])]) + "\n"
