@@ -44,7 +44,7 @@ def propose(source: str, target: str, data: params.Data) -> Proposal:
     query = _query(lines, y, [], _where(profile))
     asked = msgspec.structs.replace(data, source=source, target=target, split=split, keep_rows=1, query=query)
     here = params.Compute("threading", "all", None)
-    moments = summary.of(Table.of(source, query, target), asked, here)["train"].moments
+    moments = summary.of(Table.of(source, query, target), asked, 1, here)["train"].moments
     lines, more = _without_dependent(lines, dependence.find(moments), target)
     names = [line.name for line in _some(lines, source, target) if line.sql]
     if len(names) + 1 >= moments.rows:

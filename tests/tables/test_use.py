@@ -42,7 +42,7 @@ class Used:
         self.query = self.proposal.query
         table = Table.of(source, self.query, target)
         blocks = [block for fragment in table.fragments for block in table.blocks(fragment)]
-        X, self.y = np.vstack([X for X, _ in blocks]), np.concatenate([y for _, y in blocks])
+        X, self.y = np.vstack([X for X, *_ in blocks]), np.concatenate([y for _, y, *_ in blocks])
         self.features = dict(zip(table.features, X.T.tolist(), strict=True))
 
     def left_out(self, column: str) -> str:
@@ -277,7 +277,7 @@ def test_any_name_and_any_level_is_only_text(name: str, project_folder: Path) ->
     data = params.load().data
     table = Table.of(data.source, data.query, data.target)
     assert table.features == [name, f"{name} is missing", "kind = other"]
-    [(X, _)] = [block for fragment in table.fragments for block in table.blocks(fragment)]
+    [(X, *_)] = [block for fragment in table.fragments for block in table.blocks(fragment)]
     assert X[:, 2].tolist() == [float(i % 3 == 0) for i in range(60)]
 
 
@@ -493,7 +493,7 @@ def test_the_first_sheet_of_a_workbook_becomes_csv(project_folder: Path, capsys:
     data = params.load().data
     assert data.source == "data/raw/Sales of 2022.csv"
     table = Table.of(data.source, data.query, data.target)
-    [(X, found)] = [block for fragment in table.fragments for block in table.blocks(fragment)]
+    [(X, found, *_)] = [block for fragment in table.fragments for block in table.blocks(fragment)]
     assert found.tolist() == y
     columns = dict(zip(table.features, X.T.tolist(), strict=True))
     assert columns["units"] == [i * i for i in range(30)]
