@@ -564,6 +564,7 @@ def test_the_five_commands_of_the_docs_do_what_they_say(project: Project) -> Non
     commands = text.partition("five commands\n")[2].partition("```console\n")[2].partition("```")[0]
     settings = "git config user.name test; git config user.email test@example.com"
     installed = 'make() { command make --assume-old=.venv/installed "$@"; }'
-    done = project.run("bash", "-ec", "\n".join([settings, installed, commands]))
+    done = project.run("bash", "-ec", "\n".join([settings, installed, commands, "make check"]))
     assert "5 features, 120 training rows, 30 test rows." in done.stdout
-    assert "Reproduced: 16 of 16 outputs are the same" in done.stdout
+    assert "größe" in (project.root / "page.html").read_text()
+    assert "Reproduced: 19 of 19 outputs are the same" in done.stdout
