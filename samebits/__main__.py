@@ -50,8 +50,9 @@ def _main() -> int:
             if name == asked:
                 module = import_module(f"samebits.commands.{name}")
                 module.add_arguments(subparser)
-        arguments = parser.parse_args(words)
-        return int(module.run(arguments))
+                return int(module.run(subparser.parse_args(words[1:])))  # of a misspelt option, it shows its usage
+        parser.parse_args(words)
+        parser.error("the command comes first")
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if COMMIT in os.environ:

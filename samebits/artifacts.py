@@ -1,6 +1,7 @@
 """Files in canonical bytes, written whole or not at all."""
 
 import contextlib
+import errno
 import glob
 import hashlib
 import json
@@ -65,9 +66,11 @@ def write_bytes(content: bytes, path: str | Path) -> None:
 
 @contextlib.contextmanager
 def written(path: str | Path) -> Iterator[IO[bytes]]:
-    """A file to write to; its content appears at `path` when the block ends, or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A file to write to; its content appears at `path` when the block ends, or not at all.
+
+    Raises UserError where no file can be written there.
+    """
+    path = check_writable(path)
     for left_by_a_killed_run in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
         left_by_a_killed_run.unlink(missing_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".tmp")
@@ -79,6 +82,19 @@ def written(path: str | Path) -> Iterator[IO[bytes]]:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def check_writable(path: str | Path) -> Path:
+    """The path of a file that is to be written; makes its folder. Raises UserError where none can be written there."""
+    path = Path(path)
+    try:
+        if path.exists() and not path.is_file():  # a device, or a pipe, would be replaced
+            raise OSError(errno.EINVAL, "is there, and is no file")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; name a file that can be written") from None
+    return path
 
 
 def md5(content: bytes) -> str:

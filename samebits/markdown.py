@@ -1,7 +1,7 @@
 """Markdown for people: tables, and generated parts of documents."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,14 @@ def table(
 ) -> str:
     """A table of texts, in Markdown or another format of tabulate; wider columns than `widths` are wrapped."""
     wrapping: dict[str, Any] = {"maxcolwidths": widths, "break_long_words": False, "break_on_hyphens": False}
-    return tabulate(rows, headers=headers, tablefmt=tablefmt, disable_numparse=True, colalign=colalign, **wrapping)
+    names, *cells = [[_cell(each, tablefmt) for each in row] for row in (headers, *rows)]
+    return tabulate(cells, headers=names, tablefmt=tablefmt, disable_numparse=True, colalign=colalign, **wrapping)
+
+
+def joined(lines: Iterable[str], tablefmt: str) -> str:
+    """Lines, in Markdown where that is the format of their tables; no text in them begins a line of its own."""
+    text = "\n".join(map(printable, lines))
+    return escaped(text) if tablefmt == "github" else text
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -31,6 +38,12 @@ def printable(text: str, keep: str = "") -> str:
 def escaped(text: str) -> str:
     """Markdown in which texts from outside cannot open a tag, a comment, an image or a link."""
     return re.sub(r"([<\[!])(?=[^\s])", r"\\\1", printable(text, "\n"))
+
+
+def _cell(text: str, tablefmt: str) -> str:
+    """A text that ends neither its row nor its column."""
+    text = printable(text)
+    return text.replace("|", "\\|") if tablefmt == "github" else text
 
 
 def _written_out(character: str) -> str:

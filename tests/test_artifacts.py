@@ -257,10 +257,12 @@ def test_a_value_that_cannot_be_written_leaves_the_old_file(path: Path) -> None:
 
 
 def test_a_write_that_fails_at_the_end_leaves_nothing_behind(path: Path) -> None:
+    file = artifacts.written(path)
+    file.__enter__()
     path.mkdir()
     (path / "kept").touch()
     with pytest.raises(OSError, match="directory"):
-        artifacts.write_bytes(b"new", path)
+        file.__exit__(None, None, None)
     assert os.listdir(path.parent) == [path.name]
     assert os.listdir(path) == ["kept"]
 
@@ -310,6 +312,19 @@ def test_folders_are_made_and_files_are_readable_by_all(tmp_path: Path) -> None:
     artifacts.write_text("größe\n", path)
     assert path.read_bytes() == "größe\n".encode()
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize("where", [".", "", "file/below", "folder", os.devnull, "/dev/null/below"])
+def test_where_no_file_can_be_written_it_is_a_mistake_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("file", ".mine.tmp"):
+        Path(name).touch()
+    Path("folder").mkdir()
+    with pytest.raises(UserError, match="name a file that can be written"):
+        artifacts.write_text("x", where)
+    assert sorted(os.listdir()) == [".mine.tmp", "file", "folder"]
 
 
 def test_nested_mappings_are_flattened_to_dotted_names() -> None:

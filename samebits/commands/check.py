@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from samebits import artifacts
+from samebits.commands import add_result_file
 from samebits.proof import annotations, report, reproduce, statement
 from samebits.proof.pipeline import repository
 from samebits.proof.progress import Progress
@@ -24,15 +25,17 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="run each stage with only what it declares, too")
     parser.add_argument("--verbose", action="store_true", help="show what the stages print")
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
-    parser.add_argument("--markdown", metavar="FILE", help="write the verdict to a file, too")
-    parser.add_argument("--statement", metavar="FILE", help="write what was found as an in-toto Statement")
-    parser.add_argument("--html", metavar="FILE", help="write the verdict as a page to look at, too")
-    parser.add_argument("--annotations", metavar="FILE", help="write what is wrong as workflow commands of GitHub, too")
+    add_result_file(parser, "--markdown", "write the verdict to a file, too")
+    add_result_file(parser, "--statement", "write what was found as an in-toto Statement")
+    add_result_file(parser, "--html", "write the verdict as a page to look at, too")
+    add_result_file(parser, "--annotations", "write what is wrong as workflow commands of GitHub, too")
     parser.add_argument("--outputs", metavar="FOLDER", help="keep the outputs there, if they are what was promised")
 
 
 def run(arguments: Namespace) -> int:
     """Run the pipeline of a commit from nothing, compare, print the verdict."""
+    if arguments.outputs is not None:
+        artifacts.check_writable(Path(arguments.outputs, ".samebits"))  # before a long run, not after
     asked = reproduce.Asked(
         arguments.commit, arguments.stages, arguments.since, arguments.vary, arguments.outputs, arguments.strict
     )

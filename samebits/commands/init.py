@@ -32,7 +32,7 @@ def run(arguments: Namespace) -> int:
     if arguments.workflow:
         makes = bool(settings.commands or (lacking.commands and not there))
         workflow = proposal.workflow(arguments.workflow, top, pipeline.root.resolve(), makes)
-    rows = [[printable(each) for each in (need.kind, need.what, need.found, need.do)] for need in found.needs]
+    rows = [(need.kind, need.what, need.found, need.do) for need in found.needs]
     print(markdown.table(rows, ["needs", "what", "is", "to do"], "simple", widths=WIDTHS), end="\n\n")
     written = []
     if lacking == Settings():

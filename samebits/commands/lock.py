@@ -2,13 +2,14 @@
 
 from argparse import ArgumentParser, Namespace
 
+from samebits.commands import add_result_file
 from samebits.proof import annotations, history, lock, report
 from samebits.proof.pipeline import Pipeline, repository
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Where else what is found goes."""
-    parser.add_argument("--annotations", metavar="FILE", help="write what is wrong as workflow commands of GitHub, too")
+    add_result_file(parser, "--annotations", "write what is wrong as workflow commands of GitHub, too")
 
 
 def run(arguments: Namespace) -> int:

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from samebits.commands import add_result_file
 from samebits.errors import UserError
 from samebits.proof import annotations, changes, report
 from samebits.proof.pipeline import repository
@@ -15,7 +16,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "base", metavar="BASE", nargs="?", default="main", help="a branch, tag or commit (default: main)"
     )
     parser.add_argument("--gate", action="store_true", help="exit 1 if a metric got worse than the settings allow")
-    parser.add_argument("--annotations", metavar="FILE", help="write what is wrong as workflow commands of GitHub, too")
+    add_result_file(parser, "--annotations", "write what is wrong as workflow commands of GitHub, too")
 
 
 def run(arguments: Namespace) -> int:

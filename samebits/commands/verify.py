@@ -4,6 +4,7 @@ import argparse
 from argparse import ArgumentParser, Namespace
 
 from samebits import artifacts
+from samebits.commands import add_result_file
 from samebits.proof import verify
 
 
@@ -13,7 +14,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--at-least", metavar="N", type=_number, default=1, help="machines that must have made each output (default: 1)"
     )
-    parser.add_argument("--markdown", metavar="FILE", help="write the answer to a file, too")
+    add_result_file(parser, "--markdown", "write the answer to a file, too")
 
 
 def run(arguments: Namespace) -> int:

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from samebits import artifacts
+from samebits import artifacts, markdown
 from samebits.errors import UserError
 from samebits.git import commit_of, git
 from samebits.image import build
 from samebits.image.engine import Engine
 from samebits.image.registry import Registry
-from samebits.markdown import printable
 from samebits.proof import report, reproduce
 from samebits.proof import verify as statements
 from samebits.proof.progress import Progress
@@ -74,9 +73,10 @@ def text(proof: Proof) -> str:
     lines += [f"- {each.stage}: {each.text}" for each in verdict.problems]
     lines += [f"- {each}" for each in proof.differences]
     beside = proof.statements
-    lines += ["", statements.text(beside, "simple") if isinstance(beside, Combined) else printable(beside), ""]
+    told = statements.text(beside, "simple").splitlines() if isinstance(beside, Combined) else [beside]
     holds = f"the image holds the program of this commit and the model that it makes ({proof.compared} files)"
-    return "\n".join([*lines, f"Proved: {holds}." if proof.proved else f"NOT proved that {holds}."])
+    lines += ["", *told, "", f"Proved: {holds}." if proof.proved else f"NOT proved that {holds}."]
+    return markdown.joined(lines, "simple")
 
 
 def _statements(name: str, commit: str) -> Combined | str:

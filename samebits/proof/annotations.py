@@ -6,6 +6,7 @@ Source: https://docs.github.com/actions/reference/workflow-commands-for-github-a
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -103,10 +104,10 @@ class Files:
 
     def _document(self, path: str) -> Node | None:
         if path not in self._documents:
-            try:
-                self._documents[path] = YAML(typ="safe").compose((self.root / path).read_bytes())
-            except (OSError, YAMLError, ValueError):  # none, or of another format
-                self._documents[path] = None
+            file, found = self.root / path, None
+            with suppress(OSError, YAMLError, ValueError, RecursionError):  # another format
+                found = YAML(typ="safe").compose(file.read_bytes()) if os.path.isfile(file) else None
+            self._documents[path] = found
         return self._documents[path]
 
 

@@ -76,7 +76,7 @@ def version() -> str:
     try:
         return importlib.metadata.version("samebits")
     except importlib.metadata.PackageNotFoundError:
-        return str(tomllib.loads(PROJECT.read_text())["project"]["version"])
+        return str(tomllib.loads(PROJECT.read_bytes().decode())["project"]["version"])
 
 
 def _features_of_cpu() -> tuple[dict[str, bool], list[str]]:

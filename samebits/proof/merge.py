@@ -8,7 +8,7 @@ stage leaves the lock: `dvc repro` runs it.
 """
 
 import posixpath
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -92,6 +92,8 @@ class _Merge:
             for path in run.outs:
                 self.makers[path] = list(dict.fromkeys([*self.makers.get(path, []), name]))
         self.made = Paths(self.makers)
+        self.was = _tree(map(Run, (self.base or {}).values()))
+        self.trees = {side: _tree(self.runs[side].values()) for side in SIDES}
 
     def result(self) -> Merged:
         names = list(dict.fromkeys([*self.ours, *self.theirs]))
@@ -139,7 +141,7 @@ class _Merge:
         mine = self.runs[side][name].facts
         others = [self.runs[each][name].facts if name in self.runs[each] else None for each in SIDES]
         if None in others:
-            return self.base is not None and name not in self.base and not self._torn(name, side)
+            return self.base is not None and name not in self.base and self._reads_what_is_there(name, side)
         ours, theirs = (each or {} for each in others)
         base = Run(self.base[name]).facts if self.base and name in self.base else None
         for fact in dict.fromkeys([*ours, *theirs]):
@@ -151,7 +153,17 @@ class _Merge:
                 return False
             if value is not ABSENT and three_way(was, *versions) != value and not self._made(name, side, fact):
                 return False
-        return not self._torn(name, side)
+        return self._reads_what_is_there(name, side)
+
+    def _reads_what_is_there(self, name: str, side: Side) -> bool:
+        """Whether nothing that a side's run of a stage read is otherwise in the merged tree, as other stages tell."""
+        mine, other = self.trees[side], self.trees[SIDES[side == "ours"]]
+        changed = (
+            self.was.get(fact) == value == mine[fact] and other.get(fact, value) not in (value, CONFLICT)
+            for fact, value in _read(self.runs[side][name]).items()
+            if fact in self.was and not (fact[0] == "dep" and self.made.overlapping(fact[1]))
+        )
+        return not any(changed) and not self._torn(name, side)
 
     def _made(self, name: str, side: Side, fact: Hashable) -> bool:
         """Whether a fact is a dep that a stage of the merged lock makes, so that this, not the base, decides on it."""
@@ -182,6 +194,19 @@ class _Merge:
                     yield path, then, now
                 elif then is None or then == read:
                     yield path, read, now
+
+
+def _tree(runs: Iterable[Run]) -> dict[tuple[str, ...], Any]:
+    """What the runs of a side say together of the files and parameters of its tree; CONFLICT where they disagree."""
+    found: dict[tuple[str, ...], Any] = {}
+    for fact, value in (pair for run in runs for pair in _read(run).items()):
+        found[fact] = value if found.get(fact, value) == value else CONFLICT
+    return found
+
+
+def _read(run: Run) -> dict[tuple[str, ...], Any]:
+    """The facts of what a run read."""
+    return {fact: value for fact, value in run.facts.items() if isinstance(fact, tuple) and fact[0] != "out"}
 
 
 def _hash(item: Mapping[str, Any]) -> Any:

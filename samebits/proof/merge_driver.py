@@ -4,7 +4,7 @@ import contextlib
 import os
 import posixpath
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,16 @@ def merge_lock(base: Path, ours: Path, theirs: Path, path: str) -> None:
 
     Raises UserError, and leaves `ours` as it is, where one of the two cannot be read.
     """
-    content = artifacts.read_bytes(ours)
+    content, other = artifacts.read_bytes(ours), artifacts.read_bytes(theirs)
+    was = _ancestor(artifacts.read_bytes(base), path)
     found = merge.merge(
-        _ancestor(artifacts.read_bytes(base), path),
-        _stages(content, f"{path} of ours"),
-        _stages(other := artifacts.read_bytes(theirs), f"{path} of theirs"),
+        None if was is None else _stages(was),
+        _stages(_lock(content, f"{path} of ours")),
+        _stages(_lock(other, f"{path} of theirs")),
     )
     mine, yours = (parse_yaml_for_update(each.decode(), path) for each in (content, other))
     mine.setdefault("schema", "2.0")
-    if (datasets := _datasets(base, mine, yours, path)) is not None:
+    if (datasets := _datasets(was, mine, yours, path)) is not None:
         mine["datasets"] = datasets
     kept = mine.get("stages") or {}
     for name in set(kept) - set(found.taken):
@@ -67,34 +68,35 @@ def _say(path: str, found: merge.Merged) -> None:
     print(f"{printable(path)}: {printable('; '.join(parts))}", file=sys.stderr)
 
 
-def _stages(content: bytes, name: str) -> merge.Entries:
-    """The entries of a lock; of none, where the file is empty. Raises UserError where it is no lock of DVC 2 or 3."""
+def _lock(content: bytes, name: str) -> Mapping[str, Any]:
+    """A lock; an empty one, where the file is empty. Raises UserError where it is none of DVC 2 or 3."""
     artifacts.check_merged(content, name)
     try:
         refuse_aliases_without_end(content, name)
         lock = parse_yaml(content.decode(), name)
-        return (COMPILED_LOCKFILE_SCHEMA(lock) if lock else {}).get("stages") or {}
-    except (YAMLFileCorruptedError, ValueError, Invalid):
+        return COMPILED_LOCKFILE_SCHEMA(lock) if lock else {}
+    except (YAMLFileCorruptedError, ValueError, RecursionError, Invalid):
         raise UserError(
             f"{name}: broken, or older than schema 2.0, which DVC 2 and newer write; take one side whole, as by "
             "`git checkout --theirs`, then `dvc repro` writes it anew"
         ) from None
 
 
-def _ancestor(content: bytes, path: str) -> merge.Entries | None:
-    """The entries of the base, which git may have merged itself; None where they cannot be read."""
+def _stages(lock: Mapping[str, Any]) -> merge.Entries:
+    return lock.get("stages") or {}
+
+
+def _ancestor(content: bytes, path: str) -> Mapping[str, Any] | None:
+    """The lock of the base, which git may have merged itself; None where it cannot be read."""
     try:
-        return _stages(content, f"{path} of the base")
+        return _lock(content, f"{path} of the base")
     except UserError:
         return None
 
 
-def _datasets(base: Path, ours: Any, theirs: Any, path: str) -> Any:
+def _datasets(base: Mapping[str, Any] | None, ours: Any, theirs: Any, path: str) -> Any:
     """What the lock records of datasets, merged. Raises UserError where both sides changed it."""
-    try:
-        was = (parse_yaml(base.read_bytes().decode(), path) or {}).get("datasets")
-    except (YAMLFileCorruptedError, ValueError):
-        was = merge.UNKNOWN
+    was = merge.UNKNOWN if base is None else base.get("datasets")
     found = merge.three_way(was, ours.get("datasets"), theirs.get("datasets"))
     if found is merge.CONFLICT:
         raise UserError(f"{path}: both sides changed its datasets; take one side, then `dvc ds update` and `dvc repro`")
@@ -112,7 +114,7 @@ def _locks(base: Path, ours: Path, theirs: Path, path: str) -> Iterator[tuple[st
             listing = git("ls-tree", "-r", "-z", "--name-only", commits[2]).decode(errors="surrogateescape")
             for lock in (each for each in listing.split("\0") if posixpath.basename(each) == LOCK):
                 with contextlib.suppress(UserError):  # a lock that cannot be read makes a conflict of its own
-                    yield posixpath.dirname(lock), [_stages(_content(commit, lock), lock) for commit in commits]
+                    yield posixpath.dirname(lock), [_stages(_lock(_content(commit, lock), lock)) for commit in commits]
             return
 
 

@@ -5,7 +5,6 @@ import shlex
 import sys
 from pathlib import Path
 
-import samebits
 from samebits import artifacts
 from samebits.artifacts import LOCK
 from samebits.errors import UserError
@@ -33,7 +32,8 @@ def install() -> None:
         artifacts.write_bytes(after.encode(errors="surrogateescape"), file)
     git("config", "--local", "merge.samebits.name", "dvc.lock and generated files, stage by stage", cwd=pipeline.root)
     git("config", "--local", "merge.samebits.driver", _driver(pipeline.root), cwd=pipeline.root)
-    print(f"{ATTRIBUTES}: {LOCK} and {len(generated)} generated files in git merge by stages; commit it")
+    files = "1 generated file" if len(generated) == 1 else f"{len(generated)} generated files"
+    print(f"{ATTRIBUTES}: {LOCK} and {files} in git merge by stages; commit it")
     print("git config merge.samebits: set for this clone; each other clone needs `samebits merge --install` once")
 
 
@@ -42,7 +42,7 @@ def _driver(root: Path) -> str:
     top = Path(git("rev-parse", "--show-toplevel", cwd=root).decode().strip())
     python = shlex.quote(Path(sys.executable).as_posix()).replace("%", "%%")
     # -P: a package of the repository, in the middle of a merge, must not stand before the one that was installed
-    options = "" if Path(samebits.__file__).resolve().parents[1] == top.resolve() else "-P "
+    options = "" if Path(artifacts.__file__).resolve().parents[1] == top.resolve() else "-P "
     return (
         f"if test -x {python}; then {python} {options}-m samebits merge -- %O %A %B %P; "
         "else git merge-file --marker-size=%L %A %O %B; fi"

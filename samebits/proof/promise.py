@@ -1,5 +1,6 @@
 """A statement against the commit that it names: what contradicts it, of what is at hand."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -87,6 +88,8 @@ class Promise:
         if made.obtained != _hash_of(made, name):
             yield "the hash of what was made is not that of its files"
         for file in made.files:
+            if file.path != made.path and not file.path.startswith(f"{made.path}/"):
+                yield f"{file.path} is no file of it"
             found = self._at_hand(file.path, Hash(name, file.hash))
             if found and found != file.sha256:
                 yield f"the SHA-256 of {file.path} is {_short(file.sha256)}, of the bytes at hand {_short(found)}"
@@ -94,7 +97,7 @@ class Promise:
     def _at_hand(self, path: str, hash_: Hash) -> str | None:
         """The SHA-256 of the bytes of a hash of DVC: of the file in git at a path, or of the cache."""
         of_git = self.tree.root / path
-        inside = of_git.resolve().is_relative_to(self.tree.top) and of_git.is_file()
+        inside = os.path.isfile(of_git) and of_git.resolve().is_relative_to(self.tree.top)  # not where no file can be
         found = of_git if inside and hash_of(of_git, hash_.name) == hash_ else self.store.get(hash_, ask=False)
         if found:
             self.looked_at.add(path)

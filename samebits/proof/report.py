@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from samebits import markdown
-from samebits.markdown import printable
 from samebits.proof import lock
 from samebits.proof.changes import Change, Changes
 from samebits.proof.pipeline import Pipeline
@@ -25,7 +24,7 @@ def verdict(checked: Verdict, tablefmt: str) -> str:
     ]
     headers = ["stage", "output", "promised", "obtained", "verdict"]
     lines = [f"Commit {checked.commit[:10]}: {checked.subject}", ""]
-    lines += [markdown.table(rows, headers, tablefmt), ""] if rows else []
+    lines += [*markdown.table(rows, headers, tablefmt).splitlines(), ""] if rows else []
     if told := [each for each in checked.outputs if each.differences and each.verdict != "unknown"]:
         lines += ["What differs:", "", *(f"- {line}" for each in told for line in details(each)), ""]
     if allowed := [each for each in checked.outputs if each.rule and each.allowed]:
@@ -48,8 +47,7 @@ def verdict(checked: Verdict, tablefmt: str) -> str:
         bad = [name for name, good in checked.varied.items() if not good]
         lines += [f"{len(checked.varied) - len(bad)} of {len(checked.varied)} environments gave the same bytes."]
         lines += [*(f"- other bytes: {name}" for name in bad), ""]
-    text = "\n".join([*lines, conclusion(checked)])
-    return markdown.escaped(text) if tablefmt == "github" else printable(text, "\n")
+    return markdown.joined([*lines, conclusion(checked)], tablefmt)
 
 
 def conclusion(checked: Verdict) -> str:
@@ -101,7 +99,7 @@ def record(pipeline: Pipeline, problems: list[Problem]) -> str:
     lines.append(", ".join(parts) + (f"; `dvc pull {' '.join(pull)}` would tell" if pull else ""))
     answer = "is not" if wrong else "may be" if open_ else "is"
     lines.append(f"dvc.lock {answer} the record of a run of this tree" + ("; `dvc repro` makes one" if wrong else ""))
-    return printable("\n".join(lines), "\n")
+    return markdown.joined(lines, "simple")
 
 
 def line_ends(converted: Mapping[str, Sequence[str]]) -> list[str]:
@@ -117,18 +115,19 @@ def comparison(changes: Changes, base: str) -> str:
     """Markdown of what changed since the revision `base`."""
     lines = [f"## Against {base}", ""]
     if changes.params:
-        lines += ["Parameters:", "", markdown.table([_row(each) for each in changes.params], COLUMNS[:4]), ""]
+        rows = [_row(each) for each in changes.params]
+        lines += ["Parameters:", "", *markdown.table(rows, COLUMNS[:4]).splitlines(), ""]
     verdicts = [f"**{each.verdict}**" if each.name in changes.failed else each.verdict for each in changes.metrics]
     rows = [
         [*_row(each), DIRECTION[each.higher_is_better], seen]
         for each, seen in zip(changes.metrics, verdicts, strict=True)
     ]
-    lines += [markdown.table(rows, COLUMNS), ""] if rows else ["No metrics.", ""]
+    lines += [*markdown.table(rows, COLUMNS).splitlines(), ""] if rows else ["No metrics.", ""]
     lines += [*(f"- could not be read: {each}" for each in changes.unread), ""] if changes.unread else []
     if changes.gated:
         passed = "passed" if not changes.failed else f"{', '.join(changes.failed)} worse than the settings allow"
         lines += [f"Gate: {passed}."]
-    return markdown.escaped("\n".join(lines).rstrip())
+    return markdown.joined(lines, "github").rstrip()
 
 
 def problems(found: list[Problem]) -> dict[str, list[str]]:
@@ -153,7 +152,7 @@ def _row(change: Change) -> list[str]:
 def _value(value: object) -> str:
     if value is None:
         return ""
-    text = f"{value:.9g}" if isinstance(value, float) else " ".join(str(value).split()).replace("|", "\\|")
+    text = f"{value:.9g}" if isinstance(value, float) else " ".join(str(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

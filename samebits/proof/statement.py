@@ -178,7 +178,8 @@ def write(verdict: Verdict, path: str) -> None:
     if statement.subject:
         artifacts.write_bytes(encode(statement), path)
     else:
-        Path(path).unlink(missing_ok=True)
+        if Path(path).is_file():
+            Path(path).unlink()
         warn(f"{path}: not written, as no output was made; a Statement needs a subject")
 
 

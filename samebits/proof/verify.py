@@ -86,7 +86,8 @@ class Combined:
         found += [f"{path}: machines that made the same by DVC's hash tell other SHA-256" for path in self.disagreeing]
         for machine in (each for each in self.machines if each.conclusion == "not reproduced"):
             bad = [(path, one) for path in self.outputs for one in machine.made(path) if not one.allowed]
-            found += [f"{path}: {one.verdict} on machine {machine}" for path, one in bad if one.verdict != "unknown"]
+            told = (f"{path}: {one.verdict} on machine {machine}" for path, one in bad if one.verdict != "unknown")
+            found += dict.fromkeys(told)  # statements of one machine may say the same
             kinds = {kind for each in machine.reads for kind in each.statement.facts.problems}
             kinds |= {name for each in machine.reads for name, same in each.statement.facts.varied.items() if not same}
             found += [f"machine {machine}: not reproduced ({', '.join(sorted(kinds)) or 'other bytes'})"]
@@ -97,7 +98,7 @@ class Combined:
         """0: so many machines made each output alike. 1: something speaks against it. 2: there are too few."""
         if self.against:
             return 1
-        return 0 if all(count >= self.at_least for count in self.alike.values()) else 2
+        return 0 if self.alike and all(count >= self.at_least for count in self.alike.values()) else 2
 
 
 def verify(files: Sequence[str], at_least: int = 1) -> Combined:
@@ -144,8 +145,8 @@ def text(combined: Combined, tablefmt: str) -> str:
         [path, *(each.verdict(path) for each in combined.machines), str(count)]
         for path, count in combined.alike.items()
     ]
-    table = markdown.table(rows, ["output", *names, "alike"], tablefmt)
-    lines = [f"Commit {combined.commit[:10]}: {combined.subject}", "", table, ""]
+    table = markdown.table(rows, ["output", *names, "alike"], tablefmt).splitlines()
+    lines = [f"Commit {combined.commit[:10]}: {combined.subject}", "", *table, ""]
     lines += [*(_told(each, combined.machines) for each in combined.machines), ""] if combined.machines else []
     if combined.against:
         lines += ["What speaks against it:", "", *(f"- {each}" for each in combined.against), ""]
@@ -158,8 +159,7 @@ def text(combined: Combined, tablefmt: str) -> str:
     machines = "1 machine" if combined.at_least == 1 else f"{combined.at_least} machines"
     count = f"{enough} of {len(combined.outputs)} outputs were made alike by {machines} or more"
     lines += [f"{ANSWER[combined.status]}: {'something speaks against it; ' if combined.against else ''}{count}."]
-    joined = "\n".join(lines)
-    return markdown.escaped(joined) if tablefmt == "github" else markdown.printable(joined, "\n")
+    return markdown.joined(lines, tablefmt)
 
 
 def _told(machine: Machine, machines: list[Machine]) -> str:

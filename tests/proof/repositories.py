@@ -4,8 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +95,13 @@ class Repository:
             yield
         finally:
             os.chdir(before)
+
+    def command(self, name: str, *arguments: str) -> int:
+        """The exit status of a subcommand, in this process, which takes a second less than one of its own."""
+        module, parser = import_module(f"samebits.commands.{name}"), ArgumentParser()
+        module.add_arguments(parser)
+        with self.inside():
+            return int(module.run(parser.parse_args(arguments)))
 
     def samebits(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """The command line, in this repository."""

@@ -1,5 +1,7 @@
 """Annotations: each at the line that a person would look at, and none that a repository makes itself."""
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,26 @@ def test_what_cannot_be_told_is_a_warning(tmp_path: Path) -> None:
     [warning] = shown(repo)
     assert warning.name == "warning"
     assert where(repo, warning) == ("dvc.lock", "- path: data/table.txt")
+
+
+def test_parameters_are_looked_for_in_files_alone(tmp_path: Path) -> None:
+    """A device or a pipe that dvc.lock names would be read without end."""
+    repo = simple(tmp_path / "repo")
+    os.mkfifo(repo.root / "pipe")
+    repo.edit_lock(lambda stages: stages["select"]["params"].update({"pipe": {"m": 1}}))
+
+    def ended(signal_: int, frame: object) -> None:
+        raise AssertionError
+
+    before = signal.signal(signal.SIGALRM, ended)
+    signal.alarm(10)
+    try:
+        problem = Problem("select", "parameter-changed", "m", "m is gone")
+        [told] = annotations.of_problems([problem], repo.root)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    assert "file=dvc.lock" in told
 
 
 def templated(tmp_path: Path) -> Repository:

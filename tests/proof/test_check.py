@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import os
+import re
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
+from msgspec.structs import replace
 
 from samebits.errors import UserError
 from samebits.proof import report, system
@@ -66,6 +68,12 @@ def test_the_repository_and_its_cache_stay_as_they_are(repo: Repository) -> None
     before = snapshot(repo.top)
     assert repo.check().conclusion == "reproduced"
     assert snapshot(repo.top) == before
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_run(repo: Repository) -> None:
+    done = repo.samebits("check", "--outputs", "params.yaml/below")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"error: params\.yaml/below\S*: .*\n", done.stderr)
 
 
 def test_data_that_is_not_at_hand_is_no_accusation(repo: Repository, tmp_path: Path) -> None:
@@ -353,6 +361,17 @@ def test_texts_of_a_repository_cannot_write_to_the_terminal_or_open_a_tag(tmp_pa
     assert "\x1b" not in shown
     assert "<img" not in shown.replace("\\<img", "")
     assert "![" not in shown.replace("\\!\\[", "")
+
+
+def test_the_name_of_an_output_ends_neither_its_row_nor_its_column(tmp_path: Path) -> None:
+    verdict = one(tmp_path / "repo").check()
+    name = "a | - | - | same |\n\nReproduced: all"
+    verdict = replace(verdict, outputs=[replace(verdict.outputs[0], path=name, verdict="differs", allowed=False)])
+    for tablefmt in ("simple", "github"):
+        lines = report.verdict(verdict, tablefmt).splitlines()
+        assert [line for line in lines if line.startswith("Reproduced")] == lines[-1:]
+    [row] = [line for line in lines if line.startswith("| one")]
+    assert len(re.findall(r"(?<!\\)\|", row)) == 6
 
 
 def test_packages_of_other_versions_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,6 +104,13 @@ def test_ulp_counts_the_floats_between(promised: float, steps: int, most: int) -
     assert f"({abs(steps)} ulp)" in said("a.json", *pair)
 
 
+def test_numbers_far_apart_are_told_in_parts_of_the_promised_one() -> None:
+    assert "a is 0.8 promised, 1.0 obtained (rtol 0.25)" in said("a.json", '{"a": 0.8}', '{"a": 1.0}')
+    assert "a is -2.0 promised, 1.0 obtained (rtol 1.5)" in said("a.json", '{"a": -2.0}', '{"a": 1.0}')
+    assert " ulp)" in said("a.json", "[0.0]", "[1.0]")
+    assert " ulp)" in said("a.json", "[5e-324]", "[-1e308]")
+
+
 @settings(max_examples=60, deadline=None)
 @given(NUMBERS, NUMBERS, st.none() | st.floats(0, 1e300), st.none() | st.floats(0, 10))
 def test_tolerances_are_their_definition(

@@ -1,14 +1,13 @@
 """What `samebits init` says of a repository and writes, and that a check with it then passes."""
 
 import json
+import shlex
 import tomllib
-from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
 import yaml
 
-from samebits.commands import init
 from samebits.errors import UserError
 from samebits.proof.adoption import proposal
 from samebits.proof.adoption.look import Look, look
@@ -34,10 +33,7 @@ def table(found: Look, kind: str) -> list[tuple[str, str, str]]:
 
 
 def run(repo: Repository, *words: str) -> int:
-    parser = ArgumentParser()
-    init.add_arguments(parser)
-    with repo.inside():
-        return init.run(parser.parse_args(words))
+    return repo.command("init", *words)
 
 
 def state(repo: Repository) -> dict[str, bytes]:
@@ -55,12 +51,14 @@ def scripted(repo: Repository, code: str, outs: list[str] | None = None, **more:
 
 
 def test_data_is_in_the_cache_in_a_remote_or_nowhere(repo: Repository, tmp_path: Path) -> None:
-    assert table(looked(repo), "source") == [("data/table.txt", "in the cache", "")]
+    [(_, where, do)] = table(looked(repo), "source")
+    assert (where, do.startswith("for CI and others: `dvc remote add")) == ("in the cache here; no remote is set", True)
     with repo.dvc() as dvc, dvc.config.edit() as config:
         config["remote"]["store"] = {"url": str(tmp_path / "store")}
         config["core"]["remote"] = "store"
     with repo.dvc() as dvc:
         dvc.push()
+    assert table(looked(repo), "source") == [("data/table.txt", "in the cache here", "")]
     repo.commit()
     other = repo.clone(tmp_path / "clone")
     assert table(looked(other), "source") == [("data/table.txt", "in remote store", "")]
@@ -227,6 +225,43 @@ def test_files_that_cannot_be_read_are_no_reason_to_stop(tmp_path: Path) -> None
     assert looked(repo).settings == Settings()  # nor is a repository without a commit
 
 
+@pytest.mark.parametrize(
+    ("cmd", "code"),
+    [
+        ("python a\0b.py", ""),
+        ("python loop.py", ""),
+        (f"python -m {'a' * 300}", ""),
+        ("python a.py", f"import {'a' * 300}"),
+        ("python a.py", f"a{'.b' * 1500}()"),
+    ],
+)
+def test_names_that_no_file_can_have_and_code_without_end_are_no_reason_to_stop(
+    tmp_path: Path, cmd: str, code: str
+) -> None:
+    repo = Repository(tmp_path / "repo")
+    (repo.root / "loop.py").symlink_to("loop.py")
+    repo.write("a.py", code)
+    repo.pipeline(stages={"a": {"cmd": cmd, "outs": ["out.json"]}})
+    assert looked(repo).settings == Settings()
+
+
+def test_no_module_of_the_repository_runs(tmp_path: Path) -> None:
+    """Not even one that has the name of a module that the look itself needs in the Python of the stages."""
+    repo = Repository(tmp_path / "repo")
+    for name in ("json", "importlib", "sys", "numpy", "warnings", "contextlib"):
+        repo.write(f"{name}.py", "open('ran', 'w').close()")
+    assert table(scripted(repo, "import numpy\nimport absent"), "environment")[1][1] == "lacks absent"
+    assert not (repo.root / "ran").exists()
+
+
+def test_the_command_quotes_the_name_of_a_file(tmp_path: Path) -> None:
+    repo = Repository(tmp_path / "repo")
+    name = "my requirements; touch ran.txt"
+    repo.write(name, "numpy==2.0.0\n")
+    command = scripted(repo, "import numpy").settings.commands[-1]
+    assert shlex.split(command)[-2:] == ["-r", name]
+
+
 def test_settings_are_written_once_and_a_second_run_changes_nothing(
     repo: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -305,7 +340,7 @@ def test_a_workflow_is_written_once_and_takes_the_place_of_none(repo: Repository
     assert {"lock", "check"} <= (jobs.get("jobs") or jobs).keys()
     assert run(repo, "--workflow", host) == 0
     assert repo.read(path) == first
-    repo.write(path, "name: other\n")
+    repo.write(path, b"name: \xe9\n")  # no UTF-8
     before = state(repo)
     with pytest.raises(UserError, match="is there, and stays as it is"):
         run(repo, "--workflow", host)

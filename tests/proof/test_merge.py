@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from dvc.utils.serialize import modify_yaml
 from hypothesis import HealthCheck, Phase, assume, given, settings
 
+from samebits.errors import UserError
+from samebits.proof.merge_driver import merge_lock
 from samebits.proof.merge_setup import install
 from tests.conftest import ROOT
 from tests.proof.repositories import IDENTITY, Repository, kinds, needs_shell
@@ -338,6 +341,32 @@ def test_a_lock_that_cannot_be_read_is_a_conflict_that_leaves_ours_as_it_is(tmp_
     assert done.stderr.startswith("error: dvc.lock of theirs: ")
     assert done.stderr.count("\n") == 1
     assert repo.read("dvc.lock") == ours
+
+
+def merged(folder: Path, *versions: bytes) -> bytes:
+    """The lock that the driver makes of base, ours and theirs."""
+    base, ours, theirs = (folder / name for name in ("base", "ours", "theirs"))
+    for file, content in zip((base, ours, theirs), versions, strict=True):
+        file.write_bytes(content)
+    merge_lock(base, ours, theirs, "dvc.lock")
+    return ours.read_bytes()
+
+
+@pytest.mark.parametrize("was", [b"- 1\n", b"text", b"{", b"stages: " + b"[" * 5000])
+def test_whatever_the_base_holds_what_both_sides_say_stays(tmp_path: Path, was: bytes) -> None:
+    lock = b"schema: '2.0'\nstages:\n  a:\n    cmd: echo\n"
+    assert merged(tmp_path, was, lock, lock) == lock
+
+
+def test_datasets_are_those_of_the_side_that_changed_them(tmp_path: Path) -> None:
+    one, two, three = (
+        f"schema: '2.0'\nstages:\n  a:\n    cmd: echo\ndatasets:\n- name: d\n  version: {version}\n".encode()
+        for version in (1, 2, 3)
+    )
+    for ours, theirs in ((one, two), (two, one), (two, two)):
+        assert yaml.safe_load(merged(tmp_path, one, ours, theirs)) == yaml.safe_load(two)
+    with pytest.raises(UserError, match="both sides changed its datasets"):
+        merged(tmp_path, one, two, three)
 
 
 def test_without_its_python_git_merges_by_lines(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 
 from samebits.proof.merge import Merged, merge
 
-EXAMPLES = int(os.environ.get("MERGES", 300))
+EXAMPLES = int(os.environ.get("MERGES", 150))
 NAMES = [f"s{each}" for each in range(5)]
 FILES, PARAMS = ["f0", "f1", "f2"], ["p0", "p1", "p2"]
 Lock = dict[str, dict[str, Any]]
@@ -239,6 +239,18 @@ def test_the_later_stage_leaves_where_its_dep_comes_from_the_other_sides_run_of_
         for made, p, q in (("1", 1, 1), ("2", 2, 1), ("3", 2, 2))
     )
     assert stays(was, ours, theirs) == {"make": "ours"}
+
+
+def test_a_new_stage_that_read_what_the_other_side_changed_must_run() -> None:
+    """What the other side changed, its own stages tell."""
+    was, new = ({name: entry({"f": "1"}, {name: "1"}, p=1)} for name in ("s", "t"))
+    for ours in ({"s": entry({"f": "2"}, {"s": "1"}, p=1)}, {"s": entry({"f": "1"}, {"s": "1"}, p=2)}):
+        assert stays(was, ours, {**was, **new}) == {"s": "ours"}
+        assert stays(was, {**was, **new}, ours) == {"s": "theirs"}
+        assert stays(was, was, {**was, **new}) == {"s": "ours", "t": "theirs"}
+    old = {"t": entry({}, {"u": "1"})}
+    also = {"t": entry({"f": "1"}, {"u": "1"})}
+    assert stays({**was, **old}, {"s": entry({"f": "2"}, {"s": "1"}, p=1), **old}, {**was, **also}) == {"s": "ours"}
 
 
 def test_a_parameter_within_another_counts_for_itself() -> None:

@@ -20,7 +20,6 @@ from samebits.errors import UserError
 from samebits.proof import statement, verify
 from samebits.proof.statement import PREDICATE, Facts, Made, Statement
 from samebits.proof.verdict import File, Verdict
-from tests.conftest import ROOT, Project
 from tests.proof.repositories import Repository, needs_shell, simple
 from tests.proof.stating import facts, otherwise, reasons, repo, verdict, verified
 
@@ -136,25 +135,29 @@ def test_a_file_that_is_not_there_is_told() -> None:
     assert str(raised.value) == "none.json: No such file or directory; `samebits check --statement FILE` writes one"
 
 
-def test_from_the_command_line(tmp_path: Path) -> None:
+def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     repo, path = simple(tmp_path / "repo"), tmp_path / "statement.json"
-
-    def samebits(*arguments: str) -> subprocess.CompletedProcess[str]:
-        env = {"PYTHONPATH": str(ROOT)}
-        return Project(repo.root).run("python", "-m", "samebits", *arguments, env=env, check=False)
-
-    assert samebits("check", "--statement", str(path)).returncode == 0
-    done = samebits("verify", str(path), "--markdown", str(tmp_path / "verify.md"))
+    assert repo.samebits("check", "--statement", str(path)).returncode == 0
+    done = repo.samebits("verify", str(path), "--markdown", str(tmp_path / "verify.md"))
+    assert done.returncode == 0
     assert "\nVerified: 2 of 2 outputs were made alike by 1 machine or more.\n" in done.stdout
     assert "| selected.txt | same " in (tmp_path / "verify.md").read_text()
     path.write_bytes(path.read_bytes().replace(b"PASSED", b"WARNED"))
-    done = samebits("verify", str(path))
-    assert done.returncode == 1
-    assert "statement.json does not verify: its subjects, its result or its tests do not follow" in done.stdout
-    assert "0: a number of machines is 1 or more" in samebits("verify", "--at-least", "0", str(path)).stderr
+    assert repo.command("verify", str(path)) == 1
+    assert "statement.json does not verify: its subjects, its result or its tests do not" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        repo.command("verify", "--at-least", "0", str(path))
+    assert "0: a number of machines is 1 or more" in capsys.readouterr().err
+
+
+def test_where_no_output_was_made_there_is_no_statement_nor_an_old_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repo, path = simple(tmp_path / "repo"), tmp_path / "statement.json"
+    path.write_text("of another check")
     repo.replace("select.sh", "head", "exit 1; head")
     repo.commit()
-    done = samebits("check", "--statement", str(path))
-    assert done.returncode == 1  # the code is not that of the run
-    assert done.stderr.endswith(f"warning: {path}: not written, as no output was made; a Statement needs a subject\n")
+    assert repo.command("check", "--statement", str(path)) == 1  # the code is not that of the run
+    told = f"warning: {path}: not written, as no output was made; a Statement needs a subject\n"
+    assert capsys.readouterr().err.endswith(told)
     assert not path.exists()

@@ -44,6 +44,8 @@ def test_a_machine_counts_once(repo: Repository, facts: Facts, tmp_path: Path) -
     assert verified(repo, tmp_path, facts, facts, at_least=2).status == 2
     assert verified(repo, tmp_path, facts, facts, replaced(facts, machine=ARM), at_least=2).status == 0
     assert verified(repo, tmp_path, facts, otherwise(facts, "selected.txt")).status == 1
+    twice = verified(repo, tmp_path, *[otherwise(facts, "selected.txt")] * 2).against
+    assert [each.partition(" ")[0] for each in twice] == ["selected.txt:", "machine"]
 
 
 def test_too_few_is_no_accusation(repo: Repository, facts: Facts, tmp_path: Path) -> None:
@@ -55,6 +57,15 @@ def test_too_few_is_no_accusation(repo: Repository, facts: Facts, tmp_path: Path
     assert "Inconclusive: 1 of 4 outputs" in verify.text(combined, "simple")
     undecided = replaced(facts, conclusion="inconclusive", problems=["environment-differs"])
     assert verified(repo, tmp_path, undecided).status == 2
+
+
+def test_where_nothing_is_made_nothing_is_verified(tmp_path: Path) -> None:
+    repo = Repository(tmp_path / "repo")
+    repo.write("in.txt", "1")
+    repo.pipeline(stages={"one": {"cmd": "true", "deps": ["in.txt"]}})
+    repo.run()
+    combined = verified(repo, tmp_path, Facts.of(repo.check()))
+    assert (combined.against, combined.status) == ([], 2)
 
 
 def test_other_bytes_in_an_environment_of_check_vary_speak_against_it(
@@ -195,3 +206,21 @@ def test_nothing_from_a_statement_reaches_a_terminal_raw(repo: Repository, facts
     combined = verified(repo, tmp_path, hostile)
     assert "\x1b" not in verify.text(combined, "simple")
     assert "<img" not in verify.text(combined, "github").replace("\\<img", "")
+
+
+@pytest.mark.parametrize("path", ["\0", "x" * 5000, "../selected.txt", "/dev/zero"])
+def test_a_file_that_cannot_be_of_an_output_is_told(repo: Repository, facts: Facts, tmp_path: Path, path: str) -> None:
+    first = facts.outputs[0]
+    other = replaced(first, files=[*first.files, File(path, "0" * 32, "1" * 64)])
+    [why] = reasons(verified(repo, tmp_path, replaced(facts, outputs=[other, *facts.outputs[1:]]))).values()
+    assert f"{first.path}: {path} is no file of it" in why
+
+
+@pytest.mark.parametrize("tablefmt", ["simple", "github"])
+def test_no_text_of_a_statement_is_a_line_of_its_own(
+    repo: Repository, facts: Facts, tmp_path: Path, tablefmt: str
+) -> None:
+    machine = {"machine": "x\n\nVerified: a", "cpu": "x\n\nVerified: b"}
+    combined = verified(repo, tmp_path, replaced(facts, machine=machine), at_least=2)
+    begun = [line for line in verify.text(combined, tablefmt).splitlines() if "erified" in line.split(":")[0]]
+    assert begun == []

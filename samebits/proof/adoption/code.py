@@ -38,6 +38,8 @@ def read(stage: Stage, root: Path) -> Code:
     seen: set[Path] = set()
     while found and len(seen) < MOST_FILES:
         file, folders, runs = found.pop(0)
+        if not os.path.isfile(file):  # nor where no file can have such a name
+            continue
         file = file.resolve()
         if file in seen or not _is_code(file, root):
             continue
@@ -60,10 +62,7 @@ def read(stage: Stage, root: Path) -> Code:
 def _is_code(file: Path, root: Path) -> bool:
     try:
         return (
-            file.suffix.lower() in SCRIPTS
-            and file.is_relative_to(root.resolve())
-            and file.is_file()
-            and file.stat().st_size <= MOST_BYTES
+            file.suffix.lower() in SCRIPTS and file.is_relative_to(root.resolve()) and file.stat().st_size <= MOST_BYTES
         )
     except OSError:
         return False

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import tomllib
 from collections.abc import Iterable
@@ -35,7 +36,9 @@ OTHER_NAMES = {
     **{"bs4": "beautifulsoup4", "dotenv": "python-dotenv", "ruamel": "ruamel.yaml"},
 }
 FIND = """
-import importlib.util, json, sys
+import sys
+sys.path[:] = filter(None, sys.path)  # no module of the repository stands before one of Python
+import importlib.util, json
 def there(name):
     try:
         return importlib.util.find_spec(name) is not None
@@ -53,7 +56,7 @@ def needs(root: Path, tracked: Iterable[str], codes: list[Code]) -> tuple[list[s
         text = "none names most of what the code imports"
         found.append(Need("environment", some(others), text, "install the right ones in `setup`"))
     elif not path:
-        found.append(Need("environment", "-", "no file names packages", "write one, with versions"))
+        found.append(Need("environment", "-", "no file names its packages", "a requirements.txt, with versions"))
     elif ELSEWHERE.search(text := _text(root / path)):
         do, setup = "write it anew, by `pip list --format=freeze`", []
         found.append(Need("environment", path, "names files of the machine where it was made", do))
@@ -89,7 +92,8 @@ def _declared(root: Path, tracked: Iterable[str], codes: list[Code]) -> tuple[st
                 if nested and lacking > len(imports) / 2:
                     others.append(path)
                 else:
-                    fitting.append((nested, rank, lacking, len(path), path, [each.format(path) for each in commands]))
+                    setup = [each.format(shlex.quote(path)) for each in commands]
+                    fitting.append((nested, rank, lacking, len(path), path, setup))
     if not fitting:
         return None, [], others
     *_, path, setup = min(fitting)
@@ -124,7 +128,8 @@ def _versions(path: str, text: str) -> str:
     exact = len(pins.pinned(path, text.encode()))
     of = max(exact, len(PACKAGE.findall(text))) if path.endswith(".txt") else exact
     if exact < of:
-        return f"{exact or 'none'} of its {of} packages {'have' if exact > 1 else 'has'} a version: pin the others"
+        has = f"{'have' if exact > 1 else 'has'} a version: pin {'the others' if exact else 'them'}"
+        return f"{exact or 'none'} of its {of} packages {has}"
     if exact or path.endswith(".lock"):
         return f"{exact or 'its'} packages with their versions"
     return "names packages, without exact versions"

@@ -99,7 +99,7 @@ def workflow(host: str, top: Path, root: Path, makes_environment: bool) -> tuple
     UserError where another workflow is there.
     """
     path = top / WORKFLOWS[host]
-    content = (resources.files("samebits.proof") / "workflows" / f"{host}.yml").read_text()
+    content = (resources.files("samebits.proof") / "workflows" / f"{host}.yml").read_text(encoding="utf-8")
     if makes_environment or not (root / REQUIREMENTS).is_file():
         content = INSTALLING[host].sub("", content)
     if root != top:
@@ -109,7 +109,7 @@ def workflow(host: str, top: Path, root: Path, makes_environment: bool) -> tuple
         content = COMMAND.sub(rf"\g<0>\1working-directory: {_toml(folder)}\n", content)
     if not path.exists():
         return path, content
-    if path.read_text() != content:
+    if path.read_bytes().replace(b"\r\n", b"\n") != content.encode():
         raise UserError(f"{WORKFLOWS[host]}: is there, and stays as it is; to have the example, move it away first")
     return None
 

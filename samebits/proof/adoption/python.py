@@ -1,6 +1,7 @@
 """What Python tells as text: modules, URLs, variables of the environment, draws without a seed."""
 
 import ast
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -57,11 +58,12 @@ def module(name: str, folders: Iterable[Path]) -> list[Path]:
             path = folder.joinpath(*parts[:length])
             found += [path / "__init__.py", path.with_name(f"{path.name}.py")]
         found.append(folder.joinpath(*parts, "__main__.py"))
-    return [each for each in found if each.is_file()]
+    return [each for each in found if os.path.isfile(each)]  # for names that no file can have, too
 
 
 def _is_folder_of_code(name: str, folders: Iterable[Path]) -> bool:
-    return any(next((folder / name).glob(pattern), None) for folder in folders for pattern in ("*.py", "*/*.py"))
+    there = [folder / name for folder in folders if os.path.isdir(folder / name)]
+    return any(next(folder.glob(pattern), None) for folder in there for pattern in ("*.py", "*/*.py"))
 
 
 def read(
@@ -189,11 +191,12 @@ class _Reader:
 
     def _full(self, node: ast.expr) -> str:
         """The name of a function with its module, as far as imports tell: `np.random.rand` is `numpy.random.rand`."""
-        if isinstance(node, ast.Name):
-            return self.names.get(node.id, node.id)
-        if isinstance(node, ast.Attribute):
-            return f"{self._full(node.value)}.{node.attr}"
-        return ""
+        attributes = []
+        while isinstance(node, ast.Attribute):
+            attributes.append(node.attr)
+            node = node.value
+        first = self.names.get(node.id, node.id) if isinstance(node, ast.Name) else ""
+        return ".".join([first, *reversed(attributes)])
 
 
 def _any(name: str, patterns: Iterable[str]) -> bool:

@@ -13,6 +13,7 @@ from samebits.proof.tree import Hash, Paths
 
 SECONDS = 20  # within which a remote must answer
 MOST_OBJECTS = 200  # of a source, of which a remote is asked
+SHARE = "`dvc remote add -d NAME URL`, `dvc push`"
 FETCHED = "the check fetches it from its origin"
 
 
@@ -56,11 +57,15 @@ class _Remotes:
             return f"{source.name} records no hash", f"`dvc repro {source.name}`"
         manifest = store.manifest(hash_) if hash_.is_folder else None
         missing = [each for each in (hash_, *(manifest or {}).values()) if store.get(each) is None]
-        if not missing:
-            return "in the cache", ""
         name = out.dvc.remote or self.pipeline.repo.config["core"].get("remote")
+        if not missing:
+            alone = name is None and not source.dvc.is_import
+            return (
+                f"in the cache here{'; no remote is set' if alone else ''}",
+                f"for CI and others: {SHARE}" if alone else "",
+            )
         if name is None:
-            where, do = "not in the cache, and no remote is set", "`dvc remote add -d NAME URL`, `dvc push`"
+            where, do = "not in the cache, and no remote is set", SHARE
         elif why := self._lacks(name, missing):
             where = f"not in the cache; {why.replace('the remote', f'remote {name}', 1)}"
             plugin = re.search(r"'(dvc-\w+)' to be installed", why)

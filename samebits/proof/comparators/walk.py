@@ -1,6 +1,7 @@
 """The walk over the values of two files: what differs, and where."""
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from samebits.proof.comparators.text import first_difference
 from samebits.proof.comparators.values import Archive, Array, File, Graph, Lines, Ordered, Parts, Table
 from samebits.proof.verdict import Difference
 
+FAR = 10**9  # ulp, beyond which they tell a reader nothing
 ONLY = {which: Difference(f"is only in the {which} file") for which in ("promised", "obtained")}
 
 
@@ -45,7 +47,7 @@ class Walk:
                 close = scope.tolerance is not None and numbers.close(promised, obtained, scope.tolerance)
                 floats = isinstance(promised, float) or isinstance(obtained, float)
                 if floats and (apart := numbers.ulps(promised, obtained)) is not None:
-                    distance = ulp(apart)
+                    distance = _distance(promised, obtained, apart)
         elif type(promised) is type(obtained):
             # others are None, dates and decimals, where == takes two times of two zones for one
             if promised == obtained if isinstance(promised, str | bytes | int) else repr(promised) == repr(obtained):
@@ -205,7 +207,13 @@ _COMPARE: dict[type, Callable[[Walk, Any, Any, Place, Scope], None]] = {
 
 def ulp(distance: int) -> str:
     """A distance in units in the last place."""
-    return f"{distance:,} ulp" if distance < 10**9 else f"{float(distance):.3g} ulp"
+    return f"{distance:,} ulp" if distance < FAR else f"{float(distance):.3g} ulp"
+
+
+def _distance(promised: float, obtained: float, apart: int) -> str:
+    """How far two numbers are apart: in ulp where they are near, else in parts of the promised one."""
+    part = abs(promised - obtained) / abs(promised) if promised else math.inf
+    return ulp(apart) if apart < FAR or math.isinf(part) else f"rtol {part:.3g}"
 
 
 def _lengths(promised: int, obtained: int, what: str, place: Place, scope: Scope) -> None:
