@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from samebits import artifacts, markdown
+from samebits.commands import add_result_file
 from samebits.results import bits, table
 
 
@@ -11,7 +12,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--write", metavar="FILE", help="write the table between its markers in a Markdown file")
     parser.add_argument("--picture", metavar="FILE", help="draw quality against size as SVG")
     parser.add_argument("--coefficients", action="store_true", help="print them with standard errors and tests")
-    parser.add_argument("--html", metavar="FILE", help="write a page with tables, pictures and where they come from")
+    add_result_file(parser, "--html", "write a page with tables, pictures and where they come from")
     parser.add_argument("--chart", action="store_true", help="print quality against bits as a chart in Markdown")
 
 
