@@ -1,6 +1,5 @@
 """The choice of the penalty against its definition in fractions, and against scikit-learn."""
 
-import re
 from fractions import Fraction
 from typing import Any
 
@@ -18,7 +17,6 @@ from samebits.exact import cross_validation
 from samebits.exact.cross_validation import CrossValidation, Fold
 from samebits.exact.moments import Moments
 from tests import definitions, housing
-from tests.conftest import ROOT
 
 ALPHAS = [0.01, 0.1, 1.0, 10.0, 100.0, 1000.0]
 
@@ -252,11 +250,3 @@ def test_alphas_out_of_range_are_refused(alphas: Any, message: str) -> None:
 def test_more_folds_than_rows_are_refused() -> None:
     with pytest.raises(ValueError, match="n_splits=54"):
         ExactRidgeCV(cv=54).fit(*table(18))
-
-
-def test_the_examples_of_the_docs_hold() -> None:
-    known: dict[str, Any] = {}
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "exact.md").read_text(), re.DOTALL)
-    assert len(blocks) == 2
-    for block in blocks:
-        exec(block, known)
