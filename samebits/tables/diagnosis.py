@@ -4,6 +4,9 @@ import duckdb
 
 from samebits.errors import UserError
 
+# What R, spreadsheets and databases write into CSV where a value is missing, and pandas reads so; nan is a number
+MISSING = ["", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "None"]
+
 
 def no_rows(source: str) -> UserError:
     """There are none."""
@@ -55,11 +58,11 @@ def no_side(rows: duckdb.DuckDBPyRelation, split: str, numeric: list[bool]) -> U
     )
 
 
-def text_among_numbers(connection: duckdb.DuckDBPyConnection, source: str, missing: list[str]) -> str | None:
+def text_among_numbers(connection: duckdb.DuckDBPyConnection, source: str) -> str | None:
     """Where a column of CSV files, mostly numbers, holds text: the usual reason why a query over it fails."""
     try:
         connection.execute(
-            f"CREATE TEMP VIEW cells AS FROM read_csv({string(source)}, all_varchar = true, nullstr = {missing})"
+            f"CREATE TEMP VIEW cells AS FROM read_csv({string(source)}, all_varchar = true, nullstr = {MISSING})"
         )
         found = []
         for name in connection.table("cells").columns:

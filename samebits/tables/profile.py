@@ -18,8 +18,8 @@ import joblib
 from tqdm import tqdm
 
 from samebits.errors import UserError
-from samebits.tables.diagnosis import identifier, string
-from samebits.tables.table import MISSING, reading
+from samebits.tables.diagnosis import MISSING, identifier, string
+from samebits.tables.table import reading
 
 LEVELS = 20  # a text of so many values or fewer is a category
 ROWS_A_LEVEL = 5  # on average; a category of fewer would learn its rows by heart

@@ -20,8 +20,6 @@ from samebits.tables.diagnosis import identifier, string
 BLOCK_ROWS = 2**17  # fewer take longer for each row, more leave the cache of a core
 FRAGMENT_ROWS = 2**18  # of a Parquet file: a fraction of a second for a worker
 TYPES_OF_TEXT = ["BOOLEAN", "DOUBLE", "TIME", "DATE", "TIMESTAMP", "VARCHAR"]
-# What R, spreadsheets and databases write into CSV where a value is missing, and pandas reads so; nan is a number
-MISSING = ["", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "None"]
 NUMBERS = {"boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint"}
 NUMBERS |= {"float", "double"}
 ROW_BY_ROW = {"SEQ_SCAN", "PROJECTION", "FILTER", "CTE", "CTE_SCAN"}  # operators
@@ -184,7 +182,7 @@ def _files(source: str) -> str:
 
 def _csv(source: str) -> str:
     """The SQL of CSV files; of one file, with its dialect and types, for which DuckDB else looks at each use anew."""
-    options = f"auto_type_candidates = {TYPES_OF_TEXT}, nullstr = {MISSING}"
+    options = f"auto_type_candidates = {TYPES_OF_TEXT}, nullstr = {diagnosis.MISSING}"
     anew = f"read_csv({string(source)}, {options})"
     if "://" in source or glob.has_magic(source):
         return anew
@@ -288,7 +286,7 @@ def _values(column: nanoarrow.Array) -> np.ndarray:
 
 
 def _problem_of_query(connection: duckdb.DuckDBPyConnection, source: str, error: Exception) -> UserError:
-    found = diagnosis.text_among_numbers(connection, source, MISSING)
+    found = diagnosis.text_among_numbers(connection, source)
     return UserError(f"data.source {_short(source)}, {found}" if found else f"data.query: {_first_line(error)}")
 
 

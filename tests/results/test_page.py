@@ -5,8 +5,7 @@ import csv
 import hashlib
 import json
 import re
-import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
@@ -273,40 +272,3 @@ def test_a_browser_draws_it_without_a_word(
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     ink = "return getComputedStyle(document.querySelector('svg .role-axis-title text')).fill"
     assert browser.execute_script(ink) == {"light": "rgb(28, 36, 48)", "dark": "rgb(230, 233, 238)"}[scheme]
-
-
-@pytest.mark.slow
-def test_from_a_table_to_a_page_as_the_docs_have_it(make_project: Callable[[str], Project], tmp_path: Path) -> None:
-    project = make_project("clone")
-    [commands] = re.findall(r"to a page, .*?```console\n(.*?)```", (ROOT / "docs/tables.md").read_text(), re.DOTALL)
-    assert len(commands.splitlines()) == 5
-    rows = "".join(
-        f"{rooms},{area},{3 * rooms + 2 * area + rooms * area % 7}\n" for rooms in range(1, 9) for area in range(20)
-    )
-    (tmp_path / "houses.csv").write_text("rooms,area,price\n" + rows)
-    editor = tmp_path / "editor"
-    editor.write_text(
-        textwrap.dedent(
-            """\
-            #!/usr/bin/env python
-            import re, sys
-            text = open(sys.argv[1]).read()
-            text = text.replace("cal_housing.csv.gz", "houses.csv").replace("target: MedHouseVal", "target: price")
-            text = re.sub(r"query: .*?\\n\\n", "query: SELECT * FROM source\\n\\n", text, flags=re.DOTALL)
-            open(sys.argv[1], "w").write(text)
-            """
-        )
-    )
-    editor.chmod(0o755)
-    env = {"HOME": str(tmp_path), "EDITOR": str(editor)}
-    author = {f"GIT_{who}_{what}": "test@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    installed = 'make() { command make --assume-old=.venv/installed "$@"; }\n'
-    project.run("bash", "-ec", installed + commands, env={**env, **author})
-    page = Parsed((project.root / "page.html").read_text())
-    assert page.text.startswith("A linear model of price")
-    assert project.git("rev-parse", "HEAD").strip() in page.text
-    assert "as in the commit" in page.text
-    assert "dvc.lock is the record of a run of this tree" in page.text
-    assert {row[0] for row in page.rows} >= {"rooms", "area", "(intercept)"}
-    assert "differs" not in {row[-1] for row in page.rows}
-    assert "not here" not in {row[-1] for row in page.rows}

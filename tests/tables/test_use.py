@@ -566,5 +566,9 @@ def test_the_five_commands_of_the_docs_do_what_they_say(project: Project) -> Non
     installed = 'make() { command make --assume-old=.venv/installed "$@"; }'
     done = project.run("bash", "-ec", "\n".join([settings, installed, commands, "make check"]))
     assert "5 features, 120 training rows, 30 test rows." in done.stdout
-    assert "größe" in (project.root / "page.html").read_text()
+    page = (project.root / "page.html").read_text()
+    assert "A linear model of price" in page
+    assert project.git("rev-parse", "HEAD").strip() in page
+    assert "as in the commit" in page
+    assert "dvc.lock is the record of a run of this tree" in page
     assert "Reproduced: 19 of 19 outputs are the same" in done.stdout
