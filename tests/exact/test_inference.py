@@ -264,10 +264,12 @@ def test_what_is_halfway_between_two_float64_numbers_is_decided_in_fractions_or_
     assert ("could not be decided: vif of x1, vif of x2" in str(summary)) == bool(more)
 
 
-def test_a_ridge_fit_has_what_is_defined_for_it_and_nothing_else() -> None:
+@pytest.mark.parametrize("standardize", [False, True])
+def test_a_ridge_fit_has_what_is_defined_for_it_and_nothing_else(standardize: bool) -> None:
     X, y = table()
-    summary = summary_of(X, y, alpha=2.5)
-    H = (A := X - X.mean(axis=0)) @ np.linalg.inv(A.T @ A + 2.5 * np.eye(3)) @ A.T + 1 / 40
+    summary = summary_of(X, y, alpha=2.5, standardize=standardize)
+    P = 2.5 * np.diag(X.var(axis=0) if standardize else np.ones(3))
+    H = (A := X - X.mean(axis=0)) @ np.linalg.inv(A.T @ A + P) @ A.T + 1 / 40
     left = y - H @ y
     assert summary.effective_df == pytest.approx(np.trace(H))
     assert summary.gcv == pytest.approx(40 * (left @ left) / (40 - np.trace(H)) ** 2)
