@@ -146,4 +146,4 @@ def test_a_scheduler_must_be_named(project: Project) -> None:
 def test_the_check_runs_on_this_machine(project: Project) -> None:
     use(project, "tcp://127.0.0.1:1")
     project.commit("On a cluster")
-    assert "Reproduced: 16 of 16" in project.run("make", "--assume-old=.venv/installed", "check").stdout
+    assert "Reproduced: 19 of 19" in project.run("make", "--assume-old=.venv/installed", "check").stdout
