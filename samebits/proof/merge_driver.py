@@ -17,9 +17,8 @@ from samebits.artifacts import LOCK
 from samebits.errors import UserError
 from samebits.git import git
 from samebits.markdown import printable
-from samebits.proof import merge
+from samebits.proof import aliases, merge
 from samebits.proof.lock import some
-from samebits.proof.pipeline import refuse_aliases_without_end
 from samebits.proof.tree import parents
 
 
@@ -72,7 +71,7 @@ def _lock(content: bytes, name: str) -> Mapping[str, Any]:
     """A lock; an empty one, where the file is empty. Raises UserError where it is none of DVC 2 or 3."""
     artifacts.check_merged(content, name)
     try:
-        refuse_aliases_without_end(content, name)
+        aliases.refuse(content, name)
         lock = parse_yaml(content.decode(), name)
         return COMPILED_LOCKFILE_SCHEMA(lock) if lock else {}
     except (YAMLFileCorruptedError, ValueError, RecursionError, Invalid):

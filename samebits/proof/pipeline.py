@@ -1,7 +1,6 @@
 """The pipelines of a repository, as DVC's own index reads them, with what `dvc.lock` records of their runs."""
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,15 +19,11 @@ from dvc.stage import Stage as DvcStage
 
 from samebits.artifacts import LOCK, check_merged
 from samebits.errors import UserError
-from samebits.git import git
-from samebits.params import read
+from samebits.proof import aliases
 from samebits.proof.store import Store
 from samebits.proof.tree import Contents, Hash, Paths, sha256_of
 
 PIPELINE = "dvc.yaml"
-YAML_FILES = ("*.yaml", "*.yml", "*.dvc")
-ALIAS = re.compile(rb"[\s\[,:]\*[^\s*,\]}]")
-MOST_VALUES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -121,7 +116,7 @@ class Pipeline:
     def read(cls, repo: Repo, store: Store | None = None) -> Self:
         """The pipelines of a repository. Raises UserError where DVC cannot read them."""
         top = Path(repo.root_dir)
-        _refuse_aliases(top)
+        aliases.refuse_in(top)
         try:
             found = repo.index.stages
             repo.index.outs_trie  # noqa: B018 - raises where two stages make one path
@@ -278,38 +273,6 @@ def _explain_unreadable(repo: Repo) -> None:
                     f"{relative}: broken, not what DVC writes, as after a run that was killed; "
                     f"`git checkout {relative}` puts back the committed one, `dvc repro` then writes what is new"
                 ) from None
-
-
-def _refuse_aliases(root: Path) -> None:
-    """Raise UserError where a file that DVC may read, and then write out, has aliases without end."""
-    try:
-        listing = git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *YAML_FILES, cwd=root)
-    except UserError:
-        return  # without git, DVC alone knows the files
-    for name in filter(None, listing.decode(errors="surrogateescape").split("\0")):
-        refuse_aliases_without_end((root / name).read_bytes() if (root / name).is_file() else b"", name)
-
-
-def refuse_aliases_without_end(content: bytes, name: str) -> None:
-    """Raise UserError where aliases in a file of YAML stand for so many values that to write them out would not end."""
-    if ALIAS.search(content) and _values(content, name) > MOST_VALUES:
-        raise UserError(f"{name}: its aliases stand for more than {MOST_VALUES:,} values")
-
-
-def _values(content: bytes, name: str) -> int:
-    """How many values a file of YAML stands for; 0 where it is none, which DVC tells better."""
-    try:
-        return _size(read(content, name), {})
-    except (UserError, RecursionError):
-        return 0
-
-
-def _size(value: Any, known: dict[int, int]) -> int:
-    """How many values a tree has, those that aliases share each time that they stand in it."""
-    if id(value) not in known:
-        children = [*value.keys(), *value.values()] if isinstance(value, dict) else value
-        known[id(value)] = 1 + (sum(_size(each, known) for each in children) if isinstance(value, dict | list) else 0)
-    return known[id(value)]
 
 
 def _files_of_dvc(repo: Repo) -> Iterator[Path]:
