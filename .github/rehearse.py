@@ -18,7 +18,7 @@ from pathlib import Path
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from jobs import run_workflow
+from jobs import lend_environment, run_workflow
 
 from tests import containers
 
@@ -35,8 +35,7 @@ def rehearse(chosen: Sequence[str], place: containers.Place | None) -> int:
         clone = _clone(Path.cwd(), Path(folder) / "clone")
         inherited = {key: value for key, value in os.environ.items() if key != "MAKEFLAGS"}
         if chosen:
-            (clone / ".venv").symlink_to(sys.prefix)
-            inherited["MAKEFLAGS"] = " ".join(f"--assume-old=.venv/{each}" for each in ("installed", "dev", "image"))
+            lend_environment(clone)
         if place:
             inherited |= _of(place)
         else:
@@ -52,16 +51,7 @@ def elsewhere(repository: Path) -> int:
         inherited = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
         if status := run_workflow(EXAMPLES / "github.yml", clone, action, inherited, {}):
             return status
-        pip: list[str | Path] = [
-            sys.executable,
-            "-m",
-            "pip",
-            "wheel",
-            "--quiet",
-            "--no-deps",
-            f"--wheel-dir={folder}",
-            action,
-        ]
+        pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", f"--wheel-dir={folder}", str(action)]
         subprocess.run(pip, check=True)
         [wheel] = folder.glob("samebits-*.whl")
         if status := _gitlab(clone, inherited | {"SAMEBITS": f"samebits[check] @ {wheel.as_uri()}"}):

@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from jobs import run_workflow
+from jobs import lend_environment, run_workflow
 
 ROOT = Path(__file__).parent.parent
 RELEASE = ROOT / ".github" / "workflows" / "release.yml"
@@ -56,11 +56,10 @@ def main() -> int:
         folder = Path(name)
         clone = folder / "clone"
         subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
-        (clone / ".venv").symlink_to(sys.prefix)
+        lend_environment(clone)
         version = tomllib.loads((clone / "pyproject.toml").read_text())["project"]["version"]
         credentials = {"UV_PUBLISH_URL": f"{url}/", "UV_PUBLISH_USERNAME": "rehearsal", "UV_PUBLISH_PASSWORD": "none"}
         inherited = {key: value for key, value in os.environ.items() if key != "MAKEFLAGS"} | credentials
-        inherited["MAKEFLAGS"] = " ".join(f"--assume-old=.venv/{each}" for each in ("installed", "dev", "image"))
         tag = f"refs/tags/v{version}"
         if status := run_workflow(RELEASE, clone, clone, inherited, {}, without=["describe"], ref=tag):
             return status

@@ -3,7 +3,6 @@
 import itertools
 import re
 from collections import Counter
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ from hypothesis import strategies as st
 
 from samebits.proof import graph, page
 from samebits.proof.verdict import Difference, Node, Output, Problem, Row, Verdict
+from tests import pages
 from tests.proof.repositories import Repository, needs_shell, simple
 
 Shape = list[tuple[str, list[str], str | None]]
-VOID = {"meta", "br", "path", "rect"}  # which nothing ends
 HOSTILE = [
     "</title><script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -31,31 +30,12 @@ HOSTILE = [
 ]
 
 
-class Parsed(HTMLParser):
-    """A page: its tags with their attributes, in order; its texts; those of each tag."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.within: list[str] = []
-        self.texts: list[tuple[str, str]] = []
-        self.feed(text)
-        self.close()
-        assert self.within == []
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        assert len({name for name, _ in attrs}) == len(attrs)
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.within.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.within.pop() == tag
+class Parsed(pages.Parsed):
+    """A page without comments; spaces in its texts do not count."""
 
     def handle_data(self, data: str) -> None:
         if data.strip():
-            self.texts.append((self.within[-1] if self.within else "", " ".join(data.split())))
+            super().handle_data(" ".join(data.split()))
 
     def handle_comment(self, data: str) -> None:
         raise AssertionError(data)

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from tests import pages
 from tests.browser import emulate
 from tests.conftest import ROOT, Project
 
@@ -30,36 +30,24 @@ HOSTILE = [
     "\N{RIGHT-TO-LEFT OVERRIDE}gnp.exe",
     "w" * 500,
 ]
-EMPTY = {"meta", "br"}
 
 
-class Parsed(HTMLParser):
-    """A page: its tags with their attributes, its texts, those in each tag, and the rows of its tables."""
+class Parsed(pages.Parsed):
+    """A page with the rows of its tables."""
 
     def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.within: list[str] = []
-        self.texts: list[tuple[str, str]] = []
         self.rows: list[list[str]] = []
-        self.feed(text)
-        self.close()
-        assert self.within == []
+        super().__init__(text)
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in EMPTY:
-            self.within.append(tag)
+        super().handle_starttag(tag, attrs)
         if tag == "tr":
             self.rows.append([])
         if tag in ("td", "th"):
             self.rows[-1].append("")
 
-    def handle_endtag(self, tag: str) -> None:
-        assert self.within.pop() == tag
-
     def handle_data(self, data: str) -> None:
-        self.texts.append((self.within[-1] if self.within else "", data))
+        super().handle_data(data)
         if {"td", "th"} & {*self.within}:
             self.rows[-1][-1] += data
 
