@@ -22,6 +22,21 @@ def commit_of(revision: str) -> str:
         raise UserError(f"git: no commit {revision} in this repository; name a branch, a tag or a commit") from None
 
 
+def subject_of(commit: str) -> str:
+    """The first line of what a commit says of itself."""
+    return git("log", "-1", "--format=%s", commit).decode(errors="replace").strip()
+
+
+def top_of(folder: Path) -> Path:
+    """The root of the repository around a folder. Raises UserError where there is none."""
+    return Path(os.fsdecode(git("rev-parse", "--show-toplevel", cwd=folder)).strip())
+
+
+def prefix_of(folder: Path) -> str:
+    """A folder from the root of the repository around it, with / at its end; empty for the root itself."""
+    return os.fsdecode(git("rev-parse", "--show-prefix", cwd=folder)).strip()
+
+
 def is_or_was_in_git(path: str, folder: Path) -> bool:
     """Whether a path, from a folder, is in HEAD or was in a commit before it; True where git cannot tell."""
     try:

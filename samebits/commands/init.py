@@ -1,11 +1,9 @@
 """samebits init."""
 
-import os
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from samebits import artifacts, markdown
-from samebits.git import git
+from samebits.git import top_of
 from samebits.markdown import printable
 from samebits.proof.adoption import proposal
 from samebits.proof.adoption.look import look
@@ -24,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """Print what a check will need; write the settings for it where there are none, and the workflow."""
     pipeline = Pipeline.read(repository())
-    top = Path(os.fsdecode(git("rev-parse", "--show-toplevel", cwd=pipeline.root)).strip())
+    top = top_of(pipeline.root)
     there, settings = stored(pipeline.root, top), Settings.load(pipeline.root, top)
     found = look(pipeline)
     lacking = proposal.missing(found.settings, settings)

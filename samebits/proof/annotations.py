@@ -17,14 +17,13 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from samebits import artifacts
-from samebits.artifacts import LOCK
 from samebits.errors import UserError
-from samebits.git import git
+from samebits.git import prefix_of
 from samebits.markdown import printable
 from samebits.params import FILE as PARAMS
 from samebits.proof import report
 from samebits.proof.changes import Changes
-from samebits.proof.pipeline import PIPELINE
+from samebits.proof.pipeline import PIPELINE, lock_of
 from samebits.proof.verdict import Output, Problem, Verdict
 
 
@@ -80,7 +79,7 @@ class Files:
     def below(self) -> str:
         """The root of DVC from that of git, which GitHub's paths begin at."""
         try:
-            return git("rev-parse", "--show-prefix", cwd=self.root).decode().strip()
+            return prefix_of(self.root)
         except UserError:
             return ""
 
@@ -125,7 +124,7 @@ class _Stage:
 
     @property
     def lock(self) -> str:
-        return self.file.removesuffix(PIPELINE) + LOCK
+        return lock_of(self.file)
 
     @property
     def short(self) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from samebits.errors import UserError
-from samebits.git import git
+from samebits.git import git, prefix_of, top_of
 from samebits.proof.tree import sha256_of
 
 # No conversion of line ends, no filters, no keywords: these stand above the .gitattributes of the tree.
@@ -40,7 +40,7 @@ class Export:
 @contextmanager
 def export(commit: str, root: Path, name: str = "export") -> Iterator[Export]:
     """The files of a commit of the repository around `root`, a root of DVC; they go, however the block ends."""
-    inner = os.fsdecode(git("rev-parse", "--show-prefix", cwd=root)).strip()
+    inner = prefix_of(root)
     previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     folder = Path(tempfile.mkdtemp(prefix="samebits-")).resolve()
     try:
@@ -115,7 +115,7 @@ def _large_files(root: Path, top: Path) -> Iterator[tuple[str, str]]:
 def _submodules(root: Path, top: Path) -> Iterator[tuple[str, str]]:
     """Check out the submodules of which git has the commit here; tells of the others."""
     listing = os.fsdecode(git("ls-files", "--stage", "-z", cwd=top))
-    source = Path(os.fsdecode(git("rev-parse", "--show-toplevel", cwd=root)).strip())
+    source = top_of(root)
     for line in listing.split("\0"):
         if line.startswith("160000 "):
             commit, path = line.split()[1], line.partition("\t")[2]
@@ -131,7 +131,7 @@ def _submodules(root: Path, top: Path) -> Iterator[tuple[str, str]]:
 
 def _own_repository(folder: Path, around: Path) -> Path:
     """A folder, if git takes it for another repository than the one around it. Raises UserError if not."""
-    if not folder.is_dir() or Path(os.fsdecode(git("rev-parse", "--show-toplevel", cwd=folder)).strip()) == around:
+    if not folder.is_dir() or top_of(folder) == around:
         raise UserError(f"{folder}: not checked out")
     return folder
 

@@ -12,7 +12,16 @@ from samebits.proof.comparators import compare
 from samebits.proof.pipeline import Item, Pipeline, Stage
 from samebits.proof.settings import Rule
 from samebits.proof.store import Store, is_object
-from samebits.proof.tree import Hash, Manifest, files_in, folder_hash, hash_of, line_ends_of, sha256_of
+from samebits.proof.tree import (
+    Hash,
+    Manifest,
+    files_in,
+    folder_hash,
+    hash_of,
+    line_ends_of,
+    sha256_of,
+    with_own_line_ends,
+)
 from samebits.proof.verdict import Difference, File, Output, OutputVerdict
 
 # From the best to the worst: a folder has the verdict of the worst of its files.
@@ -95,10 +104,7 @@ class Judge:
 
     def _in_git(self, out: Item) -> Hash | None:
         """The hash of an output that git holds with other line ends than the lock says."""
-        kept = self.aside.get(out.path)
-        if out.recorded and kept and kept.is_file() and line_ends_of(out.recorded, partial(hash_of, kept)):
-            return hash_of(kept, out.recorded.name)
-        return None
+        return with_own_line_ends(out.recorded, self.aside.get(out.path))
 
     def _compared(self, stage: Stage, out: Item, promised: Hash, obtained: Hash) -> Output:
         if promised.is_folder != obtained.is_folder:

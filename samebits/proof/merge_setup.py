@@ -8,7 +8,7 @@ from pathlib import Path
 from samebits import artifacts
 from samebits.artifacts import LOCK
 from samebits.errors import UserError
-from samebits.git import git
+from samebits.git import git, top_of
 from samebits.proof.pipeline import Pipeline, repository
 
 ATTRIBUTES = ".gitattributes"
@@ -39,7 +39,7 @@ def install() -> None:
 
 def _driver(root: Path) -> str:
     """The command for git, which a shell runs; where this Python is gone, git's own merge of lines."""
-    top = Path(git("rev-parse", "--show-toplevel", cwd=root).decode().strip())
+    top = top_of(root)
     python = shlex.quote(Path(sys.executable).as_posix()).replace("%", "%%")
     # -P: a package of the repository, in the middle of a merge, must not stand before the one that was installed
     options = "" if Path(artifacts.__file__).resolve().parents[1] == top.resolve() else "-P "

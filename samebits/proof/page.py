@@ -93,10 +93,7 @@ def _shown(difference: Difference) -> Shown:
     pair = None
     if difference.promised is not None:
         pair = _pair(difference.promised, difference.obtained)
-    notes = [difference.note] if difference.note else []
-    if difference.sizes:
-        sizes = [f"{size:,}" for size in difference.sizes]
-        notes.insert(0, f"{sizes[0]} bytes promised, {sizes[1]} obtained" if len({*sizes}) > 1 else f"{sizes[0]} bytes")
+    notes = [each for each in (difference.size(), difference.note) if each]
     rows = [(row, (_bytes if hexadecimal else _pair)(row.promised, row.obtained)) for row in difference.rows]
     what = "" if text == "is" else text
     return Shown(difference, difference.place.removesuffix(":"), what, pair, notes, rows, hexadecimal)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 
 from samebits.proof import lock
 from samebits.proof.export import Export
@@ -11,7 +11,7 @@ from samebits.proof.pipeline import Item, Pipeline, repository
 from samebits.proof.settings import Settings
 from samebits.proof.statement import Made, Read, Statement
 from samebits.proof.store import Store
-from samebits.proof.tree import Hash, folder_hash, hash_of, line_ends_of, sha256_of
+from samebits.proof.tree import Hash, folder_hash, hash_of, sha256_of, with_own_line_ends
 from samebits.proof.verdict import Problem
 
 
@@ -72,11 +72,9 @@ class Promise:
         return [each for each in lock.problems(self.pipeline) if each.decides]
 
     def _of_output(self, made: Made, out: Item) -> Iterator[str]:
-        kept, recorded = self.tree.root / out.path, out.recorded
-        name = recorded.name if recorded else "md5"
-        promised = recorded.value if recorded else None
-        if recorded and kept.is_file() and line_ends_of(recorded, partial(hash_of, kept)):
-            promised = hash_of(kept, name).value
+        name = out.recorded.name if out.recorded else "md5"
+        hash_ = with_own_line_ends(out.recorded, self.tree.root / out.path) or out.recorded
+        promised = hash_.value if hash_ else None
         if made.promised != promised:
             yield f"says that {_short(made.promised)} is promised; the commit promises {_short(promised)}"
         if (made.verdict == "same") != (made.obtained is not None and made.obtained == made.promised):

@@ -53,13 +53,16 @@ def verdict(checked: Verdict, tablefmt: str) -> str:
 def conclusion(checked: Verdict) -> str:
     """A verdict of the reproduction check in one line."""
     machine = ", ".join(f"{key} {value}" for key, value in checked.machine.items())
-    network = "without network"
-    if checked.network is None:
-        network = "the network could not be cut off"
-    elif checked.network:
-        network = f"network only for {', '.join(checked.network)}"
     kinds = ", ".join(deciding(checked))
-    return f"{SENTENCE[checked.conclusion]}{kinds and f' ({kinds})'}: {counted(checked)} ({machine}; {network})."
+    answer = f"{SENTENCE[checked.conclusion]}{kinds and f' ({kinds})'}"
+    return f"{answer}: {counted(checked)} ({machine}; {network(checked.network)})."
+
+
+def network(stages: Sequence[str] | None) -> str:
+    """Which stages could use the network, as `Verdict.network` has them, in words."""
+    if stages is None:
+        return "the network could not be cut off"
+    return f"network only for {', '.join(stages)}" if stages else "without network"
 
 
 def deciding(checked: Verdict) -> list[str]:

@@ -12,7 +12,7 @@ from dvc.repo import Repo
 from samebits import artifacts
 from samebits.artifacts import LOCK
 from samebits.errors import UserError
-from samebits.git import commit_of, git
+from samebits.git import commit_of, subject_of
 from samebits.proof import environment, history, lock, pins, system
 from samebits.proof.audit import Audit
 from samebits.proof.diagnosis import Diagnosis
@@ -59,7 +59,6 @@ def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdi
     user = repository(config={"core": {"no_scm": True}})
     root = Path(user.root_dir)
     commit = commit_of(asked.revision)
-    subject = git("log", "-1", "--format=%s", commit).decode(errors="replace").strip()
     progress.say(f"{commit[:10]}: running the pipeline from nothing")
     with export(commit, root) as tree:
         run = _Check(tree, user, asked, progress)
@@ -78,7 +77,7 @@ def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdi
         return Verdict(
             conclusion=conclusion,
             commit=commit,
-            subject=subject,
+            subject=subject_of(commit),
             version=environment.version(),
             root=tree.root.relative_to(tree.top).as_posix(),
             locks=run.locks,

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from dvc.repo import Repo
@@ -222,6 +223,13 @@ def line_ends_of(recorded: Hash, read: Callable[[str, bytes], Holds]) -> str | N
     if read(recorded.name, b"") == recorded:
         return None
     return next((system for ends, system in LINE_ENDS.items() if read(recorded.name, ends) == recorded), None)
+
+
+def with_own_line_ends(recorded: Hash | None, file: Path | None) -> Hash | None:
+    """The hash of a text in git that is the recorded one but for its line ends; None of any other file."""
+    if recorded and file and file.is_file() and line_ends_of(recorded, partial(hash_of, file)):
+        return hash_of(file, recorded.name)
+    return None
 
 
 def parents(path: str) -> list[str]:

@@ -93,12 +93,17 @@ class Difference(msgspec.Struct, frozen=True, omit_defaults=True):
         pair = f"{self.promised} {one}, {self.obtained} {other}" if self.promised is not None else ""
         text = " ".join(filter(None, (self.place, self.text, pair)))
         text += f" ({self.distance})" if self.distance else ""
-        if self.sizes:
-            sizes = [f"{size:,}" for size in self.sizes]
-            text += f"; {sizes[0]} bytes" + ("" if sizes[0] == sizes[1] else f" {one}, {sizes[1]} {other}")
+        text += f"; {self.size(one, other)}" if self.sizes else ""
         text += f" ({self.note})" if self.note else ""
         text += f" [{self.allowed}]" if self.allowed else ""
         return f"{text} (and {self.more:,} more)" if self.more else text
+
+    def size(self, one: str = "promised", other: str = "obtained") -> str:
+        """The sizes of both files in words; nothing where bytes were not compared."""
+        if not self.sizes:
+            return ""
+        first, second = (f"{size:,}" for size in self.sizes)
+        return f"{first} bytes" + ("" if first == second else f" {one}, {second} {other}")
 
 
 class Output(msgspec.Struct, frozen=True):

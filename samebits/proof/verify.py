@@ -7,7 +7,8 @@ from pathlib import Path
 
 from samebits import markdown
 from samebits.errors import UserError
-from samebits.git import commit_of, git
+from samebits.git import commit_of, subject_of
+from samebits.proof import report
 from samebits.proof.export import export
 from samebits.proof.judge import ORDER
 from samebits.proof.pipeline import repository
@@ -127,7 +128,7 @@ def combine(statements: Sequence[Read], at_least: int) -> Combined:
             machines.setdefault(facts.place, Machine(len(machines) + 1, facts)).reads.append(each)
         return Combined(
             commit=commit,
-            subject=git("log", "-1", "--format=%s", commit).decode(errors="replace").strip(),
+            subject=subject_of(commit),
             at_least=at_least,
             outputs=promise.outputs,
             machines=list(machines.values()),
@@ -170,9 +171,7 @@ def _told(machine: Machine, machines: list[Machine]) -> str:
     if like is not machine:
         count = len({each.partition("==")[0] for each in {*facts.packages} ^ {*like.facts.packages}})
         words.append(f"{count} of its packages other than on {like.number}")
-    words += ["the network could not be cut off" if facts.network is None else "without network"]
-    if facts.network:
-        words[-1] = f"network only for {', '.join(facts.network)}"
+    words.append(report.network(facts.network))
     words += ["only declared inputs"] if facts.strict else []
     words += [f"taken as recorded: {', '.join(facts.taken)}"] if facts.taken else []
     files = ", ".join(each.name for each in machine.reads)

@@ -72,6 +72,7 @@ def render(record: Sequence[str]) -> str:
     return html.render(
         "results/page.html",
         options=params.load(),
+        splits=params.SPLITS,
         settings=artifacts.read_bytes(params.FILE).decode(),
         counts=artifacts.read_json("metrics/data.json"),
         metrics=artifacts.read_json("metrics/evaluate.json"),

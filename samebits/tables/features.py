@@ -55,7 +55,7 @@ def _left_out(column: Column) -> str:
     known = column.rows - column.missing
     if not known:
         return "no value at all"
-    if column.kind not in ("number", "text", "boolean", "date", "time"):
+    if not column.has_values:
         return f"{column.kind}, which is no number"
     if column.distinct == 1 and not column.missing:
         return f"constant: {text(column.low)}"

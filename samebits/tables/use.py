@@ -39,7 +39,7 @@ def propose(source: str, target: str, data: params.Data) -> Proposal:
     with profiled(source, target) as profile:
         y, notes = _target(profile)
         lines = _some(features.lines(profile), source, target)
-    split = data.split if data.split in ("shuffle", "hash") else "shuffle"  # a column that this table has not
+    split = data.split if data.split in params.SPLITS else "shuffle"  # a column that this table has not
     split = "hash" if profile.rows >= HASH_ROWS else split
     query = _query(lines, y, [], _where(profile))
     asked = msgspec.structs.replace(data, source=source, target=target, split=split, keep_rows=1, query=query)
@@ -74,7 +74,7 @@ def _target(profile: Profile) -> tuple[Line, list[str]]:
     name, where = y.name, f"--target {clean(y.name)}"
     if y.missing == y.rows:
         raise UserError(f"{where}: no row has a value" if y.rows else f"{where}: the table has no rows")
-    if y.kind in ("date", "time") or y.kind not in ("number", "boolean", "text"):
+    if y.kind not in ("number", "boolean", "text"):
         raise UserError(f"{where}: of type {y.kind}; least squares predicts a number; name a column of numbers")
     if y.distinct == 1:
         raise UserError(f"{where}: constant, {features.text(y.low)}; there is nothing to predict")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from samebits.errors import UserError
-from samebits.git import git
+from samebits.git import git, prefix_of
 from samebits.proof.adoption import code, environment, outputs, sources
 from samebits.proof.adoption.clue import Clue
 from samebits.proof.adoption.need import Need
@@ -71,7 +71,7 @@ def look(pipeline: Pipeline) -> Look:
 def _committed(pipeline: Pipeline) -> list[str]:
     """What HEAD holds, by paths from the root of DVC; nothing where there is no commit yet."""
     try:
-        inner = os.fsdecode(git("rev-parse", "--show-prefix", cwd=pipeline.root)).strip() or "."
+        inner = prefix_of(pipeline.root) or "."
         listing = git("ls-tree", "-r", "-z", "--full-tree", "--name-only", "HEAD", cwd=pipeline.root)
     except UserError:
         return []

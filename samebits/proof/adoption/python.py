@@ -155,7 +155,7 @@ class _Reader:
             self._variable(node.args[0], node)
         if SEEDING.search(last):
             self.code.seeded = True
-        if _any(full, ONLINE_CALLS) or (last in DATASETS and _true(given.get("download"))):
+        if _any(full, ONLINE_CALLS) or (last in DATASETS and _constant(given.get("download")) is True):
             self._note("network", f"{full}()", node)
         for value in (*node.args, *given.values()):
             if (url := _url(value)) and (LOADS.search(last) or DATA.search(url)):
@@ -166,8 +166,8 @@ class _Reader:
 
     def _draws(self, node: ast.Call, full: str, last: str, given: dict[str | None, ast.expr]) -> None:
         state = given.get("random_state")
-        stated = None in given or (state is not None and not _is_none(state))
-        if _any(full, DRAWS) and "." in full and not stated and not _false(given.get("shuffle")):
+        stated = None in given or (state is not None and _constant(state) is not None)
+        if _any(full, DRAWS) and "." in full and not stated and _constant(given.get("shuffle")) is not False:
             self._note("random", f"{last} without random_state", node)
         elif last == "sample" and not full.startswith("random.") and {"n", "frac"} & given.keys() and not stated:
             self._note("random", "sample() without random_state", node)
@@ -203,22 +203,9 @@ def _any(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, each) for each in patterns)
 
 
-def _constant(node: ast.expr) -> object:
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return ...
+def _constant(node: ast.expr | None) -> object:
+    """The value of a constant; ... of what is none, or is not there."""
     return node.value if isinstance(node, ast.Constant) else ...
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
-
-
-def _true(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and node.value is True
-
-
-def _false(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and node.value is False
 
 
 def _url(node: ast.expr) -> str | None:
