@@ -6,7 +6,7 @@ from pathlib import Path
 
 from samebits import artifacts, markdown
 from samebits.errors import UserError
-from samebits.proof import environment
+from samebits.proof.running import machine as environment
 
 PERFORMANCE = Path("docs/performance.md")
 

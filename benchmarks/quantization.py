@@ -18,7 +18,7 @@ from samebits.exact import least_squares, score
 from samebits.exact.moments import Moments
 from samebits.exact.rational import nearest_float
 from samebits.model.schemes import SCHEMES
-from samebits.proof import environment
+from samebits.proof.running import machine as environment
 from samebits.quantization import sweep
 from samebits.tables.split import Shuffle
 

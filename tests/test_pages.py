@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 
-from samebits.proof import page
+from samebits.proof.telling import page
 from samebits.proof.verdict import Verdict
 from tests.browser import emulate
 from tests.proof.test_page import HOSTILE, of_graph, verdict_of

@@ -9,9 +9,11 @@ import msgspec
 
 from samebits import artifacts
 from samebits.commands import add_result_file
-from samebits.proof import annotations, report, reproduce, statement
-from samebits.proof.pipeline import repository
-from samebits.proof.progress import Progress
+from samebits.proof import reproduce
+from samebits.proof.repository.pipeline import repository
+from samebits.proof.running.progress import Progress
+from samebits.proof.statements import statement
+from samebits.proof.telling import annotations, report
 
 STATUS = {"reproduced": 0, "not reproduced": 1, "inconclusive": 2}
 
@@ -43,7 +45,7 @@ def run(arguments: Namespace) -> int:
     if arguments.markdown:
         artifacts.write_text(report.verdict(verdict, "github") + "\n", arguments.markdown)
     if arguments.html:
-        from samebits.proof import page  # with Jinja, a tenth of a second
+        from samebits.proof.telling import page  # with Jinja, a tenth of a second
 
         artifacts.write_text(page.render(verdict), arguments.html)
     if arguments.annotations:

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 
 from samebits.image import build, verify
 from samebits.image.engine import Engine
-from samebits.proof.progress import Progress
+from samebits.proof.running.progress import Progress
 
 
 def add_arguments(parser: ArgumentParser) -> None:

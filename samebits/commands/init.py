@@ -7,7 +7,7 @@ from samebits.git import top_of
 from samebits.markdown import printable
 from samebits.proof.adoption import proposal
 from samebits.proof.adoption.look import look
-from samebits.proof.pipeline import Pipeline, repository
+from samebits.proof.repository.pipeline import Pipeline, repository
 from samebits.proof.settings import Settings, stored
 
 WIDTHS = (None, 36, 52, 38)  # of the table's columns

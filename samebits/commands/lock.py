@@ -3,8 +3,9 @@
 from argparse import ArgumentParser, Namespace
 
 from samebits.commands import add_result_file
-from samebits.proof import annotations, history, lock, report
-from samebits.proof.pipeline import Pipeline, repository
+from samebits.proof.record import history, lock
+from samebits.proof.repository.pipeline import Pipeline, repository
+from samebits.proof.telling import annotations, report
 
 
 def add_arguments(parser: ArgumentParser) -> None:

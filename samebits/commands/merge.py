@@ -6,8 +6,8 @@ from pathlib import Path
 
 from samebits.artifacts import LOCK
 from samebits.errors import UserError
-from samebits.proof.merge_driver import merge_generated, merge_lock
-from samebits.proof.merge_setup import install
+from samebits.proof.merging.driver import merge_generated, merge_lock
+from samebits.proof.merging.setup import install
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from samebits.commands import add_result_file
 from samebits.errors import UserError
-from samebits.proof import annotations, changes, report
-from samebits.proof.pipeline import repository
+from samebits.proof.repository.pipeline import repository
 from samebits.proof.settings import Settings
+from samebits.proof.telling import annotations, changes, report
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -24,8 +24,9 @@ def run(arguments: Namespace) -> int:
     if arguments.picture:
         artifacts.write_text(bits.picture(), arguments.picture)
     if arguments.html:
-        from samebits.proof import lock, report
-        from samebits.proof.pipeline import Pipeline, repository
+        from samebits.proof.record import lock
+        from samebits.proof.repository.pipeline import Pipeline, repository
+        from samebits.proof.telling import report
         from samebits.results import page
 
         pipeline = Pipeline.read(repository())

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 
 from samebits import artifacts
 from samebits.commands import add_result_file
-from samebits.proof import verify
+from samebits.proof.statements import verify
 
 
 def add_arguments(parser: ArgumentParser) -> None:

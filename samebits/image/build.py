@@ -14,7 +14,7 @@ from samebits.git import git
 from samebits.image.engine import Engine
 from samebits.model import payload
 from samebits.model.predictor import CARD, Predictor
-from samebits.proof.pipeline import Pipeline, repository
+from samebits.proof.repository.pipeline import Pipeline, repository
 from samebits.serving.predict import predict
 
 CARD_FILE = str(Path(payload.FILE).with_name(CARD))

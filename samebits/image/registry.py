@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import requests
 
 from samebits.errors import UserError
-from samebits.proof.statement import MOST
+from samebits.proof.statements.statement import MOST
 
 BY_DIGEST = re.compile(
     r"(?P<host>[^/@]*[.:][^/@]*|localhost)/(?P<name>[^@:]+)(?::[^@/]+)?@(?P<digest>sha256:[0-9a-f]{64})"

@@ -17,12 +17,13 @@ from samebits.git import commit_of, git
 from samebits.image import build
 from samebits.image.engine import Engine
 from samebits.image.registry import Registry
-from samebits.proof import report, reproduce
-from samebits.proof import verify as statements
-from samebits.proof.progress import Progress
-from samebits.proof.statement import Read, Statement, read
+from samebits.proof import reproduce
+from samebits.proof.running.progress import Progress
+from samebits.proof.statements import verify as statements
+from samebits.proof.statements.statement import Read, Statement, read
+from samebits.proof.statements.verify import Combined
+from samebits.proof.telling import report
 from samebits.proof.verdict import Verdict
-from samebits.proof.verify import Combined
 
 PACKAGES = "lib"
 

@@ -13,19 +13,21 @@ from samebits import artifacts
 from samebits.artifacts import LOCK
 from samebits.errors import UserError
 from samebits.git import commit_of, subject_of
-from samebits.proof import environment, history, lock, pins, system
-from samebits.proof.audit import Audit
-from samebits.proof.diagnosis import Diagnosis
-from samebits.proof.export import Export, export
-from samebits.proof.judge import Judge
-from samebits.proof.pipeline import Pipeline, Stage, repository
-from samebits.proof.progress import Progress
-from samebits.proof.run import Runner
+from samebits.proof.judging.audit import Audit
+from samebits.proof.judging.diagnosis import Diagnosis
+from samebits.proof.judging.judge import Judge
+from samebits.proof.record import history, lock, pins
+from samebits.proof.repository.pipeline import Pipeline, Stage, repository
+from samebits.proof.repository.store import Store
+from samebits.proof.repository.tree import Hash, Paths, line_ends_of
+from samebits.proof.running import machine as environment
+from samebits.proof.running import system
+from samebits.proof.running.export import Export, export
+from samebits.proof.running.progress import Progress
+from samebits.proof.running.run import Runner
+from samebits.proof.running.sources import Sources
 from samebits.proof.settings import Settings
-from samebits.proof.sources import Sources
-from samebits.proof.store import Store
-from samebits.proof.strict import Strict
-from samebits.proof.tree import Hash, Paths, line_ends_of
+from samebits.proof.strictness.strict import Strict
 from samebits.proof.verdict import Node, Output, Problem, Verdict, concluded
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from samebits.proof.pins import pinned
+from samebits.proof.record.pins import pinned
 from tests import containers
 from tests.conftest import ROOT, Project
 from tests.test_pipeline import imported_modules

@@ -15,9 +15,11 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
-from samebits.proof import changes, history, lock, reproduce
-from samebits.proof.pipeline import Pipeline, repository
+from samebits.proof import reproduce
+from samebits.proof.record import history, lock
+from samebits.proof.repository.pipeline import Pipeline, repository
 from samebits.proof.settings import Settings
+from samebits.proof.telling import changes
 from samebits.proof.verdict import Problem, Verdict
 from tests.conftest import BIN, ROOT
 

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from samebits.proof import statement, verify
-from samebits.proof.statement import Facts, Statement
+from samebits.proof.statements import statement, verify
+from samebits.proof.statements.statement import Facts, Statement
+from samebits.proof.statements.verify import Combined
 from samebits.proof.verdict import File, Verdict
-from samebits.proof.verify import Combined
 from tests.proof.repositories import Repository, simple
 
 RULE = '[[outputs]]\npath = "metrics.json"\nfield = "seconds"\ncompare = "ignore"\nreason = "a clock"\n'

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from samebits.proof import annotations
+from samebits.proof.telling import annotations
 from samebits.proof.verdict import Problem
 from tests.proof.repositories import Repository, needs_shell, simple
 from tests.proof.runner import Command, obeyed

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from samebits.errors import UserError
-from samebits.proof.environment import describe
+from samebits.proof.running.machine import describe
 from tests.proof.repositories import Repository, kinds, needs_shell, simple
 
 pytestmark = needs_shell

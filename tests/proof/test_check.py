@@ -15,9 +15,10 @@ import pytest
 from msgspec.structs import replace
 
 from samebits.errors import UserError
-from samebits.proof import report, system
-from samebits.proof.pipeline import Pipeline, repository
-from samebits.proof.sources import LARGE
+from samebits.proof.repository.pipeline import Pipeline, repository
+from samebits.proof.running import system
+from samebits.proof.running.sources import LARGE
+from samebits.proof.telling import report
 from tests.proof.repositories import Repository, kinds, needs_shell, remove, simple, verdicts
 
 pytestmark = needs_shell

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from samebits.proof import report
+from samebits.proof.telling import report
 from samebits.proof.verdict import Verdict
 from tests.proof.repositories import Repository, kinds, needs_shell, simple, verdicts
 

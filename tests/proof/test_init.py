@@ -11,7 +11,7 @@ import yaml
 from samebits.errors import UserError
 from samebits.proof.adoption import proposal
 from samebits.proof.adoption.look import Look, look
-from samebits.proof.pipeline import Pipeline, repository
+from samebits.proof.repository.pipeline import Pipeline, repository
 from samebits.proof.settings import Settings
 from tests.proof.repositories import Repository, needs_shell, simple, verdicts
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from samebits.proof import report
-from samebits.proof.pipeline import Pipeline, repository
+from samebits.proof.repository.pipeline import Pipeline, repository
+from samebits.proof.telling import report
 from tests.proof.repositories import Repository, kinds, verdicts
 
 

@@ -17,8 +17,8 @@ from dvc.utils.serialize import modify_yaml
 from hypothesis import HealthCheck, Phase, assume, given, settings
 
 from samebits.errors import UserError
-from samebits.proof.merge_driver import merge_lock
-from samebits.proof.merge_setup import install
+from samebits.proof.merging.driver import merge_lock
+from samebits.proof.merging.setup import install
 from tests.conftest import ROOT
 from tests.proof.repositories import IDENTITY, Repository, kinds, needs_shell
 from tests.proof.test_merge_rules import FILES, PARAMS, Tree, forks, unforeseen

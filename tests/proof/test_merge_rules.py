@@ -9,7 +9,7 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import assume, given, settings
 
-from samebits.proof.merge import Merged, merge
+from samebits.proof.merging.rules import Merged, merge
 
 EXAMPLES = int(os.environ.get("MERGES", 150))
 NAMES = [f"s{each}" for each in range(5)]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samebits.proof import graph, page
+from samebits.proof.telling import graph, page
 from samebits.proof.verdict import Difference, Node, Output, Problem, Row, Verdict
 from tests import pages
 from tests.proof.repositories import Repository, needs_shell, simple

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from samebits.errors import UserError
-from samebits.proof import report
-from samebits.proof.changes import Change
+from samebits.proof.telling import report
+from samebits.proof.telling.changes import Change
 from tests.conftest import Project
 from tests.proof.repositories import Repository, needs_shell, simple
 

@@ -9,7 +9,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from samebits.proof.statement import Facts, Statement, encode
+from samebits.proof.statements.statement import Facts, Statement, encode
 from samebits.proof.verdict import UNDECIDED, Kind, OutputVerdict, Verdict
 from tests.conftest import ROOT
 from tests.proof.repositories import Repository, needs_shell, simple

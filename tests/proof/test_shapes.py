@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from samebits.proof import report
-from samebits.proof.pipeline import Pipeline, repository
+from samebits.proof.repository.pipeline import Pipeline, repository
+from samebits.proof.telling import report
 from tests.proof.repositories import Repository, kinds, needs_shell, simple, verdicts
 
 pytestmark = needs_shell

@@ -17,8 +17,8 @@ from in_toto_attestation.v1 import statement as in_toto
 from in_toto_attestation.v1.statement_pb2 import Statement as InTotoStatement
 
 from samebits.errors import UserError
-from samebits.proof import statement, verify
-from samebits.proof.statement import PREDICATE, Facts, Made, Statement
+from samebits.proof.statements import statement, verify
+from samebits.proof.statements.statement import PREDICATE, Facts, Made, Statement
 from samebits.proof.verdict import File, Verdict
 from tests.proof.repositories import Repository, needs_shell, simple
 from tests.proof.stating import facts, otherwise, reasons, repo, verdict, verified

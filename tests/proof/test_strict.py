@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from samebits.proof import report, system
-from samebits.proof.sources import LARGE
+from samebits.proof.running import system
+from samebits.proof.running.sources import LARGE
+from samebits.proof.telling import report
 from samebits.proof.verdict import Verdict
 from tests.proof.repositories import Repository, kinds, needs_shell
 

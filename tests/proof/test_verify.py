@@ -9,8 +9,8 @@ import pytest
 import rfc8785
 
 from samebits.errors import UserError
-from samebits.proof import statement, verify
-from samebits.proof.statement import Facts, Made, Statement
+from samebits.proof.statements import statement, verify
+from samebits.proof.statements.statement import Facts, Made, Statement
 from samebits.proof.verdict import File
 from tests.proof.repositories import Repository, needs_shell, simple
 from tests.proof.stating import ARM, facts, otherwise, reasons, replaced, repo, verdict, verified

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from samebits.proof.adoption import python
 from samebits.proof.adoption.clue import Clue, Code
-from samebits.proof.pipeline import Stage
+from samebits.proof.repository.pipeline import Stage
 
 MOST_FILES, MOST_BYTES = 300, 2**20
 SCRIPTS = (".py", ".ipynb", ".sh", ".bash", ".r", ".jl", ".ps1")

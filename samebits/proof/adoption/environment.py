@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from samebits.proof import pins, system
 from samebits.proof.adoption.clue import Code
 from samebits.proof.adoption.need import Need
-from samebits.proof.lock import some
+from samebits.proof.record import pins
+from samebits.proof.record.lock import some
+from samebits.proof.running import system
 
 VENV, PIP = "python -m venv .venv", "python -m pip install --quiet"
 # Files that say which packages there are, the most exact first, and what installs them into .venv

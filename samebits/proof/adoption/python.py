@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from samebits.proof.adoption.clue import Clue, Code
-from samebits.proof.system import PASSED
+from samebits.proof.running.system import PASSED
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 # Modules that are there to use a network, and functions that use it

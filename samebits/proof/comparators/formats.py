@@ -93,7 +93,9 @@ def read(kind: Format, name: str, content: bytes, budget: Budget) -> Any:
         raise UnreadableError(f"it is larger than {kind.limit // 2**20} MB")
     try:
         with warnings.catch_warnings(action="ignore"):  # readers would print texts of the file
-            return importlib.import_module(f"samebits.proof.comparators.{kind.module}").read(content, name, budget)
+            return importlib.import_module(f"samebits.proof.comparators.readers.{kind.module}").read(
+                content, name, budget
+            )
     except UnreadableError:
         raise
     except ImportError:

@@ -1,0 +1,1 @@
+"""What a run obtained against what the commit promises."""

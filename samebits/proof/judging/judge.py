@@ -1,0 +1,222 @@
+"""The outputs of a run against what the commit promises, by the rules of its settings."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from samebits.proof.comparators import compare
+from samebits.proof.repository.pipeline import Item, Pipeline, Stage
+from samebits.proof.repository.store import Store, is_object
+from samebits.proof.repository.tree import (
+    Hash,
+    Manifest,
+    files_in,
+    folder_hash,
+    hash_of,
+    line_ends_of,
+    sha256_of,
+    with_own_line_ends,
+)
+from samebits.proof.settings import Rule
+from samebits.proof.verdict import Difference, File, Output, OutputVerdict
+
+# From the best to the worst: a folder has the verdict of the worst of its files.
+ORDER: list[OutputVerdict] = ["same", "ignored", "equal", "close", "unknown", "new", "missing", "differs"]
+MOST = 5  # files or places that are told of an output
+ROUNDING = Rule(path="**", compare="close", rtol=1e-6)  # beyond it, no rounding explains a difference
+
+
+class Found(NamedTuple):
+    """How a file of an output compares: as `comparators.Comparison`, or without one."""
+
+    verdict: OutputVerdict
+    allowed: bool
+    told: list[Difference]
+    rule: str | None = None
+    more: int = 0
+
+
+@dataclass
+class Judge:
+    """Compares outputs.
+
+    pipeline: of the export, where the outputs of the run lie. aside: by path, those of the commit that git holds.
+    store: the others.
+    """
+
+    pipeline: Pipeline
+    rules: list[Rule]
+    aside: dict[str, Path]
+    store: Store
+
+    def output(self, stage: Stage, out: Item, obtained: Hash | None) -> Output:
+        """An output of a stage that ran to its end."""
+        promised = self._in_git(out) or out.recorded
+        verdict: OutputVerdict
+        if obtained is None:
+            verdict, found = "missing", [Found("missing", False, [])]
+        elif promised is None:
+            verdict, found = "new", [Found("new", False, [])]
+        elif promised.value == obtained.value:
+            verdict, found = "same", []
+        else:
+            return self._compared(stage, out, promised, obtained)
+        return self._output(stage, out, promised, obtained, verdict, found)
+
+    def not_made(self, stage: Stage, out: Item, why: str) -> Output:
+        """An output of a stage that did not run to its end."""
+        promised = out.recorded.value if out.recorded else None
+        return Output(stage.name, out.path, "unknown", False, promised, None, [Difference(why)])
+
+    def rounding_explains(self, out: Item) -> bool | None:
+        """Whether rounding may explain how an output differs; None if it cannot be told."""
+        if not out.recorded or out.recorded.is_folder or not (promised := self.promised(out)):
+            return None
+        found = compare(out.path, promised, self.pipeline.root / out.path, [ROUNDING])
+        return found.allowed if found.values else None
+
+    def allows(self, path: str, one: Path, other: Path) -> bool:
+        """Whether the rules let an output be either of two that were made, files or folders."""
+        if one.is_file() and other.is_file():
+            return self._file(path, hash_of(one, "md5"), one, other).allowed
+        if not (one.is_dir() and other.is_dir()):
+            return bool(self._ignored(path))
+        files, others = files_in(one, "md5"), files_in(other, "md5")
+        return all(
+            self._file(f"{path}/{name}", files[name], one / name, other / name).allowed
+            if name in files and name in others
+            else bool(self._ignored(f"{path}/{name}"))
+            for name in files.keys() | others.keys()
+            if files.get(name) != others.get(name)
+        )
+
+    def promised(self, out: Item) -> Path | None:
+        """A file with the promised bytes of an output that is a file."""
+        kept, hash_ = self.aside.get(out.path), self._in_git(out) or out.recorded
+        if kept and kept.is_file() and hash_ and hash_of(kept, hash_.name) == hash_:
+            return kept
+        found = self.store.get(out.recorded, out.dvc.remote) if out.recorded else None
+        return found if found and out.recorded and is_object(found, out.recorded) else None  # else a stage wrote to it
+
+    def _in_git(self, out: Item) -> Hash | None:
+        """The hash of an output that git holds with other line ends than the lock says."""
+        return with_own_line_ends(out.recorded, self.aside.get(out.path))
+
+    def _compared(self, stage: Stage, out: Item, promised: Hash, obtained: Hash) -> Output:
+        if promised.is_folder != obtained.is_folder:
+            kinds = ["a folder" if each.is_folder else "a file" for each in (promised, obtained)]
+            found = [Found("differs", False, [Difference("", kinds[0], kinds[1])])]
+        elif promised.is_folder:
+            found = list(self._folder(out, promised))
+        else:
+            found = [self._file(out.path, promised, self.promised(out), self.pipeline.root / out.path)]
+        worst: OutputVerdict = max((each.verdict for each in found), key=ORDER.index, default="same")
+        return self._output(stage, out, promised, obtained, worst, found)
+
+    def _output(
+        self,
+        stage: Stage,
+        out: Item,
+        promised: Hash | None,
+        obtained: Hash | None,
+        verdict: OutputVerdict,
+        found: list[Found],
+    ) -> Output:
+        told = [difference for each in found for difference in each.told]
+        return Output(
+            stage=stage.name,
+            path=out.path,
+            verdict=verdict,
+            allowed=all(each.allowed for each in found),
+            promised=promised.value if promised else None,
+            obtained=obtained.value if obtained else None,
+            differences=told[:MOST],
+            more=sum(each.more for each in found) + len(told[MOST:]),
+            rule="; ".join(dict.fromkeys(each.rule for each in found if each.rule)) or None,
+            files=list(self._files(out, obtained)) if obtained else [],
+        )
+
+    def _files(self, out: Item, obtained: Hash) -> Iterator[File]:
+        """What the run made of an output, file by file."""
+        contents, made = self.pipeline.fresh(), {out.path: obtained}
+        if obtained.is_folder:
+            inside = (f"{out.path}/{each}" for each in contents.files(out.path))
+            held = {path: contents.on_disk(path, obtained.name) for path in sorted(inside)}
+            made = {path: each for path, each in held.items() if isinstance(each, Hash)}
+        for path, hash_ in made.items():
+            yield File(path, hash_.value, sha256_of(self.pipeline.root / path))
+
+    def _file(self, path: str, recorded: Hash, promised: Path | None, obtained: Path) -> Found:
+        if ignored := self._ignored(path):
+            return ignored
+        if system := line_ends_of(recorded, partial(hash_of, obtained)):
+            rule = self._rule(path)
+            allowed = str(rule) if rule and rule.compare != "bytes" else None
+            text = f"the same text, to which the run gave the line ends of {system}"
+            return Found("equal", bool(allowed), [Difference(text)], allowed)
+        if promised:
+            found = compare(path, promised, obtained, self.rules)
+            return Found(found.verdict, found.allowed, found.differences, found.rule, found.more)
+        if any(each.fits(path) and each.compare != "bytes" for each in self.rules):
+            text = "the promised bytes are not at hand, and only they could tell whether a rule allows the difference"
+            return Found("unknown", False, [Difference(text)])
+        return Found("differs", False, [Difference("the promised bytes are not at hand to show what differs")])
+
+    def _rule(self, path: str) -> Rule | None:
+        return next((each for each in reversed(self.rules) if not each.field and each.fits(path)), None)
+
+    def _ignored(self, path: str) -> Found | None:
+        rule = self._rule(path)
+        return Found("ignored", True, [], str(rule)) if rule and rule.compare == "ignore" else None
+
+    def _folder(self, out: Item, promised: Hash) -> Iterator[Found]:
+        """The files of a folder, one by one."""
+        aside = self._files_aside(out, promised)
+        manifest = aside or self.store.manifest(promised, out.dvc.remote)
+        if manifest is None:
+            yield self._folder_unread(out.path)
+            return
+        contents = self.pipeline.fresh()
+        made = {each: contents.on_disk(f"{out.path}/{each}", promised.name) for each in contents.files(out.path)}
+        for name in sorted(manifest.keys() | made.keys()):
+            path = f"{out.path}/{name}"
+            if name not in manifest or name not in made:
+                yield self._one_sided(path, "missing" if name in manifest else "new")
+            elif manifest[name] != made[name]:
+                kept = self.aside[out.path] / name if aside else self.store.get(manifest[name], out.dvc.remote)
+                found = self._file(path, manifest[name], kept, self.pipeline.root / path)
+                more = found.more + len(found.told[1:])
+                told = [msgspec.structs.replace(each, file=path, more=more) for each in found.told[:1]]
+                yield found._replace(told=told, more=0)
+
+    def _folder_unread(self, path: str) -> Found:
+        if ignored := self._ignored(path):
+            return ignored
+        if any(each.compare != "bytes" and _may_fit_in(each, path) for each in self.rules):
+            text = "its promised list of files is not at hand, and only that could tell whether a rule allows it"
+            return Found("unknown", False, [Difference(text)])
+        return Found("differs", False, [Difference("its promised list of files is not at hand to show what differs")])
+
+    def _one_sided(self, path: str, verdict: OutputVerdict) -> Found:
+        if ignored := self._ignored(path):
+            return ignored
+        text = "promised, and not made" if verdict == "missing" else "not promised"
+        return Found(verdict, False, [Difference(text, file=path)])
+
+    def _files_aside(self, out: Item, promised: Hash) -> Manifest | None:
+        """The list of files of a folder that git holds, if it is what the lock promises."""
+        kept = self.aside.get(out.path)
+        if not kept or not kept.is_dir():
+            return None
+        files = files_in(kept, promised.name)
+        return files if folder_hash(files, promised.name) == promised else None
+
+
+def _may_fit_in(rule: Rule, folder: str) -> bool:
+    """Whether a rule may be for a file in a folder."""
+    fixed = rule.path.partition("*")[0].partition("?")[0]
+    return f"{folder}/".startswith(fixed) or fixed.startswith(f"{folder}/") or rule.fits(folder)

@@ -1,0 +1,1 @@
+"""How git merges dvc.lock and metrics: stage by stage."""

@@ -1,0 +1,1 @@
+"""Whether dvc.lock is the record of a tree, told without a run."""

@@ -1,0 +1,282 @@
+"""The pipelines of a repository, as DVC's own index reads them, with what `dvc.lock` records of their runs."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any, Self
+
+from dvc.dependency import DatasetDependency, DbDependency, ParamsDependency, RepoDependency
+from dvc.dvcfile import load_file
+from dvc.exceptions import DvcException
+from dvc.fs import LocalFileSystem
+from dvc.output import Output as DvcOutput
+from dvc.repo import Repo
+from dvc.stage import PipelineStage
+from dvc.stage import Stage as DvcStage
+
+from samebits.artifacts import LOCK, check_merged
+from samebits.errors import UserError
+from samebits.proof.repository import aliases
+from samebits.proof.repository.store import Store
+from samebits.proof.repository.tree import Contents, Hash, Paths, sha256_of
+
+PIPELINE = "dvc.yaml"
+
+
+@dataclass(frozen=True)
+class Item:
+    """A dependency or an output of a stage.
+
+    path: from the root of DVC, with / between its parts; of what lies elsewhere, its path or URL as the stage names it.
+    name: as the stage names it. recorded: its hash in dvc.lock or in the `.dvc` file. here: whether it is a path of
+    this machine. cached: whether DVC keeps it in its cache, not git.
+    """
+
+    path: str
+    name: str
+    recorded: Hash | None
+    here: bool
+    cached: bool
+    dvc: DvcOutput
+
+
+@dataclass(frozen=True)
+class Params:
+    """The parameters of a file that a stage reads: what dvc.lock records of them, and how DVC reads them now."""
+
+    path: str
+    recorded: dict[str, Any]
+    dvc: ParamsDependency
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage: of a dvc.yaml, or a `.dvc` file, which is a source where it has no command.
+
+    name: as DVC names it from the root. entry: what dvc.lock records, if anything.
+    """
+
+    name: str
+    file: str
+    commands: list[str]
+    deps: list[Item]
+    outs: list[Item]
+    params: list[Params]
+    entry: dict[str, Any] | None
+    dvc: DvcStage
+
+    @property
+    def in_pipeline(self) -> bool:
+        """Whether a dvc.yaml holds it."""
+        return isinstance(self.dvc, PipelineStage)
+
+    @property
+    def lock(self) -> str:
+        """The file that records its run."""
+        return lock_of(self.file) if self.in_pipeline else self.file
+
+    @property
+    def runs(self) -> bool:
+        """Whether `dvc repro` runs it: it has a command and is not frozen."""
+        return bool(self.commands) and not self.dvc.frozen
+
+    @property
+    def folder(self) -> Path:
+        """Where its commands run."""
+        return Path(self.dvc.wdir)
+
+    @property
+    def reads(self) -> list[str]:
+        """The paths on this machine that it reads, the files of its parameters included."""
+        return [*(dep.path for dep in self.deps if dep.here), *(each.path for each in self.params)]
+
+    @property
+    def makes(self) -> list[str]:
+        """The paths on this machine that it makes."""
+        return [out.path for out in self.outs if out.here]
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """All stages of a repository, in the order in which DVC runs them.
+
+    strangers: stages of a dvc.lock, by file and name, that its dvc.yaml does not have. store: what is at hand of it.
+    """
+
+    root: Path
+    repo: Repo
+    stages: list[Stage]
+    strangers: list[tuple[str, str]]
+    store: Store
+
+    @classmethod
+    def read(cls, repo: Repo, store: Store | None = None) -> Self:
+        """The pipelines of a repository. Raises UserError where DVC cannot read them."""
+        top = Path(repo.root_dir)
+        aliases.refuse_in(top)
+        try:
+            found = repo.index.stages
+            repo.index.outs_trie  # noqa: B018 - raises where two stages make one path
+            paths = {each.path for each in found if isinstance(each, PipelineStage)}
+            files = {path: load_file(repo, path) for path in sorted(paths)}
+            stages = _ordered([_stage(each, top, files.get(each.path)) for each in found])
+        except DvcException as error:
+            _explain_unreadable(repo)
+            raise UserError(f"DVC: {error}") from None
+        if not any(stage.commands for stage in stages):
+            raise UserError(f"{PIPELINE}: no stages; it must define the pipeline")
+        known = {(each.path, each.name) for each in found if isinstance(each, PipelineStage)}
+        strangers = [
+            (_relative(path, top), name)
+            for path, file in files.items()
+            for name in file.lockfile_contents.get("stages") or {}
+            if (path, name) not in known
+        ]
+        return cls(top, repo, stages, strangers, store or Store(repo))
+
+    @cached_property
+    def outputs(self) -> dict[str, tuple[Stage, Item]]:
+        """Every output on this machine, by path, with its stage."""
+        return {item.path: (stage, item) for stage in self.stages for item in stage.outs if item.here}
+
+    @cached_property
+    def contents(self) -> Contents:
+        """What its paths hold where every output is as promised."""
+        promised = {path: item.recorded for path, (_, item) in self.outputs.items()}
+        return Contents(self.repo, promised, self.store.manifest)
+
+    def fresh(self) -> Contents:
+        """What its paths hold on disk now."""
+        return Contents(self.repo, {}, self.store.manifest)
+
+    def locks(self) -> dict[str, str]:
+        """The SHA-256 of each file that records a run, by path from the root, of those that are there."""
+        paths = sorted({stage.lock for stage in self.stages if stage.commands})
+        return {path: sha256_of(self.root / path) for path in paths if (self.root / path).is_file()}
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The place of each stage in the order of the run, by name."""
+        return {stage.name: place for place, stage in enumerate(self.stages)}
+
+    def makers(self, path: str) -> list[Stage]:
+        """The stages, `.dvc` files too, of which an output lies in, around or at a path."""
+        found = (self.outputs[each][0] for each in self._output_paths.overlapping(path))
+        return list({stage.name: stage for stage in found}.values())
+
+    @cached_property
+    def _output_paths(self) -> Paths:
+        return Paths(self.outputs)
+
+    def inputs(self, stage: Stage) -> list[str]:
+        """The paths of the outputs, those of `.dvc` files too, that a stage reads."""
+        found = {made: None for path in stage.reads for made in self._output_paths.overlapping(path)}
+        return [path for path in found if path not in stage.makes]
+
+    def needed(self, stage: Stage) -> list[Stage]:
+        """The stages, `.dvc` files too, of which a stage reads an output."""
+        found = {maker.name: maker for path in stage.reads for maker in self.makers(path)}
+        return [maker for maker in found.values() if maker is not stage]
+
+
+def _ordered(stages: list[Stage]) -> list[Stage]:
+    """Stages after those of which they read an output. Raises UserError where they go round in a circle.
+
+    DVC's own graph is not asked: it looks for circles in a time that is quadratic in the number of stages.
+    """
+    makers = {path: stage for stage in stages for path in stage.makes}
+    paths = Paths(makers)
+    before = {
+        stage.name: [makers[made].name for path in stage.reads for made in paths.overlapping(path)]
+        for stage in stages
+        if stage.runs
+    }
+    by_name = {stage.name: stage for stage in stages}
+    sorter = TopologicalSorter({name: dict.fromkeys(before.get(name, [])) for name in by_name})
+    try:
+        return [by_name[name] for name in sorter.static_order()]
+    except CycleError as error:
+        raise UserError(f"{PIPELINE}: the stages {', '.join(error.args[1])} need one another's outputs") from None
+
+
+def name_of(file: str, name: str) -> str:
+    """How DVC names a stage of a dvc.yaml, from the root."""
+    return name if file == PIPELINE else f"{file}:{name}"
+
+
+def lock_of(file: str) -> str:
+    """The dvc.lock beside a dvc.yaml."""
+    return file.removesuffix(PIPELINE) + LOCK
+
+
+def repository(folder: str | Path | None = None, config: dict[str, Any] | None = None) -> Repo:
+    """The repository of DVC in a folder, or around the working directory.
+
+    config: settings that stand above those of the repository. Raises UserError where there is none.
+    """
+    try:
+        return Repo(folder and str(folder), config=config)
+    except DvcException as error:
+        raise UserError(f"DVC: {error}; run in a repository that has a {PIPELINE}") from None
+
+
+def _stage(stage: DvcStage, root: Path, file: Any) -> Stage:
+    entry = None
+    path = _relative(stage.path, root)
+    name = path
+    if isinstance(stage, PipelineStage):
+        name = name_of(path, stage.name)
+        entry = (file.lockfile_contents.get("stages") or {}).get(stage.name)
+    of_params = [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
+    commands = stage.cmd.splitlines() if isinstance(stage.cmd, str) else stage.cmd or []
+    return Stage(
+        name=name,
+        file=path,
+        commands=[each for each in commands if each.strip()],
+        deps=[_item(dep, root) for dep in stage.deps if dep not in of_params],
+        outs=[_item(out, root) for out in stage.outs],
+        params=[
+            Params(_relative(dep.fs_path, root), ((entry or {}).get("params") or {}).get(dep.def_path) or {}, dep)
+            for dep in of_params
+        ],
+        entry=entry,
+        dvc=stage,
+    )
+
+
+def _item(item: DvcOutput, root: Path) -> Item:
+    elsewhere = isinstance(item, DatasetDependency | DbDependency | RepoDependency)
+    here = not elsewhere and isinstance(item.fs, LocalFileSystem)
+    info = item.hash_info
+    recorded = Hash(info.name, info.value) if info and isinstance(info.value, str) else None
+    path = _relative(item.fs_path, root) if here else str(item.def_path)
+    return Item(path, str(item.def_path), recorded, here, bool(item.use_cache), item)
+
+
+def _relative(path: str, root: Path) -> str:
+    return Path(os.path.relpath(path, root)).as_posix()
+
+
+def _explain_unreadable(repo: Repo) -> None:
+    """Raise UserError where a file of DVC holds git's markers of a conflict, or half of a lock."""
+    for path in _files_of_dvc(repo):
+        relative = _relative(str(path), Path(repo.root_dir))
+        check_merged(path.read_bytes(), relative)
+        if path.name == LOCK:
+            try:
+                load_file(repo, str(path.with_name(PIPELINE)))._lockfile.load()
+            except DvcException:
+                raise UserError(
+                    f"{relative}: broken, not what DVC writes, as after a run that was killed; "
+                    f"`git checkout {relative}` puts back the committed one, `dvc repro` then writes what is new"
+                ) from None
+
+
+def _files_of_dvc(repo: Repo) -> Iterator[Path]:
+    for folder, _, names in repo.dvcignore.walk(repo.fs, repo.root_dir):
+        for name in names:
+            if name in (PIPELINE, LOCK) or name.endswith(".dvc"):
+                yield Path(folder, name)

@@ -1,0 +1,109 @@
+"""Objects of DVC by their hashes: of the local cache, else of the remote; with the bytes that their names say."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dvc.config import NoRemoteError
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from samebits.proof.repository.tree import DIR, Hash, Manifest, hash_of, read_manifest
+
+OBJECT = re.compile(r"[A-Za-z0-9-]{3,200}(?:\.dir)?")
+NOT_THERE = "the remote does not have it"
+
+
+@dataclass
+class Store:
+    """The objects that a repository has here, and those of its remote.
+
+    downloads: a folder for what comes from the remote; without it, none is asked.
+    edited: objects of the local cache that have other bytes than their names say, found so far.
+    failures: why the remote did not give an object, found so far.
+    """
+
+    repo: Repo
+    downloads: Path | None = None
+    edited: set[Hash] = field(default_factory=set)
+    failures: dict[Hash, str] = field(default_factory=dict)
+    _found: dict[Hash, Path | None] = field(default_factory=dict)
+
+    def get(self, hash_: Hash, remote: str | None = None, ask: bool = True) -> Path | None:
+        """A file with the bytes of an object, not to be changed.
+
+        remote: the name of one, else the default one. ask: whether it may be asked.
+        """
+        if not OBJECT.fullmatch(hash_.value) or not OBJECT.fullmatch(hash_.name):
+            return None  # a text of the lock that is no hash may lead to any file
+        if hash_ not in self._found:
+            self._found[hash_] = self._of_cache(hash_)
+        if self._found[hash_] is None and ask and self.downloads and hash_ not in self.failures:
+            self._found[hash_] = self._of_remote(hash_, remote)
+        return self._found[hash_]
+
+    def manifest(self, hash_: Hash, remote: str | None = None, ask: bool = True) -> Manifest | None:
+        """The list of files of a folder; as `get`."""
+        path = self.get(hash_, remote, ask)
+        return read_manifest(path.read_bytes(), hash_.name) if path else None
+
+    def path_in(self, repo: Repo, hash_: Hash) -> Path | None:
+        """Where the cache of a repository keeps an object."""
+        cache = repo.cache.legacy if hash_.name == "md5-dos2unix" else repo.cache.local
+        return Path(cache.oid_to_path(hash_.value)) if cache is not None else None
+
+    def _of_cache(self, hash_: Hash) -> Path | None:
+        path = self.path_in(self.repo, hash_)
+        if not path or not path.is_file():
+            return None
+        if not is_object(path, hash_):
+            self.edited.add(hash_)
+            return None
+        return path
+
+    def remote_has(self, hash_: Hash, name: str | None = None) -> bool:
+        """Whether a remote, else the default one, says that it has an object; where not, `failures` tells why."""
+        with self._asking(hash_):
+            remote = self.repo.cloud.get_remote_odb(name, hash_name=hash_.name)
+            remote.fs.cat_file(remote.oid_to_path(hash_.value), start=0, end=1)  # `exists` is False where none answers
+            return True
+        return False
+
+    def _of_remote(self, hash_: Hash, name: str | None) -> Path | None:
+        assert self.downloads
+        path = self.downloads / hash_.name / hash_.value
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._asking(hash_):
+            remote = self.repo.cloud.get_remote_odb(name, hash_name=hash_.name)
+            remote.fs.get_file(remote.oid_to_path(hash_.value), str(path))
+            if is_object(path, hash_):
+                return path
+            self.failures[hash_] = "in the remote, it has other bytes than its name says"
+        path.unlink(missing_ok=True)
+        return None
+
+    @contextmanager
+    def _asking(self, hash_: Hash) -> Iterator[None]:
+        """While a remote is asked for an object: why it does not give it is noted."""
+        try:
+            yield
+        except FileNotFoundError:
+            self.failures[hash_] = NOT_THERE
+        except NoRemoteError:
+            self.failures[hash_] = "it is not in the cache, and no remote is set; `dvc remote add -d NAME URL` sets one"
+        except DvcException as error:
+            self.failures[hash_] = first_line(error)
+        except Exception as error:  # each kind of remote has errors of its own
+            self.failures[hash_] = f"the remote cannot be read ({first_line(error)})"
+
+
+def is_object(path: Path, hash_: Hash) -> bool:
+    """Whether a file has the bytes of an object."""
+    return hash_of(path, hash_.name).value == hash_.value.removesuffix(DIR)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an error says, else its kind."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

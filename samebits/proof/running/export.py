@@ -1,0 +1,144 @@
+"""A commit in a temporary folder of its own: its tree byte for byte, whatever `.gitattributes` says."""
+
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from samebits.errors import UserError
+from samebits.git import git, prefix_of, top_of
+from samebits.proof.repository.tree import sha256_of
+
+# No conversion of line ends, no filters, no keywords: these stand above the .gitattributes of the tree.
+ATTRIBUTES = "* -text -eol -ident -filter -working-tree-encoding\n"
+POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\n(?:.+\n)*?oid sha256:([0-9a-f]{64})\n")
+MOST_OF_POINTER = 1024  # bytes
+GIT = ["-c", "core.autocrlf=false", "-c", "core.hooksPath=", "-c", "advice.detachedHead=false", "-c", "core.fsmonitor="]
+
+
+@dataclass(frozen=True)
+class Export:
+    """The files of a commit.
+
+    folder: all that is temporary. top: where the repository of git stands. root: where that of DVC does.
+    absent: by path from the root, what of the tree is not at hand, and the command that brings it.
+    """
+
+    folder: Path
+    top: Path
+    root: Path
+    absent: dict[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def export(commit: str, root: Path, name: str = "export") -> Iterator[Export]:
+    """The files of a commit of the repository around `root`, a root of DVC; they go, however the block ends."""
+    inner = prefix_of(root)
+    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    folder = Path(tempfile.mkdtemp(prefix="samebits-")).resolve()
+    try:
+        tree = Export(folder, folder / name, folder / name / inner)
+        _check_out(commit, root, tree.top)
+        if not tree.root.is_dir():
+            raise UserError(f"{commit[:10]}: has no folder {inner}")
+        for path, why in [*_large_files(root, tree.top), *_submodules(root, tree.top)]:
+            tree.absent[Path(os.path.relpath(tree.top / path, tree.root)).as_posix()] = why
+        (tree.root / ".dvc").mkdir(exist_ok=True)
+        yield tree
+    except sqlite3.Error as error:  # DVC keeps databases there
+        raise UserError(f"{folder}: {error}; the check works in a temporary folder") from error
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or folder}: {error.strerror}; the check works in a temporary folder"
+        ) from error
+    finally:
+        remove(folder)
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _check_out(commit: str, root: Path, top: Path) -> None:
+    """A repository that borrows the objects of the one around `root`, with a commit checked out."""
+    form = git("rev-parse", "--show-object-format", cwd=root).decode().strip()
+    git("init", "-q", "--template=", f"--object-format={form}", str(top))
+    info = top / ".git" / "info"
+    info.mkdir(exist_ok=True)
+    (info / "attributes").write_text(ATTRIBUTES)
+    objects, shallow = (_path_of_git(root, each) for each in ("objects", "shallow"))
+    (top / ".git" / "objects" / "info" / "alternates").write_text(f"{objects}\n")
+    if shallow.exists():
+        shutil.copy(shallow, top / ".git" / "shallow")
+    git("update-ref", "--no-deref", "HEAD", commit, cwd=top)
+    git(*GIT, "read-tree", commit, cwd=top)
+    git(*GIT, "checkout-index", "--all", "--force", cwd=top)
+    git(*GIT, "update-index", "-q", "--refresh", cwd=top)
+
+
+def _path_of_git(folder: Path, name: str) -> Path:
+    return (folder / os.fsdecode(git("rev-parse", "--git-path", name, cwd=folder)).strip()).resolve()
+
+
+def _common(folder: Path) -> Path:
+    """The folder of git that all work trees of a repository share."""
+    return (folder / os.fsdecode(git("rev-parse", "--git-common-dir", cwd=folder)).strip()).resolve()
+
+
+def _large_files(root: Path, top: Path) -> Iterator[tuple[str, str]]:
+    """Put the files of Git LFS in the place of their pointers; tells of those that are not at hand."""
+    if not any(b"filter=lfs" in each.read_bytes() for each in top.rglob(".gitattributes") if each.is_file()):
+        return
+    store = _common(root) / "lfs" / "objects"
+    for path in filter(None, os.fsdecode(git("ls-files", "-z", cwd=top)).split("\0")):
+        file = top / path
+        if file.is_symlink() or not file.is_file() or file.stat().st_size > MOST_OF_POINTER:
+            continue
+        found = POINTER.match(file.read_bytes())
+        if not found:
+            continue
+        oid = found[1].decode()
+        stored = store / oid[:2] / oid[2:4] / oid
+        if not stored.is_file() or sha256_of(stored) != oid:
+            yield path, f"git lfs pull --include '{path}'"
+            continue
+        mode = file.stat().st_mode
+        file.unlink()
+        shutil.copyfile(stored, file)
+        file.chmod(mode)
+
+
+def _submodules(root: Path, top: Path) -> Iterator[tuple[str, str]]:
+    """Check out the submodules of which git has the commit here; tells of the others."""
+    listing = os.fsdecode(git("ls-files", "--stage", "-z", cwd=top))
+    source = top_of(root)
+    for line in listing.split("\0"):
+        if line.startswith("160000 "):
+            commit, path = line.split()[1], line.partition("\t")[2]
+            try:
+                git("cat-file", "-e", f"{commit}^{{commit}}", cwd=_own_repository(source / path, source))
+                _check_out(commit, source / path, top / path)
+            except UserError:
+                yield path, f"git submodule update --init '{path}'"
+                continue
+            for inner, why in [*_large_files(source / path, top / path), *_submodules(source / path, top / path)]:
+                yield f"{path}/{inner}", why
+
+
+def _own_repository(folder: Path, around: Path) -> Path:
+    """A folder, if git takes it for another repository than the one around it. Raises UserError if not."""
+    if not folder.is_dir() or top_of(folder) == around:
+        raise UserError(f"{folder}: not checked out")
+    return folder
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder in which stages may have taken rights away."""
+    for parent, _, _ in os.walk(folder):
+        with suppress(OSError):
+            os.chmod(parent, 0o700)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Verdicts as in-toto statements, and what several of them prove together."""

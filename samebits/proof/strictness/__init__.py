@@ -1,0 +1,1 @@
+"""Hidden inputs: each stage with only what it declares, in other surroundings."""

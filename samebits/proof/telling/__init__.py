@@ -1,0 +1,1 @@
+"""Verdicts and reports as people and tools read them."""

@@ -1,0 +1,163 @@
+"""What people read of a proof: a verdict, what a lock records, the comparison with another revision."""
+
+from collections.abc import Mapping, Sequence
+
+from samebits import markdown
+from samebits.proof.record import lock
+from samebits.proof.repository.pipeline import Pipeline
+from samebits.proof.telling.changes import Change, Changes
+from samebits.proof.verdict import Output, Problem, Verdict
+
+COLUMNS = ["name", "base", "now", "change", "better", "verdict"]
+DIRECTION = {True: "higher", False: "lower", None: ""}
+SENTENCE = {
+    "reproduced": "Reproduced",
+    "not reproduced": "NOT reproduced",
+    "inconclusive": "Inconclusive, neither reproduced nor refuted",
+}
+
+
+def verdict(checked: Verdict, tablefmt: str) -> str:
+    """A verdict of the reproduction check, its table in a format of tabulate."""
+    rows = [
+        (each.stage, each.path, _short(each.promised), _short(each.obtained), each.verdict) for each in checked.outputs
+    ]
+    headers = ["stage", "output", "promised", "obtained", "verdict"]
+    lines = [f"Commit {checked.commit[:10]}: {checked.subject}", ""]
+    lines += [*markdown.table(rows, headers, tablefmt).splitlines(), ""] if rows else []
+    if told := [each for each in checked.outputs if each.differences and each.verdict != "unknown"]:
+        lines += ["What differs:", "", *(f"- {line}" for each in told for line in details(each)), ""]
+    if allowed := [each for each in checked.outputs if each.rule and each.allowed]:
+        lines += ["Allowed by the settings of the repository:", ""]
+        lines += [*(f"- {each.path}: {each.verdict}, by {each.rule}" for each in allowed), ""]
+    for title, texts in problems(checked.problems).items():
+        lines += [title, "", *(f"- {text}" for text in texts), ""]
+    if checked.taken:
+        lines += [
+            "Not run, outputs taken as recorded:",
+            "",
+            *(f"- {name}: {why}" for name, why in checked.taken.items()),
+            "",
+        ]
+    if checked.notes:
+        lines += [*(f"- {note}" for note in checked.notes), ""]
+    if checked.strict and checked.seconds:
+        lines += ["Each stage that ran to its end ran again with only what it declares, in other surroundings.", ""]
+    if checked.varied:
+        bad = [name for name, good in checked.varied.items() if not good]
+        lines += [f"{len(checked.varied) - len(bad)} of {len(checked.varied)} environments gave the same bytes."]
+        lines += [*(f"- other bytes: {name}" for name in bad), ""]
+    return markdown.joined([*lines, conclusion(checked)], tablefmt)
+
+
+def conclusion(checked: Verdict) -> str:
+    """A verdict of the reproduction check in one line."""
+    machine = ", ".join(f"{key} {value}" for key, value in checked.machine.items())
+    kinds = ", ".join(deciding(checked))
+    answer = f"{SENTENCE[checked.conclusion]}{kinds and f' ({kinds})'}"
+    return f"{answer}: {counted(checked)} ({machine}; {network(checked.network)})."
+
+
+def network(stages: Sequence[str] | None) -> str:
+    """Which stages could use the network, as `Verdict.network` has them, in words."""
+    if stages is None:
+        return "the network could not be cut off"
+    return f"network only for {', '.join(stages)}" if stages else "without network"
+
+
+def deciding(checked: Verdict) -> list[str]:
+    """The kinds of the problems that decided a verdict."""
+    decides = checked.conclusion == "not reproduced"
+    return list(dict.fromkeys(each.kind for each in checked.problems if each.decides is decides))
+
+
+def counted(checked: Verdict) -> str:
+    """How many outputs are the same, or allowed to differ."""
+    same = sum(each.verdict == "same" for each in checked.outputs)
+    count = f"{same} of {len(checked.outputs)} outputs are the same" if checked.outputs else "no stage ran"
+    allowed = sum(each.allowed and each.verdict != "same" for each in checked.outputs)
+    return f"{count}, {allowed} more allowed by the settings" if allowed else count
+
+
+def details(output: Output) -> list[str]:
+    """How an output differs from its promise, a line each."""
+    lines = [f"{each.file or output.path}: {each.sentence()}" for each in output.differences]
+    return [*lines, f"{output.path}: and {output.more:,} more"] if output.more else lines
+
+
+def record(pipeline: Pipeline, problems: list[Problem]) -> str:
+    """What `lock` says of a tree."""
+    lines = [f"{each.stage}: {each.text}" for each in problems]
+    lines += line_ends(lock.line_ends(pipeline))
+    stages = [stage.name for stage in pipeline.stages if stage.commands]
+    wrong = {each.stage for each in problems if each.decides}
+    open_ = {each.stage for each in problems} - wrong
+    recorded = [name for name in stages if name not in wrong | open_]
+    strangers = wrong.difference(stages)
+    pull = list(dict.fromkeys(each.pull for each in problems if each.pull))
+    parts = [f"{len(recorded)} of {len(stages)} stages are recorded"]
+    parts += [f"{len(wrong - strangers)} not"] if wrong - strangers else []
+    parts += [f"{len(open_)} cannot be known here"] if open_ else []
+    parts += [f"{len(strangers)} more in dvc.lock only"] if strangers else []
+    lines.append(", ".join(parts) + (f"; `dvc pull {' '.join(pull)}` would tell" if pull else ""))
+    answer = "is not" if wrong else "may be" if open_ else "is"
+    lines.append(f"dvc.lock {answer} the record of a run of this tree" + ("; `dvc repro` makes one" if wrong else ""))
+    return markdown.joined(lines, "simple")
+
+
+def line_ends(converted: Mapping[str, Sequence[str]]) -> list[str]:
+    """What to know of texts that the run had with other line ends, by the system that has these."""
+    return [
+        f"{lock.some(paths)}: as in the run, which had the line ends of {system}; "
+        "with `* text=auto eol=lf` in .gitattributes they are the same everywhere"
+        for system, paths in converted.items()
+    ]
+
+
+def comparison(changes: Changes, base: str) -> str:
+    """Markdown of what changed since the revision `base`."""
+    lines = [f"## Against {base}", ""]
+    if changes.params:
+        rows = [_row(each) for each in changes.params]
+        lines += ["Parameters:", "", *markdown.table(rows, COLUMNS[:4]).splitlines(), ""]
+    verdicts = [f"**{each.verdict}**" if each.name in changes.failed else each.verdict for each in changes.metrics]
+    rows = [
+        [*_row(each), DIRECTION[each.higher_is_better], seen]
+        for each, seen in zip(changes.metrics, verdicts, strict=True)
+    ]
+    lines += [*markdown.table(rows, COLUMNS).splitlines(), ""] if rows else ["No metrics.", ""]
+    lines += [*(f"- could not be read: {each}" for each in changes.unread), ""] if changes.unread else []
+    if changes.gated:
+        passed = "passed" if not changes.failed else f"{', '.join(changes.failed)} worse than the settings allow"
+        lines += [f"Gate: {passed}."]
+    return markdown.joined(lines, "github").rstrip()
+
+
+def problems(found: list[Problem]) -> dict[str, list[str]]:
+    """The problems under their titles, those that decide first, and of them those of the first stage."""
+    decided, open_ = ([each for each in found if each.decides is decides] for decides in (True, False))
+    first = decided[0].stage if decided else None
+    parts = {
+        f"The first stage that diverged is {first}:": [each.text for each in decided if each.stage == first],
+        "After it:": [f"{each.stage}: {each.text}" for each in decided if each.stage != first],
+        "What keeps it from being decided:" if not decided else "Besides:": [
+            f"{each.stage}: {each.text}" for each in open_
+        ],
+    }
+    return {title: lines for title, lines in parts.items() if lines}
+
+
+def _row(change: Change) -> list[str]:
+    difference = "" if not change.difference else f"{change.difference:+.3g}"
+    return [_value(change.name), _value(change.base), _value(change.now), difference]
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return ""
+    text = f"{value:.9g}" if isinstance(value, float) else " ".join(str(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _short(md5: str | None) -> str:
+    return md5[:12] if md5 else "-"
