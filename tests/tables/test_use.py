@@ -558,12 +558,12 @@ def test_the_five_commands_of_the_docs_do_what_they_say(project: Project) -> Non
     write(
         ["größe", "kind", "sold on", "price"],
         [(i * i if i % 9 else None, "abc"[i % 3], f"2020-0{1 + i % 7}-11", t) for i, t in enumerate(noise(150))],
-        str(project.root / "houses.csv"),
+        str(project.root.parent / "houses.csv"),
     )
     text = (ROOT / "docs" / "tables.md").read_text()
     commands = text.partition("five commands\n")[2].partition("```console\n")[2].partition("```")[0]
     settings = "git config user.name test; git config user.email test@example.com"
-    installed = 'make() { command make --assume-old=.venv/installed "$@"; }'
+    installed = 'make() { command make --assume-old=.venv/installed "$@"; }; samebits() { python -m samebits "$@"; }'
     done = project.run("bash", "-ec", "\n".join([settings, installed, commands, "make check"]))
     assert "5 features, 120 training rows, 30 test rows." in done.stdout
     page = (project.root / "page.html").read_text()
