@@ -1,4 +1,4 @@
-"""Verdict and statement as JSON, against their schemas in the docs, and the lists in docs/proof.md against the code."""
+"""Verdict and statement as JSON against their schemas in the docs; the lists in docs/verdicts.md against the code."""
 
 import json
 import re
@@ -60,7 +60,7 @@ def one_verdict(tmp_path: Path) -> Verdict:
 
 
 def test_the_docs_tell_all_kinds_and_verdicts() -> None:
-    text = (ROOT / "docs" / "proof.md").read_text()
+    text = (ROOT / "docs" / "verdicts.md").read_text()
     verdicts, kinds, undecided = (
         set(re.findall(r"`([a-z-]+)`", "".join(re.findall(r"^\| (`.*?) \|", part, re.MULTILINE))))
         for part in re.findall(
