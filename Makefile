@@ -113,6 +113,10 @@ readme: $(DEV)  ## put the results into README.md, draw its picture, make the pa
 	python -m samebits results --write README.md --picture docs/bits.svg
 	python tools/plots_page/make.py
 
+.PHONY: docs
+docs: .venv/docs/installed  ## build the site of docs/ into site/; to look at it: python -m http.server --directory site
+	.venv/docs/bin/python -m tools.site.make "$(REPOSITORY)" $(SITE)
+
 .PHONY: bench
 bench: $(DEV) .venv/bench/installed  ## measure what the docs quote anew; needs wrk, and the models of `make`
 	python -m benchmarks.quantization
@@ -130,6 +134,12 @@ pins: $(INSTALLED)  ## write the requirements files and KServe's schema, of the 
 .PHONY: help
 help:
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
+
+.venv/docs/installed: tools/site/requirements.txt
+	rm -rf .venv/docs
+	$(PYTHON) -m venv .venv/docs
+	.venv/docs/bin/python -m pip install --quiet --disable-pip-version-check -r tools/site/requirements.txt
+	touch $@
 
 .venv/bench/installed: benchmarks/requirements.txt | $(INSTALLED)
 	rm -rf .venv/bench

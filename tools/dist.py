@@ -28,8 +28,7 @@ SURROUNDINGS = (
 
 def main(repository: str) -> None:
     """Build, compare, look into the wheel. Raises SystemExit where something is not as it must be."""
-    address = re.sub(r"^git@([^:]+):", r"https://\1/", repository).removesuffix(".git")
-    if not address.startswith("https://"):
+    if not (at := address(repository)):
         sys.exit(
             f"error: {repository or 'no repository'}: where do the links of README.md lead? REPOSITORY=https://..."
         )
@@ -41,7 +40,7 @@ def main(repository: str) -> None:
             _git("clone", "--quiet", str(ROOT), str(clone))
             version = tomllib.loads((clone / "pyproject.toml").read_text())["project"]["version"]
             readme = clone / "README.md"
-            readme.write_text(absolute(readme.read_text(), address, f"v{version}"))
+            readme.write_text(absolute(readme.read_text(), at, f"v{version}"))
             command = ["uv", "build", "--quiet", "--out-dir", str(clone / "dist")]
             subprocess.run(
                 command, cwd=clone, env=os.environ | environment | {"SOURCE_DATE_EPOCH": time}, umask=umask, check=True
@@ -59,6 +58,12 @@ def main(repository: str) -> None:
     _look_into(wheel)
     subprocess.run(["uv", "tool", "run", "--quiet", TWINE, "check", "--strict", *DIST.iterdir()], check=True)
     print(f"{', '.join(sorted(first))}: two builds gave the same bytes")
+
+
+def address(repository: str) -> str:
+    """The address on the web of what git calls the origin of a clone; empty where it has none."""
+    found = re.sub(r"^git@([^:]+):", r"https://\1/", repository).removesuffix(".git")
+    return found if found.startswith("https://") else ""
 
 
 def absolute(readme: str, repository: str, tag: str) -> str:
