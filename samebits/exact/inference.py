@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
-from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
+from flint import arb, arb_mat, fmpq, fmpq_mat
 
 from samebits.exact.balls import middle, nearest
 from samebits.exact.distributions import f_tail, t_quantile, t_tail
 from samebits.exact.eigenvalues import largest_eigenvalue
 from samebits.exact.least_squares import Relation, normal_equations, penalties, solve
 from samebits.exact.moments import Moments
+from samebits.exact.precision import working_precision
 from samebits.exact.summary import Coefficient, Summary
 
 # bits of the balls, and whether parameters and residuals, which may be exactly 0, are solved in fractions
@@ -58,8 +59,11 @@ def inference(
         fit_intercept=fit_intercept,
         rows=problem.rows,
         coefficients=tuple(Coefficient(names[j], estimates[j], **known[j]) for j in problem.columns),
-        undecided=tuple(_label(key, names) for key in undecided),
-        notes=tuple(_notes(problem, features, values, [_label(key, names) for key in beyond])),
+        undecided=tuple(_label(key, names) for key in undecided if key in values),
+        notes=(
+            *_notes(problem, features, values, [_label(key, names) for key in beyond]),
+            *(f"could not be computed: {_label(key, names)}" for key in undecided if key not in values),
+        ),
         **known[None],
     )
 
@@ -259,7 +263,7 @@ def _decided(problem: _Problem) -> tuple[dict[Key, float], list[Key]]:
     """All numbers that are defined, rounded, and which of them are only the middle of their last ball."""
     values: dict[Key, float] = {}
     for precision, exact in STAGES:
-        with ctx.workprec(precision):
+        with working_precision(precision):
             try:
                 numbers = _Fit(problem, exact).numbers()
             except ZeroDivisionError:

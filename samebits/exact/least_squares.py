@@ -6,10 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-from flint import arb_mat, ctx, fmpq, fmpq_mat, fmpz, fmpz_mat
+from flint import arb_mat, fmpq, fmpq_mat, fmpz, fmpz_mat
 
 from samebits.exact.balls import nearest
 from samebits.exact.moments import Moments
+from samebits.exact.precision import working_precision
 from samebits.exact.rational import exactly, nearest_float
 from samebits.model.linear import LinearModel
 
@@ -105,7 +106,7 @@ def _round_balls(A: fmpz_mat, b: fmpz_mat) -> list[float] | None:
     A singular A has no balls.
     """
     for precision in BALL_PRECISIONS:
-        with ctx.workprec(precision), suppress(ZeroDivisionError):
+        with working_precision(precision), suppress(ZeroDivisionError):
             found = [nearest(ball) for ball in arb_mat(A).solve(arb_mat(b), algorithm="lu").entries()]
             decided = [each for each in found if each is not None and math.isfinite(each)]
             if len(decided) == len(found):
