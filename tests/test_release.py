@@ -47,7 +47,7 @@ def test_a_release_whose_files_do_not_agree_is_an_error(release: Path, file: str
 
 def test_this_version_has_notes() -> None:
     command = [sys.executable, str(ROOT / "tools" / "changelog.py"), f"v{VERSION}"]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("- ")
+    assert re.search("^- ", subprocess.run(command, capture_output=True, text=True, check=True).stdout, re.MULTILINE)
 
 
 def test_no_link_of_the_readme_is_dead_on_an_index() -> None:
