@@ -18,12 +18,12 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "init": Command("look at a repository of DVC: what its check will need; write the settings for it", "check"),
-    "lock": Command("check, without data, that dvc.lock is the record of this tree", "check"),
-    "check": Command("prove that a commit describes its outputs: run it from nothing, compare", "check"),
-    "verify": Command("combine statements of checks: which outputs machines made alike", "check"),
+    "init": Command("list what a check of this DVC repository needs; write the settings for it", "check"),
+    "lock": Command("check, without data, that dvc.lock records this tree", "check"),
+    "check": Command("run a commit's pipeline from nothing, compare every output with the commit", "check"),
+    "verify": Command("combine statements: which outputs are the same on several machines", "check"),
     "report": Command("compare parameters and metrics with a base revision, as Markdown", "check"),
-    "merge": Command("merge dvc.lock and generated files stage by stage, in `git merge` and rebase", "check"),
+    "merge": Command("merge dvc.lock and generated files stage by stage; git calls it", "check"),
     "use": Command("look at a table; write the query that uses it into params.yaml", "pipeline"),
     "results": Command("print the metrics of the last run as a table", "pipeline"),
     "predict": Command("predict rows of CSV or JSON lines with the quantized model", "serve"),

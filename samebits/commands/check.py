@@ -20,18 +20,21 @@ STATUS = {"reproduced": 0, "not reproduced": 1, "inconclusive": 2}
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Which commit, how thoroughly, and where the verdict goes."""
-    parser.add_argument("stages", metavar="STAGE", nargs="*", help="check these and what they need (default: all)")
+    parser.epilog = "Exit status: 0 reproduced, 1 not reproduced, 2 inconclusive or error."
+    parser.add_argument(
+        "stages", metavar="STAGE", nargs="*", help="check these stages and those that they need (default: all)"
+    )
     parser.add_argument("--commit", metavar="REV", default="HEAD", help="the commit to check (default: HEAD)")
-    parser.add_argument("--since", metavar="REV", help="do not run stages whose entry in dvc.lock is that of REV")
-    parser.add_argument("--vary", action="store_true", help="run it in 20 or more environments, too")
-    parser.add_argument("--strict", action="store_true", help="run each stage with only what it declares, too")
-    parser.add_argument("--verbose", action="store_true", help="show what the stages print")
+    parser.add_argument("--since", metavar="REV", help="skip stages whose dvc.lock entry is unchanged since REV")
+    parser.add_argument("--vary", action="store_true", help="repeat the run in 20 or more environments")
+    parser.add_argument("--strict", action="store_true", help="repeat each stage with only its declared inputs")
+    parser.add_argument("--verbose", action="store_true", help="show all that the stages print")
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
-    add_result_file(parser, "--markdown", "write the verdict to a file, too")
-    add_result_file(parser, "--statement", "write what was found as an in-toto Statement")
-    add_result_file(parser, "--html", "write the verdict as a page to look at, too")
-    add_result_file(parser, "--annotations", "write what is wrong as workflow commands of GitHub, too")
-    parser.add_argument("--outputs", metavar="FOLDER", help="keep the outputs there, if they are what was promised")
+    add_result_file(parser, "--markdown", "also write the verdict to a file")
+    add_result_file(parser, "--statement", "also write the verdict as an in-toto Statement")
+    add_result_file(parser, "--html", "also write the verdict as an HTML page")
+    add_result_file(parser, "--annotations", "also write the problems as GitHub annotations")
+    parser.add_argument("--outputs", metavar="FOLDER", help="keep the outputs there if they are reproduced")
 
 
 def run(arguments: Namespace) -> int:

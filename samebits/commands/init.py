@@ -15,8 +15,10 @@ WIDTHS = (None, 36, 52, 38)  # of the table's columns
 
 def add_arguments(parser: ArgumentParser) -> None:
     """A workflow, and whether to write at all."""
-    parser.add_argument("--workflow", choices=list(proposal.WORKFLOWS), help="write one that checks each push, too")
-    parser.add_argument("--dry-run", action="store_true", help="write nothing, print the settings")
+    parser.add_argument(
+        "--workflow", choices=list(proposal.WORKFLOWS), help="also write a workflow that checks each push"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the settings, write nothing")
 
 
 def run(arguments: Namespace) -> int:

@@ -10,7 +10,8 @@ from samebits.proof.telling import annotations, report
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Where else what is found goes."""
-    add_result_file(parser, "--annotations", "write what is wrong as workflow commands of GitHub, too")
+    parser.epilog = "Exit status: 0 no contradiction, 1 contradiction, 2 error."
+    add_result_file(parser, "--annotations", "also write the problems as GitHub annotations")
 
 
 def run(arguments: Namespace) -> int:

@@ -12,10 +12,13 @@ from samebits.proof.merging.setup import install
 
 def add_arguments(parser: ArgumentParser) -> None:
     """What git gives a merge driver, or that git shall be set up to call it."""
-    parser.description = "Merge dvc.lock and the generated files in git stage by stage; git calls it."
-    parser.add_argument("--install", action="store_true", help="make git call it in this clone, for these files")
+    parser.description = "Merge dvc.lock and generated files stage by stage. git calls this command."
+    parser.add_argument("--install", action="store_true", help="set git up to call it in this clone")
     parser.add_argument(
-        "versions", nargs="*", metavar="BASE OURS THEIRS PATH", help="as git calls it: three files, and which it is"
+        "versions",
+        nargs="*",
+        metavar="BASE OURS THEIRS PATH",
+        help="what git passes: three versions of a file, and its path",
     )
 
 

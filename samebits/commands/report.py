@@ -15,8 +15,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "base", metavar="BASE", nargs="?", default="main", help="a branch, tag or commit (default: main)"
     )
-    parser.add_argument("--gate", action="store_true", help="exit 1 if a metric got worse than the settings allow")
-    add_result_file(parser, "--annotations", "write what is wrong as workflow commands of GitHub, too")
+    parser.add_argument("--gate", action="store_true", help="exit with 1 if a metric got worse than the settings allow")
+    add_result_file(parser, "--annotations", "also write the problems as GitHub annotations")
 
 
 def run(arguments: Namespace) -> int:

@@ -10,11 +10,18 @@ from samebits.proof.statements import verify
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The statements, how many machines it takes, and where the answer goes."""
-    parser.add_argument("files", metavar="FILE", nargs="+", help="what `check --statement` wrote, or its signed bundle")
+    parser.epilog = "Exit status: 0 enough machines made each output, 1 a contradiction, 2 too few machines or error."
     parser.add_argument(
-        "--at-least", metavar="N", type=_number, default=1, help="machines that must have made each output (default: 1)"
+        "files", metavar="FILE", nargs="+", help="a statement of `check --statement`, or its signed bundle"
     )
-    add_result_file(parser, "--markdown", "write the answer to a file, too")
+    parser.add_argument(
+        "--at-least",
+        metavar="N",
+        type=_number,
+        default=1,
+        help="how many machines must have made each output (default: 1)",
+    )
+    add_result_file(parser, "--markdown", "also write the answer to a file")
 
 
 def run(arguments: Namespace) -> int:
