@@ -27,6 +27,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, help="so many kills of the crash test, drawn by the commit; default: all")
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what a POSIX shell runs where there is none."""
+    if sys.platform == "win32" and item.get_closest_marker("posix_shell"):
+        pytest.skip("its stages are lines of a POSIX shell")
+
+
 class Project:
     """A clone of the project in `root` and the means to run commands in it."""
 

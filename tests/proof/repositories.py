@@ -11,7 +11,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from dvc.repo import Repo
 
@@ -23,7 +22,6 @@ from samebits.proof.telling import changes
 from samebits.proof.verdict import Problem, Verdict
 from tests.conftest import BIN, ROOT
 
-needs_shell = pytest.mark.skipif(sys.platform == "win32", reason="its stages are lines of a POSIX shell")
 IDENTITY = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
 
 

@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from tests.conftest import BIN, ROOT
-from tests.proof.repositories import Repository, needs_shell, simple
+from tests.proof.repositories import Repository, simple
 from tests.proof.runner import Command, obeyed
 
-pytestmark = needs_shell
+pytestmark = pytest.mark.posix_shell
 
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
 [STEP] = [each for each in ACTION["runs"]["steps"] if each.get("id") == "run"]

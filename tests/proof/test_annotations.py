@@ -9,10 +9,10 @@ import pytest
 
 from samebits.proof.telling import annotations
 from samebits.proof.verdict import Problem
-from tests.proof.repositories import Repository, needs_shell, simple
+from tests.proof.repositories import Repository, simple
 from tests.proof.runner import Command, obeyed
 
-pytestmark = needs_shell
+pytestmark = pytest.mark.posix_shell
 
 
 def shown(repo: Repository) -> list[Command]:

@@ -10,9 +10,9 @@ import pytest
 
 from samebits.errors import UserError
 from samebits.proof.running.machine import describe
-from tests.proof.repositories import Repository, kinds, needs_shell, simple
+from tests.proof.repositories import Repository, kinds, simple
 
-pytestmark = needs_shell
+pytestmark = pytest.mark.posix_shell
 
 
 def repository(top: Path, command: str, **stages: Any) -> Repository:

@@ -8,9 +8,9 @@ import pytest
 
 from samebits.proof.telling import report
 from samebits.proof.verdict import Verdict
-from tests.proof.repositories import Repository, kinds, needs_shell, simple, verdicts
+from tests.proof.repositories import Repository, kinds, simple, verdicts
 
-pytestmark = needs_shell
+pytestmark = pytest.mark.posix_shell
 
 
 @pytest.fixture

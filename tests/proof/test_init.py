@@ -13,7 +13,7 @@ from samebits.proof.adoption import proposal
 from samebits.proof.adoption.look import Look, look
 from samebits.proof.repository.pipeline import Pipeline, repository
 from samebits.proof.settings import Settings
-from tests.proof.repositories import Repository, needs_shell, simple, verdicts
+from tests.proof.repositories import Repository, simple, verdicts
 
 SPLIT = "from sklearn.model_selection import train_test_split\n"
 
@@ -372,7 +372,7 @@ def test_the_workflow_goes_to_the_top_and_checks_the_folder_of_dvc(tmp_path: Pat
         run(repo, "--workflow", "gitlab")
 
 
-@needs_shell
+@pytest.mark.posix_shell
 def test_a_check_with_what_it_wrote_passes(tmp_path: Path) -> None:
     repo = Repository(tmp_path / "repo")
     code = (
@@ -394,7 +394,7 @@ def test_a_check_with_what_it_wrote_passes(tmp_path: Path) -> None:
     assert verdicts(found)["work.log"] == "ignored"
 
 
-@needs_shell
+@pytest.mark.posix_shell
 def test_a_name_from_the_repository_cannot_speak_to_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

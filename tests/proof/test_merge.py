@@ -20,10 +20,10 @@ from samebits.errors import UserError
 from samebits.proof.merging.driver import merge_lock
 from samebits.proof.merging.setup import install
 from tests.conftest import ROOT
-from tests.proof.repositories import IDENTITY, Repository, kinds, needs_shell
+from tests.proof.repositories import IDENTITY, Repository, kinds
 from tests.proof.test_merge_rules import FILES, PARAMS, Tree, forks, unforeseen
 
-pytestmark = needs_shell
+pytestmark = pytest.mark.posix_shell
 EXAMPLES = int(os.environ.get("REAL_MERGES", 2))
 LINES = "\n" * 5  # between two lines that two branches may change without a conflict
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from samebits.proof.telling import graph, page
 from samebits.proof.verdict import Difference, Node, Output, Problem, Row, Verdict
 from tests import pages
-from tests.proof.repositories import Repository, needs_shell, simple
+from tests.proof.repositories import Repository, simple
 
 Shape = list[tuple[str, list[str], str | None]]
 HOSTILE = [
@@ -167,7 +167,7 @@ def test_a_word_stands_beside_each_colour() -> None:
         assert ("span", sign) in parsed.texts
 
 
-@needs_shell
+@pytest.mark.posix_shell
 def test_the_page_of_a_check(tmp_path: Path) -> None:
     repo = simple(tmp_path / "repo")
     repo.write("select.sh", "(tail -n 1 data/table.txt; echo more; echo end) > selected.txt\n")
@@ -264,7 +264,7 @@ def test_long_names_are_cut_in_the_graph_only() -> None:
     assert "folder/" * 100 + "漢" * 30 in page.render(checked)
 
 
-@needs_shell
+@pytest.mark.posix_shell
 def test_the_graph_of_a_repository(tmp_path: Path) -> None:
     repo = Repository(tmp_path / "repo")
     repo.write("in.txt", "1\n")

@@ -7,9 +7,9 @@ from samebits.errors import UserError
 from samebits.proof.telling import report
 from samebits.proof.telling.changes import Change
 from tests.conftest import Project
-from tests.proof.repositories import Repository, needs_shell, simple
+from tests.proof.repositories import Repository, simple
 
-pytestmark = needs_shell
+pytestmark = pytest.mark.posix_shell
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pytest
 from samebits.proof.statements.statement import Facts, Statement, encode
 from samebits.proof.verdict import UNDECIDED, Kind, OutputVerdict, Verdict
 from tests.conftest import ROOT
-from tests.proof.repositories import Repository, needs_shell, simple
+from tests.proof.repositories import Repository, simple
 
-pytestmark = needs_shell
+pytestmark = pytest.mark.posix_shell
 
 SCHEMA = ROOT / "docs" / "verdict.schema.json"
 SCHEMAS = {SCHEMA: Verdict, ROOT / "docs" / "statement.schema.json": Statement}

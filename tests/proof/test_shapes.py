@@ -9,9 +9,9 @@ import pytest
 
 from samebits.proof.repository.pipeline import Pipeline, repository
 from samebits.proof.telling import report
-from tests.proof.repositories import Repository, kinds, needs_shell, simple, verdicts
+from tests.proof.repositories import Repository, kinds, simple, verdicts
 
-pytestmark = needs_shell
+pytestmark = pytest.mark.posix_shell
 
 Forge = Callable[[Repository], object]
 

@@ -20,12 +20,12 @@ from samebits.errors import UserError
 from samebits.proof.statements import statement, verify
 from samebits.proof.statements.statement import PREDICATE, Facts, Made, Statement
 from samebits.proof.verdict import File, Verdict
-from tests.proof.repositories import Repository, needs_shell, simple
+from tests.proof.repositories import Repository, simple
 from tests.proof.stating import facts, otherwise, reasons, repo, verdict, verified
 
 __all__ = ["facts", "repo", "verdict"]  # fixtures
 
-pytestmark = needs_shell
+pytestmark = pytest.mark.posix_shell
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 

@@ -16,9 +16,9 @@ from samebits.proof.running import system
 from samebits.proof.running.sources import LARGE
 from samebits.proof.telling import report
 from samebits.proof.verdict import Verdict
-from tests.proof.repositories import Repository, kinds, needs_shell
+from tests.proof.repositories import Repository, kinds
 
-pytestmark = needs_shell
+pytestmark = pytest.mark.posix_shell
 needs_namespaces = pytest.mark.skipif(not system.has_own_processes(), reason="this system has no namespaces for a user")
 
 PYTHON = "python3 -S -c"

@@ -12,12 +12,12 @@ from samebits.errors import UserError
 from samebits.proof.statements import statement, verify
 from samebits.proof.statements.statement import Facts, Made, Statement
 from samebits.proof.verdict import File
-from tests.proof.repositories import Repository, needs_shell, simple
+from tests.proof.repositories import Repository, simple
 from tests.proof.stating import ARM, facts, otherwise, reasons, replaced, repo, verdict, verified
 
 __all__ = ["facts", "repo", "verdict"]  # fixtures
 
-pytestmark = needs_shell
+pytestmark = pytest.mark.posix_shell
 
 SEALED = {"version", "strict", "machine", "packages", "taken"}  # what only a signature can seal; all else is found out
 
