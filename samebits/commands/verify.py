@@ -25,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Print which outputs machines made alike."""
+    """Print which outputs are the same on several machines."""
     combined = verify.verify(arguments.files, arguments.at_least)
     if arguments.markdown:
         artifacts.write_text(verify.text(combined, "github") + "\n", arguments.markdown)
