@@ -13,8 +13,9 @@ EXAMPLES := samebits/proof/workflows
 .PHONY: reproduce
 reproduce: $(INSTALLED)  ## run the pipeline, where it is not up to date, and print its metrics
 	@python tools/heal.py
+	@python -m stages.params
 	dvc repro
-	@python -m samebits results
+	@samebits results
 
 .PHONY: test
 test: $(DEV)  ## check the style, the types and the behaviour
@@ -49,41 +50,41 @@ crash: $(DEV)  ## kill the pipeline before each of its writes, see that `make` h
 
 .PHONY: check
 check: $(INSTALLED)  ## prove that HEAD describes its model: run it from nothing, compare; CHECK=--vary in 20 environments
-	SAMEBITS_BACKEND=loky python -m samebits check $(CHECK)
+	SAMEBITS_BACKEND=loky samebits check $(CHECK)
 
 .PHONY: statements
 statements: $(INSTALLED)  ## which outputs did machines make alike? STATEMENTS="FILE... --at-least 2"
-	python -m samebits verify $(STATEMENTS)
+	samebits verify $(STATEMENTS)
 
 .PHONY: lock
 lock: $(INSTALLED)  ## check, without data, that dvc.lock is the record of this tree
-	python -m samebits lock
+	samebits lock
 
 .PHONY: image
 image: .venv/image  ## build the image of HEAD's model: DOCKER=docker or podman, IMAGE=name, BUILD="--build-arg BASE=..."
-	python -m samebits image build $(IMAGE) --docker "$(DOCKER)" $(BUILD)
+	samebits image build $(IMAGE) --docker "$(DOCKER)" $(BUILD)
 
 .PHONY: image-test
 image-test: .venv/image  ## compare a hardened container of the image with this machine, on all test rows
-	python -m samebits image test $(IMAGE) --docker "$(DOCKER)"
+	samebits image test $(IMAGE) --docker "$(DOCKER)"
 
 .PHONY: image-push
 image-push: .venv/image  ## push the image, pull it by its digest, test it; on main, make it the latest
-	python -m samebits image push $(IMAGE) --docker "$(DOCKER)" $(BUILD)
+	samebits image push $(IMAGE) --docker "$(DOCKER)" $(BUILD)
 
 .PHONY: verify
 verify: .venv/image  ## prove that an image is the one that its commit describes: IMAGE=name@sha256:...
-	python -m samebits image verify $(IMAGE) --docker "$(DOCKER)"
+	samebits image verify $(IMAGE) --docker "$(DOCKER)"
 
 .PHONY: page
 page: $(INSTALLED)  ## write the results of the last run as a page to look at, page.html
-	python -m samebits results --html page.html
+	samebits results --html page.html
 
 .PHONY: report
 report: $(INSTALLED)  ## compare parameters and metrics with BASE (default: main), as Markdown
-	python -m samebits report $(BASE) $(REPORT)
+	samebits report $(BASE) $(REPORT)
 	@echo
-	@python -m samebits results --chart
+	@samebits results --chart
 
 .PHONY: comment
 comment:  ## put report.md into the comment on a pull request
@@ -103,14 +104,14 @@ dist: $(DEV)  ## build wheel and sdist of HEAD twice, compare and try them; REPO
 	python tools/doors.py dist/*.whl
 
 .PHONY: setup
-setup: $(INSTALLED)  ## make .venv and install the pins of requirements.txt; TORCH=cuda for PyTorch with CUDA
+setup: $(INSTALLED)  ## make .venv; install requirements.txt and `samebits` itself into it; TORCH=cuda for PyTorch with CUDA
 
 .PHONY: dev
 dev: $(DEV)  ## set up what tests, checks and the server need, too
 
 .PHONY: readme
 readme: $(DEV)  ## put the results into README.md, draw its picture, make the page of `dvc plots`
-	python -m samebits results --write README.md --picture docs/bits.svg
+	samebits results --write README.md --picture docs/bits.svg
 	python tools/plots_page/make.py
 
 .PHONY: docs
@@ -156,8 +157,9 @@ $(DEV): requirements-dev.txt requirements-dask.txt | $(INSTALLED)
 	python tools/install.py $(TORCH) requirements-dev.txt
 	touch .venv/image $@  # the image's packages are among them
 
-$(INSTALLED): requirements.txt
+$(INSTALLED): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "samebits needs Python 3.11 or newer: make PYTHON=python3.11")'
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	python tools/install.py $(TORCH) requirements.txt
+	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@

@@ -24,7 +24,7 @@ OWN = ("./", "OWNER/samebits")
 def lend_environment(clone: Path) -> None:
     """Let a clone use the packages that are installed here: make takes them for newer than its pins."""
     (clone / ".venv").symlink_to(sys.prefix)
-    for pins in clone.glob("requirements*.txt"):
+    for pins in [*clone.glob("requirements*.txt"), clone / "pyproject.toml"]:
         os.utime(pins, (0, 0))
 
 

@@ -11,12 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 from jobs import lend_environment, run_workflow
+
+from samebits import __version__
 
 ROOT = Path(__file__).parent.parent
 RELEASE = ROOT / ".github" / "workflows" / "release.yml"
@@ -57,16 +58,15 @@ def main() -> int:
         clone = folder / "clone"
         subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
         lend_environment(clone)
-        version = tomllib.loads((clone / "pyproject.toml").read_text())["project"]["version"]
         credentials = {"UV_PUBLISH_URL": f"{url}/", "UV_PUBLISH_USERNAME": "rehearsal", "UV_PUBLISH_PASSWORD": "none"}
         inherited = {key: value for key, value in os.environ.items() if key != "MAKEFLAGS"} | credentials
-        tag = f"refs/tags/v{version}"
+        tag = f"refs/tags/v{__version__}"
         if status := run_workflow(RELEASE, clone, clone, inherited, {}, without=["describe"], ref=tag):
             return status
         print(f"[describe] left out; its notes:\n{(clone / 'notes.md').read_text()}")
         uploaded = sorted(path.name for path in (folder / "index").iterdir())
         print(f"{url} has {', '.join(uploaded)}", flush=True)
-        doors = [sys.executable, "tools/doors.py", f"samebits=={version}", "--index-url", f"{url}/simple/"]
+        doors = [sys.executable, "tools/doors.py", f"samebits=={__version__}", "--index-url", f"{url}/simple/"]
         return subprocess.run(doors, cwd=clone, check=False).returncode
 
 

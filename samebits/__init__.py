@@ -1,4 +1,4 @@
-"""samebits: a linear model whose every bit is the same on every machine, in the fewest bits that keep its quality."""
+"""samebits re-runs a DVC pipeline from scratch and compares every byte with the commit; its own linear model passes."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from samebits.exact.ridge_cv import ExactRidgeCV
 
 __all__ = ["ExactLinearRegression", "ExactRidgeCV"]
+__version__ = "0.1.0"  # pyproject.toml takes it from here
 
 
 def __getattr__(name: str) -> Any:
@@ -16,3 +17,8 @@ def __getattr__(name: str) -> Any:
     if name in modules:
         return getattr(import_module(modules[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, also those that nobody asked for yet."""
+    return sorted({*globals(), *__all__})

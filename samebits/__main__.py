@@ -1,4 +1,4 @@
-"""The one command line of the project: samebits, or python -m samebits."""
+"""The one command line of the project."""
 
 import os
 import sys
@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from importlib import import_module
 from typing import NamedTuple, NoReturn
 
+import samebits
 from samebits.errors import UserError, run
 from samebits.git import COMMIT
 
@@ -27,8 +28,8 @@ COMMANDS = {
     "use": Command("look at a table; write the query that uses it into params.yaml", "pipeline"),
     "results": Command("print the metrics of the last run as a table", "pipeline"),
     "predict": Command("predict rows of CSV or JSON lines with the quantized model", "serve"),
-    "serve": Command("answer requests over HTTP (Open Inference Protocol)", "serve"),
-    "image": Command("build, test, push the image of HEAD's model; verify an image of a commit", "image"),
+    "serve": Command("serve predictions over HTTP (Open Inference Protocol)", "serve"),
+    "image": Command("build, test and push the image of HEAD's model; verify an image", "image"),
 }
 
 
@@ -43,7 +44,8 @@ def _main() -> int:
     if words == ["--info"]:
         words = ["predict", "--info"]  # for `docker run IMAGE --info`
     asked = words[0] if words else ""
-    parser = ArgumentParser(prog="samebits", description="The same bits on every machine.")
+    parser = ArgumentParser(prog="samebits", description=samebits.__doc__)
+    parser.add_argument("--version", action="version", version=f"samebits {samebits.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     try:
         for name, command in COMMANDS.items():
@@ -62,8 +64,8 @@ def _main() -> int:
             raise
         extra = f"[{COMMANDS[asked].extra}]"
         raise UserError(
-            f"samebits {asked} needs {missing}, which is not installed: pip install 'samebits{extra}' "
-            f"(in a clone: make setup, source .venv/bin/activate, pip install '.{extra}')"
+            f"samebits {asked} needs {missing}, which is not installed: install samebits with the extra {extra} "
+            f"(in a clone: make dev; source .venv/bin/activate)"
         ) from None
 
 

@@ -20,6 +20,14 @@ BIN = Path(sys.executable).parent
 signal.signal(signal.SIGINT, signal.default_int_handler)  # where pytest runs in the background, it is ignored
 # As many tests run at once as there are cores. A run leaves no files that git does not know
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+# `samebits` of a copy, as `make` installs it there: in .venv, and of the code of the copy
+PROGRAM = f"""#!{sys.executable}
+import sys
+from pathlib import Path
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from samebits.__main__ import main
+main()
+"""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,7 +51,8 @@ class Project:
         self, *command: str, env: Mapping[str, str] | None = None, check: bool = True, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a command with the project's own Python first on the PATH; its output is text."""
-        environment = {**os.environ, **ENVIRONMENT, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **(env or {})}
+        path = os.pathsep.join([str(self.root / ".venv" / "bin"), str(BIN), os.environ["PATH"]])
+        environment = {**os.environ, **ENVIRONMENT, "PATH": path, **(env or {})}
         done = subprocess.run(
             command, cwd=cwd or self.root, env=environment, capture_output=True, text=True, check=False
         )
@@ -80,6 +89,10 @@ def copy_of_project(root: Path) -> Project:
         if (ROOT / each).exists():
             (root / each).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / each, root / each)
+    program = root / ".venv" / "bin" / "samebits"
+    program.parent.mkdir(parents=True)
+    program.write_text(PROGRAM)
+    program.chmod(0o755)
     project = Project(root)
     project.git("init", "-q", "-b", "main")
     project.commit("as it is")

@@ -30,8 +30,8 @@ def test_without_its_packages_a_subcommand_says_which_extra_has_them(project: Pr
     assert done.stderr.startswith(f"error: samebits {name} needs ")
     extra = EXTRAS.get(name, "pipeline")
     assert done.stderr.endswith(
-        f"which is not installed: pip install 'samebits[{extra}]' "
-        f"(in a clone: make setup, source .venv/bin/activate, pip install '.[{extra}]')\n"
+        f"which is not installed: install samebits with the extra [{extra}] "
+        "(in a clone: make dev; source .venv/bin/activate)\n"
     )
 
 

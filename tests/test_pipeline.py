@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from tests import housing
 from tests.conftest import BIN, ROOT, Project
 
-STAGES = ("data", "train", "quantize", "evaluate")
+STAGES = ("params", "data", "train", "quantize", "evaluate")
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 # Together: families of OpenBLAS kernels, thread counts, numpy's and torch's own dispatch, hash seed, locale and
@@ -59,7 +59,11 @@ def test_a_change_of_bits_runs_only_what_depends_on_it(reproduced: Project) -> N
     project.git("checkout", "-q", "-b", "four-bits")
     project.replace("params.yaml", "bits: 8", "bits: 4")
     done = project.run("dvc", "repro")
-    assert [stage for stage in STAGES if f"Running stage '{stage}'" in done.stdout] == ["quantize", "evaluate"]
+    assert [stage for stage in STAGES if f"Running stage '{stage}'" in done.stdout] == [
+        "params",
+        "quantize",
+        "evaluate",
+    ]
     header, *rows = project.run("dvc", "metrics", "diff", "main").stdout.splitlines()
     changes = {row.split()[1]: row.split()[2:] for row in rows}
     assert set(changes) == {"bits", "bytes", "loss_ppm", "quant.r2", "quant.rmse", "quant.mae"}
@@ -143,11 +147,26 @@ def test_half_a_lock_is_put_back(reproduced: Project, before: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_mistake_in_params_is_one_line(project: Project) -> None:
-    project.replace("params.yaml", "bits: 8", "bits: 17")
-    told = project.mistake("python", "-m", "stages.quantize")
-    assert told == "error: params.yaml: quantize.bits is 17; it must be an integer from 2 to 16\n"
-    assert differences(project) == " M params.yaml\n"
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("bits: 8", "bits: 17", "quantize.bits is 17; it must be an integer from 2 to 16"),
+        ("backend: loky", "backend: lokky", "compute.backend is 'lokky'; it must be one of loky, threading, dask"),
+        (
+            "quantize:",
+            "quantise: {bits: 4}\n\nquantize:",
+            "unknown key quantise = {'bits': 4}; allowed here: data, compute, train, quantize",
+        ),
+    ],
+)
+def test_a_mistake_in_params_is_one_line_and_costs_nothing(reproduced: Project, old: str, new: str, told: str) -> None:
+    reproduced.replace("params.yaml", old, new)
+    for command in (["dvc", "repro"], ["make", "--assume-old=.venv/installed"], ["python", "-m", "stages.data"]):
+        done = reproduced.run(*command, check=False)
+        assert done.returncode != 0
+        assert done.stderr.startswith(f"error: params.yaml: {told}\n")
+        assert differences(reproduced) == " M params.yaml\n"
+        assert (reproduced.root / "models" / "quant_params.joblib").exists()
 
 
 def test_too_few_training_rows(project: Project) -> None:
@@ -190,7 +209,12 @@ def test_cross_validation_chooses_and_reads_no_row_again(reproduced: Project) ->
     project = reproduced
     project.replace("params.yaml", "alpha: 0.0", "alpha: [0.1, 8, 100]")
     done = project.run("dvc", "repro")
-    assert [stage for stage in STAGES if f"Running stage '{stage}'" in done.stdout] == ["train", "quantize", "evaluate"]
+    assert [stage for stage in STAGES if f"Running stage '{stage}'" in done.stdout] == [
+        "params",
+        "train",
+        "quantize",
+        "evaluate",
+    ]
     chosen = json.loads((project.root / "metrics" / "train.json").read_text())["cross_validation"]
     curve = json.loads((project.root / "plots" / "penalty.json").read_text())
     assert [row["alpha"] for row in curve] == [0.1, 8, 100]

@@ -3,21 +3,20 @@
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 
+from samebits import __version__
 from tests.conftest import ROOT
 from tools import changelog, dist
-
-VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
     """The files that name a version."""
-    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1.2.0"\n')
+    (tmp_path / "samebits").mkdir()
+    (tmp_path / "samebits" / "__init__.py").write_text('__version__ = "1.2.0"  # here\n')
     (tmp_path / "CITATION.cff").write_text("version: 1.2.0\n")
     text = "# Changelog\n\n## 1.2.0\n\n- New.\n\n### More\n\n- Old.\n\n## 1.2\n\n- No.\n"
     (tmp_path / "CHANGELOG.md").write_text(text)
@@ -33,7 +32,7 @@ def test_the_notes_are_the_section_of_the_version(release: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "text", "told"),
     [
-        ("pyproject.toml", '[project]\nversion = "1.3.0"\n', "tag v1.2.0, but pyproject.toml has version 1.3.0"),
+        ("samebits/__init__.py", '__version__ = "1.3.0"', "tag v1.2.0, but samebits/__init__.py has version 1.3.0"),
         ("CITATION.cff", "version: 1.1.0\n", "tag v1.2.0, but CITATION.cff has version 1.1.0"),
         ("CHANGELOG.md", "## Unreleased\n\n- New.\n\n## 1.2.01\n\n- Else.\n", "says nothing under `## 1.2.0`"),
         ("CHANGELOG.md", "## 1.2.0\n\n## 1.1.0\n\n- Old.\n", "says nothing under `## 1.2.0`"),
@@ -46,7 +45,7 @@ def test_a_release_whose_files_do_not_agree_is_an_error(release: Path, file: str
 
 
 def test_this_version_has_notes() -> None:
-    command = [sys.executable, str(ROOT / "tools" / "changelog.py"), f"v{VERSION}"]
+    command = [sys.executable, str(ROOT / "tools" / "changelog.py"), f"v{__version__}"]
     assert re.search("^- ", subprocess.run(command, capture_output=True, text=True, check=True).stdout, re.MULTILINE)
 
 

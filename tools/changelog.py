@@ -1,11 +1,10 @@
 """Print what CHANGELOG.md says of a release, the notes for its page: python tools/changelog.py v1.2.3.
 
-It ends with an error where the tag is not that of the version in pyproject.toml and CITATION.cff, or has no section.
+It ends with an error where the tag is not the version in samebits/__init__.py and CITATION.cff, or has no section.
 """
 
 import re
 import sys
-import tomllib
 from pathlib import Path
 
 import yaml
@@ -17,7 +16,7 @@ def notes(tag: str, root: Path = ROOT) -> str:
     """The section of a tag. Raises SystemExit where it is not that of the release that the files describe."""
     version = tag.removeprefix("v")
     versions = {
-        "pyproject.toml": tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"],
+        "samebits/__init__.py": _of_package(root),
         "CITATION.cff": yaml.safe_load((root / "CITATION.cff").read_text())["version"],
     }
     for name, there in versions.items():
@@ -28,6 +27,11 @@ def notes(tag: str, root: Path = ROOT) -> str:
     if not found or not found[1].strip():
         sys.exit(f"error: CHANGELOG.md says nothing under `## {version}`; what is unreleased goes there")
     return found[1].strip()
+
+
+def _of_package(root: Path) -> str:
+    found = re.search(r'^__version__ = "(.+?)"', (root / "samebits" / "__init__.py").read_text(), re.MULTILINE)
+    return found[1] if found else "none"
 
 
 if __name__ == "__main__":

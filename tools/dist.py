@@ -10,9 +10,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 import zipfile
 from pathlib import Path
+
+from samebits import __version__
 
 ROOT = Path(__file__).parent.parent
 DIST = ROOT / "dist"
@@ -38,9 +39,8 @@ def main(repository: str) -> None:
         for name, umask, environment in SURROUNDINGS:
             clone = Path(folder) / name / "samebits"
             _git("clone", "--quiet", str(ROOT), str(clone))
-            version = tomllib.loads((clone / "pyproject.toml").read_text())["project"]["version"]
             readme = clone / "README.md"
-            readme.write_text(absolute(readme.read_text(), at, f"v{version}"))
+            readme.write_text(absolute(readme.read_text(), at, f"v{__version__}"))
             command = ["uv", "build", "--quiet", "--out-dir", str(clone / "dist")]
             subprocess.run(
                 command, cwd=clone, env=os.environ | environment | {"SOURCE_DATE_EPOCH": time}, umask=umask, check=True

@@ -8,12 +8,19 @@ answer.
 import platform
 import subprocess
 import sys
+import threading
 import urllib.request
+from pathlib import Path
 
 INDEX = "https://download.pytorch.org/whl/cpu"
 SECONDS = 5
 SETTINGS = ("index-url", "extra-index-url", "find-links", "no-index")
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
+MINUTE = 60.0
+SIZES = {  # of a file's packages: to download, as `pip download` has it; on disk, as `du` has it; with PyTorch for CPUs
+    "requirements.txt": "0.5 GB to download, 1.5 GB on disk",
+    "requirements-dev.txt": "0.5 GB more to download, 1.0 GB more on disk",
+}
 
 
 def main() -> int:
@@ -22,11 +29,35 @@ def main() -> int:
     options: list[str] = []
     if platform.system() == "Linux" and build == "cpu":
         if reason := _reason_against():
-            print(f"PyTorch from where pip takes it, on PyPI a build with CUDA: {reason}", file=sys.stderr)
+            print(f"PyTorch comes from pip's own index, on PyPI a build with CUDA: {reason}", file=sys.stderr)
         else:
             options = ["--extra-index-url", INDEX]
+    for file in files:
+        pins = sum("==" in line for line in Path(file).read_text().splitlines())
+        print(": ".join([file, ", ".join([f"{pins} packages", *filter(None, [SIZES.get(file)])])]), flush=True)
     requirements = [word for file in files for word in ("--requirement", file)]
-    return subprocess.run([*PIP, "install", "--quiet", *options, *requirements], check=False).returncode
+    return _run([*PIP, "install", *options, *requirements])
+
+
+def _run(command: list[str]) -> int:
+    """Run pip: on a terminal with the progress that it shows itself, else with a line a minute."""
+    if sys.stdout.isatty():
+        return subprocess.run(command, check=False).returncode
+    ended, last = threading.Event(), ["starts"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pip:
+        assert pip.stdout
+
+        def tell() -> None:
+            minutes = 0
+            while not ended.wait(MINUTE):
+                minutes += 1
+                print(f"pip, after {minutes} min: {last[0]}", flush=True)
+
+        threading.Thread(target=tell, daemon=True).start()
+        for line in pip.stdout:
+            last[0] = line.strip()[:60] or last[0]
+        ended.set()
+    return pip.returncode
 
 
 def _reason_against() -> str:

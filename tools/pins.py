@@ -22,7 +22,7 @@ def main() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     extras = project["project"]["optional-dependencies"]
     rooms = [*extras["exact"], *extras["check"], *extras["pipeline"]]
-    needed = [each for each in rooms if not each.startswith("samebits")]
+    needed = [each for each in rooms if not each.startswith("samebits")] + project["build-system"]["requires"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         venv.create(folder / "venv", with_pip=True)

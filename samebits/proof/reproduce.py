@@ -9,7 +9,7 @@ from typing import Any
 
 from dvc.repo import Repo
 
-from samebits import artifacts
+from samebits import __version__, artifacts
 from samebits.artifacts import LOCK
 from samebits.errors import UserError
 from samebits.git import commit_of, subject_of
@@ -80,7 +80,7 @@ def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdi
             conclusion=conclusion,
             commit=commit,
             subject=subject_of(commit),
-            version=environment.version(),
+            version=__version__,
             root=tree.root.relative_to(tree.top).as_posix(),
             locks=run.locks,
             packages=run.runner.place.packages,

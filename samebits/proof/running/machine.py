@@ -1,9 +1,7 @@
 """What may make a run's bits differ: the machine and its libraries; and the environments in which they must not."""
 
-import importlib.metadata
 import platform
 import re
-import tomllib
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +11,6 @@ import msgspec
 from samebits.proof.running import system
 
 PROBE = Path(__file__).with_name("probe.py")
-PROJECT = Path(__file__).parents[3] / "pyproject.toml"
 
 # OpenBLAS's kernels, with the CPU feature without which each stops at its first instruction
 KERNELS = {
@@ -69,14 +66,6 @@ def describe(env: Mapping[str, str], folder: Path) -> Environment:
     except (ValueError, IndexError):  # no Python, one that is too old, or a program of another kind
         return Environment(machine, {})
     return Environment(machine | found.machine, found.packages)
-
-
-def version() -> str:
-    """The version of this program: as it is installed, or of the clone that it runs in."""
-    try:
-        return importlib.metadata.version("samebits")
-    except importlib.metadata.PackageNotFoundError:
-        return str(tomllib.loads(PROJECT.read_bytes().decode())["project"]["version"])
 
 
 def _features_of_cpu() -> tuple[dict[str, bool], list[str]]:
