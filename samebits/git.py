@@ -37,6 +37,39 @@ def prefix_of(folder: Path) -> str:
     return os.fsdecode(git("rev-parse", "--show-prefix", cwd=folder)).strip()
 
 
+def not_checked_out(folder: Path) -> dict[str, str]:
+    """The files of the index that a sparse checkout leaves out, by path from a folder, with their objects."""
+    listing = git("ls-files", "-z", "-t", "--stage", cwd=folder)
+    lines = (each.partition("\t") for each in os.fsdecode(listing).split("\0") if each.startswith("S "))
+    return {path: about.split()[2] for about, _, path in lines}
+
+
+def fetch_missing(commit: str, folder: Path) -> None:
+    """Fetch the files of a commit that a partial clone lacks, all at once; git itself fetches each when it is read.
+
+    Raises UserError where the remote does not give them.
+    """
+    remote = promisor_of(folder)
+    if remote is None:
+        return
+    listing = git("rev-list", "--objects", "--missing=print", "--no-walk", f"{commit}^{{tree}}", cwd=folder)
+    missing = [line[1:] for line in listing.splitlines() if line.startswith(b"?")]
+    if missing:
+        # As git itself does: without the negotiation of commits, which are there
+        quiet = ["-c", "fetch.negotiationAlgorithm=noop", "-c", "fetch.recurseSubmodules=false"]
+        options = ["--no-tags", "--no-write-fetch-head", "--filter=blob:none", "--stdin"]
+        git(*quiet, "fetch", "-q", *options, remote, cwd=folder, given=b"\n".join(missing) + b"\n")
+
+
+def promisor_of(folder: Path) -> str | None:
+    """The remote from which a partial clone fetches what it lacks; None in a clone that is whole."""
+    try:
+        found = os.fsdecode(git("config", "--get-regexp", r"^remote\..*\.promisor$", "true", cwd=folder))
+    except UserError:
+        return None
+    return found.split("\n")[0].rpartition(" ")[0].removeprefix("remote.").removesuffix(".promisor") or None
+
+
 def is_or_was_in_git(path: str, folder: Path) -> bool:
     """Whether a path, from a folder, is in HEAD or was in a commit before it; True where git cannot tell."""
     try:
@@ -45,11 +78,16 @@ def is_or_was_in_git(path: str, folder: Path) -> bool:
         return True
 
 
-def git(*arguments: str, cwd: Path | None = None) -> bytes:
-    """The output of a git command in a folder, or in the working directory. Raises UserError where it fails."""
+def git(*arguments: str, cwd: Path | None = None, given: bytes = b"") -> bytes:
+    """The output of a git command in a folder, or in the working directory. Raises UserError where it fails.
+
+    given: what the command reads from its standard input.
+    """
     env = {name: value for name, value in os.environ.items() if name not in OF_CALLER}
     try:
-        return subprocess.run(["git", *arguments], cwd=cwd, env=env, capture_output=True, check=True).stdout
+        return subprocess.run(
+            ["git", *arguments], cwd=cwd, env=env, input=given, capture_output=True, check=True
+        ).stdout
     except FileNotFoundError:
         raise UserError("git: not found; install it") from None
     except subprocess.CalledProcessError as error:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,11 +10,14 @@ import msgspec
 from msgspec import Meta
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from samebits.artifacts import check_merged
 from samebits.errors import UserError
 
 FILE = "params.yaml"
+DEEPEST = 100  # levels of nested YAML
+NESTED = re.compile(rb"^[ \t?:-]{%d}" % DEEPEST, re.MULTILINE)  # only such a line, or brackets, can nest so deeply
 BACKEND = "SAMEBITS_BACKEND"  # the environment variable that stands above compute.backend
 
 SPLITS = ("shuffle", "hash")  # any other is a column of the query
@@ -91,10 +95,23 @@ def load(path: str | Path = FILE) -> Params:
 def read(content: bytes, path: str | Path) -> Any:
     """The YAML 1.2 document in the file at `path`, read as DVC reads it. Raises UserError where it is none."""
     check_merged(content, path)
+    check_depth(content, path)
     try:
         return YAML(typ="safe").load(content.decode())
     except (YAMLError, ValueError) as error:
         raise UserError(f"{path}: not YAML: {error}") from None
+
+
+def check_depth(content: bytes, path: str | Path) -> None:
+    """Raise UserError where YAML is nested so deeply that to build its values would end this process."""
+    if not NESTED.search(content) and content.count(b"[") + content.count(b"{") <= DEEPEST:
+        return
+    depth = 0
+    with suppress(YAMLError, ValueError):  # whoever reads it tells that
+        for event in YAML(typ="safe").parse(content.decode()):
+            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+            if depth > DEEPEST:
+                raise UserError(f"{path}: nested more than {DEEPEST} levels deep")
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A guard before DVC reads YAML and writes it out: aliases can stand for so many values that it would not end."""
+"""A guard before DVC reads YAML and writes it out: what is nested too deeply, or aliases that stand for too much."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from samebits.errors import UserError
 from samebits.git import git
-from samebits.params import read
+from samebits.params import check_depth, read
 
 YAML_FILES = ("*.yaml", "*.yml", "*.dvc")
 ALIAS = re.compile(rb"[\s\[,:]\*[^\s*,\]}]")
@@ -14,7 +14,7 @@ MOST_VALUES = 1_000_000
 
 
 def refuse_in(root: Path) -> None:
-    """Raise UserError where a file that DVC may read, and then write out, has aliases without end."""
+    """Raise UserError where DVC would not survive to read a file, or to write it out."""
     try:
         listing = git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *YAML_FILES, cwd=root)
     except UserError:
@@ -24,7 +24,8 @@ def refuse_in(root: Path) -> None:
 
 
 def refuse(content: bytes, name: str) -> None:
-    """Raise UserError where aliases in a file of YAML stand for so many values that to write them out would not end."""
+    """Raise UserError where YAML is nested too deeply, or its aliases stand for too many values to write them out."""
+    check_depth(content, name)
     if ALIAS.search(content) and _values(content, name) > MOST_VALUES:
         raise UserError(f"{name}: its aliases stand for more than {MOST_VALUES:,} values")
 

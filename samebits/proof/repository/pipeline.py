@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -19,7 +20,9 @@ from dvc.stage import Stage as DvcStage
 
 from samebits.artifacts import LOCK, check_merged
 from samebits.errors import UserError
-from samebits.proof.repository import aliases
+from samebits.git import not_checked_out
+from samebits.params import read
+from samebits.proof.repository import aliases, workarounds  # noqa: F401 - the latter mends DVC where it is imported
 from samebits.proof.repository.store import Store
 from samebits.proof.repository.tree import Contents, Hash, Paths, sha256_of
 
@@ -123,9 +126,11 @@ class Pipeline:
             paths = {each.path for each in found if isinstance(each, PipelineStage)}
             files = {path: load_file(repo, path) for path in sorted(paths)}
             stages = _ordered([_stage(each, top, files.get(each.path)) for each in found])
-        except DvcException as error:
+        except UserError:
+            raise
+        except Exception as error:  # of a file that nobody expects, DVC raises errors of any kind
             _explain_unreadable(repo)
-            raise UserError(f"DVC: {error}") from None
+            raise UserError(f"DVC cannot read this repository: {_told(error, top)}") from error
         if not any(stage.commands for stage in stages):
             raise UserError(f"{PIPELINE}: no stages; it must define the pipeline")
         known = {(each.path, each.name) for each in found if isinstance(each, PipelineStage)}
@@ -146,11 +151,18 @@ class Pipeline:
     def contents(self) -> Contents:
         """What its paths hold where every output is as promised."""
         promised = {path: item.recorded for path, (_, item) in self.outputs.items()}
-        return Contents(self.repo, promised, self.store.manifest)
+        return Contents(self.repo, promised, self.store.manifest, self.unchecked)
+
+    @cached_property
+    def unchecked(self) -> dict[str, str]:
+        """The files of git that a sparse checkout leaves out, with their objects."""
+        with suppress(UserError):  # there may be no repository
+            return not_checked_out(self.root)
+        return {}
 
     def fresh(self) -> Contents:
         """What its paths hold on disk now."""
-        return Contents(self.repo, {}, self.store.manifest)
+        return Contents(self.repo, {}, self.store.manifest, self.unchecked)
 
     def locks(self) -> dict[str, str]:
         """The SHA-256 of each file that records a run, by path from the root, of those that are there."""
@@ -261,18 +273,43 @@ def _relative(path: str, root: Path) -> str:
 
 
 def _explain_unreadable(repo: Repo) -> None:
-    """Raise UserError where a file of DVC holds git's markers of a conflict, or half of a lock."""
+    """Raise UserError where one file is to blame: it names it, and says what is wrong with it."""
+    root = Path(repo.root_dir)
     for path in _files_of_dvc(repo):
-        relative = _relative(str(path), Path(repo.root_dir))
-        check_merged(path.read_bytes(), relative)
+        relative = _relative(str(path), root)
+        content = path.read_bytes()
+        check_merged(content, relative)
         if path.name == LOCK:
             try:
                 load_file(repo, str(path.with_name(PIPELINE)))._lockfile.load()
-            except DvcException:
-                raise UserError(
-                    f"{relative}: broken, not what DVC writes, as after a run that was killed; "
-                    f"`git checkout {relative}` puts back the committed one, `dvc repro` then writes what is new"
-                ) from None
+            except Exception as error:
+                raise UserError(_broken_lock(content, relative)) from error
+        elif path.name.endswith(".dvc"):
+            try:
+                load_file(repo, str(path)).stage  # noqa: B018 - it reads the file
+            except Exception as error:
+                raise UserError(f"{relative}: DVC cannot read it ({_told(error, root)})") from error
+
+
+def _broken_lock(content: bytes, path: str) -> str:
+    """Why a lock cannot be read, and what to do."""
+    with suppress(UserError):
+        found = read(content, path)
+        if isinstance(found, dict) and found and "schema" not in found and "stages" not in found:
+            return f"{path}: DVC 1 wrote it, before schema 2.0; delete it, then `dvc repro` writes it anew"
+    return (
+        f"{path}: broken, not what DVC writes, as after a run that was killed; "
+        f"`git checkout {path}` restores the committed one, then `dvc repro` writes what is new"
+    )
+
+
+def _told(error: Exception, root: Path) -> str:
+    """An error of DVC, or of what it calls, in a line, with paths from the root."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    for around in (os.path.relpath(root), str(root)):
+        if around != ".":
+            text = text.replace(f"{around}{os.sep}", "")
+    return text if isinstance(error, DvcException) else f"{text} ({type(error).__name__})"
 
 
 def _files_of_dvc(repo: Repo) -> Iterator[Path]:

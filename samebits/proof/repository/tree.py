@@ -6,10 +6,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 from dvc.repo import Repo
-from dvc_data.hashfile.hash import file_md5
+from dvc_data.hashfile.hash import file_md5, fobj_md5
+
+from samebits.git import git
 
 LINE_ENDS = {b"\n": "Unix", b"\r\n": "Windows"}  # with which git may check out a text
 DIR = ".dir"  # how DVC ends the hash of a folder, which is that of its manifest
@@ -78,15 +81,18 @@ class Contents:
 
     promised: the hashes of all outputs, by path from the root of DVC; None where one has none yet.
     manifest: gives the manifest of a folder, by its hash, where it is at hand.
+    unchecked: files of git that a sparse checkout leaves out, with their objects.
     """
 
     repo: Repo
     promised: dict[str, Hash | None]
     manifest: Callable[[Hash], Manifest | None]
+    unchecked: dict[str, str] = field(default_factory=dict)
     _read: dict[tuple[str, str, bytes], Holds] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._outputs = Paths(self.promised)
+        self._unchecked = Paths(self.unchecked)
 
     def of(self, path: str, name: str = "md5", ends: bytes = b"") -> Holds:
         """What a path holds, by a hash of the given name; with given line ends of the texts on disk, if any."""
@@ -109,12 +115,28 @@ class Contents:
         for parent, _, names in self.repo.dvcignore.walk(self.repo.fs, str(folder)):
             for each in sorted(names):
                 yield Path(parent, each).relative_to(folder).as_posix()
+        inside = (each for each in self._unchecked.within(path) if not Path(self.repo.root_dir, each).exists())
+        for each in inside:
+            if not self.repo.dvcignore.is_ignored_file(str(Path(self.repo.root_dir, each))):
+                yield each if path == "." else each[len(path) + 1 :]
+
+    def content(self, path: str) -> bytes | None:
+        """The content of a file: of the working tree, else of git where a sparse checkout leaves it out; or None."""
+        file = Path(self.repo.root_dir, path)
+        if file.is_file():
+            return file.read_bytes()
+        return self._of_git(path) if path in self.unchecked else None
+
+    def _of_git(self, path: str) -> bytes:
+        return git("cat-file", "blob", self.unchecked[path], cwd=Path(self.repo.root_dir))
 
     def _hash(self, path: str, name: str, ends: bytes) -> Holds:
         file, outputs = Path(self.repo.root_dir, path), self._outputs.within(path)
         if file.is_file():
             return hash_of(file, name, ends)
-        if not file.is_dir() and not outputs:
+        if not file.exists() and path in self.unchecked:
+            return hash_of_bytes(self._of_git(path), name, ends)
+        if not file.is_dir() and not outputs and not self._unchecked.within(path):
             return Missing()
         found, inside = Manifest(), set(outputs)
         for output in outputs:
@@ -202,6 +224,12 @@ def hash_of(file: Path, name: str, ends: bytes = b"") -> Hash:
     if ends and name == "md5":
         return Hash(name, hashlib.md5(with_line_ends(file.read_bytes(), ends), usedforsecurity=False).hexdigest())
     return Hash(name, file_md5(str(file), name=name))
+
+
+def hash_of_bytes(content: bytes, name: str, ends: bytes = b"") -> Hash:
+    """As `hash_of`, of the content of a file."""
+    content = with_line_ends(content, ends) if ends and name == "md5" else content
+    return Hash(name, fobj_md5(BytesIO(content), name=name))
 
 
 def sha256_of(file: Path) -> str:

@@ -1,0 +1,53 @@
+"""What DVC does not survive, mended before it reads: a plug-in that is missing, a hash that looks like a number."""
+
+import re
+from importlib.util import find_spec
+from typing import Any
+
+from dvc.dvcfile import FileMixin
+from dvc_objects.fs import known_implementations
+from dvc_objects.fs.base import FileSystem
+
+CHECKSUMS = {"ssh": "md5", "hdfs": "checksum", "webhdfs": "checksum", "gdrive": "checksum"}  # else etag
+# A hash without quotes that YAML takes for a number
+NUMBER = re.compile(r"\b(?:md5|etag|checksum)[\"']?\s*:\s*[-+.\d][-+.\d_eE]*\s*(?:[,}#\n]|$)")
+
+_load_yaml = FileMixin._load_yaml
+
+
+class NotInstalled(FileSystem):
+    """The files of a remote whose plug-in is not installed: they have paths, and cannot be read.
+
+    Otherwise DVC could not read a repository at all of which one `.dvc` file imports from there.
+    """
+
+    why = ""
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return path.partition("://")[2]
+
+    @property
+    def fs(self) -> Any:
+        """None can be made. Raises ImportError, which names the package to install."""
+        raise ImportError(self.why)
+
+
+def __getattr__(name: str) -> type[NotInstalled]:
+    """The class for a scheme, as DVC's list of file systems asks for it."""
+    if name not in known_implementations:
+        raise AttributeError(name)
+    about = {"protocol": name, "PARAM_CHECKSUM": CHECKSUMS.get(name, "etag")}
+    return type(name, (NotInstalled,), about | {"why": known_implementations[name]["err"]})
+
+
+def _load_with_texts_as_hashes(self: FileMixin, **options: Any) -> tuple[Any, str]:
+    """A file of DVC as its own schema has it, where a hash is a text; DVC checks the file by that and forgets it."""
+    data, text = _load_yaml(self, **options)
+    return (self.validate(data, self.relpath) if NUMBER.search(text) else data), text
+
+
+for _scheme, _about in known_implementations.items():
+    if find_spec(_about["class"].partition(".")[0]) is None:
+        _about["class"] = f"{__name__}.{_scheme}"
+FileMixin._load_yaml = _load_with_texts_as_hashes
