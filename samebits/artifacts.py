@@ -45,8 +45,8 @@ def check_merged(content: bytes, path: str | Path) -> None:
     """Raise UserError if the content of the file at `path` holds the markers of a conflict that git left."""
     if re.search(rb"^<<<<<<< .*^>>>>>>> ", content, re.MULTILINE | re.DOTALL):
         raise UserError(
-            f"{path}: holds an unfinished merge; take one side whole, as by `git checkout --ours {path}`, "
-            "then `dvc repro` writes what the merged tree makes"
+            f"{path}: has conflict markers of git; take one side whole, for example with `git checkout --ours {path}`, "
+            "then run `dvc repro`"
         )
 
 
@@ -55,7 +55,7 @@ def read_bytes(path: str | Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; `dvc repro` makes the files of the pipeline") from None
+        raise UserError(f"{path}: {error.strerror}; `dvc repro` writes the files of the pipeline") from None
 
 
 def write_bytes(content: bytes, path: str | Path) -> None:
@@ -89,11 +89,11 @@ def check_writable(path: str | Path) -> Path:
     path = Path(path)
     try:
         if path.exists() and not path.is_file():  # a device, or a pipe, would be replaced
-            raise OSError(errno.EINVAL, "is there, and is no file")
+            raise OSError(errno.EINVAL, "exists and is not a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; name a file that can be written") from None
+        raise UserError(f"{path}: {error.strerror}; name a writable file") from None
     return path
 
 

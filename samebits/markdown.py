@@ -56,5 +56,5 @@ def between_markers(path: str | Path, name: str, text: str) -> str:
     before, found_begin, rest = artifacts.read_bytes(path).decode().partition(begin)
     _, found_end, after = rest.partition(end)
     if not found_begin or not found_end:
-        raise UserError(f"{path}: the lines {begin} and {end} are missing; what is generated goes between them")
+        raise UserError(f"{path}: the lines {begin} and {end} are missing; the generated text goes between them")
     return f"{before}{begin}\n{text}\n{end}{after}"

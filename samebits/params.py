@@ -85,7 +85,7 @@ def load(path: str | Path = FILE) -> Params:
         raise UserError(f"{path}: {error.strerror}; run from the folder of the project") from None
     document = read(content, path)
     for key in _keys_that_are_no_text(document):
-        raise UserError(f"{path}: the last part of the key {key} is no text; put it in quotes or remove it")
+        raise UserError(f"{path}: the last part of the key {key} is not text; put it in quotes or remove it")
     try:
         return msgspec.convert(document, Params)
     except msgspec.ValidationError as error:

@@ -24,7 +24,7 @@ def main() -> None:
             f"{coefficients} coefficients need at least as many"
         )
     if not rows["test"]:
-        raise UserError(f"{blamed} leaves none of {all_rows} rows for the test")
+        raise UserError(f"{blamed} leaves none of {all_rows} rows for testing")
 
     names = {"features": table.features, "target": table.target}
     moments = {part: each.moments.to_plain() for part, each in parts.items()}

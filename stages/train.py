@@ -29,7 +29,7 @@ def main() -> None:
         raise AssertionError(f"scikit-learn's fit differs by {fit.distance}, rounding explains {fit.bound}")
     if fit.rank != sample.rank_:
         ranks = f"rank {sample.rank_} exactly, {fit.rank} to scikit-learn"
-        warn(f"columns are nearly collinear, or of very different units: {ranks}; rescale or drop some in data.query")
+        warn(f"columns are nearly collinear, or have very different units: {ranks}; rescale or drop some in data.query")
 
     pickles.dump(sklearn.estimator(model), "models/model.joblib")
     coefficients = dict(zip(data["features"], model.coef_.tolist(), strict=True))
@@ -46,12 +46,12 @@ def choose_alpha(options: Train, train: Moments, folds: list[Moments]) -> tuple[
     for number, fold in enumerate(folds, 1):
         if not fold.rows:
             raise UserError(
-                f"train.folds is {len(folds)}: fold {number} has none of the {train.rows} training rows; try fewer"
+                f"train.folds is {len(folds)}: fold {number} has none of the {train.rows} training rows; use fewer"
             )
     alphas = cross_validation.grid(train, options.standardize) if options.alpha == "auto" else options.alpha
     found = CrossValidation.of(Fold.each_of(folds), sorted(set(alphas)), standardize=options.standardize)
     if options.alpha != "auto" and found.alpha in (found.alphas[0] or None, found.alphas[-1]):
-        warn(f"train.alpha: {found.alpha} is the best of the list and at its end; a longer list may hold a better one")
+        warn(f"train.alpha: {found.alpha} is the best, but at the end of the list; a longer list may have a better one")
     return found.alpha, found
 
 

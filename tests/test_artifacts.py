@@ -176,7 +176,7 @@ def test_a_file_of_another_kind_is_refused(path: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize("read", [pickles.load, artifacts.read_json, artifacts.read_bytes])
 def test_a_missing_file_is_a_mistake_of_the_user(path: Path, read: Callable[[Path], object]) -> None:
-    with pytest.raises(UserError, match=r"value\.joblib: No such file or directory; `dvc repro` makes"):
+    with pytest.raises(UserError, match=r"value\.joblib: No such file or directory; `dvc repro` writes"):
         read(path)
 
 
@@ -322,7 +322,7 @@ def test_where_no_file_can_be_written_it_is_a_mistake_of_the_user(
     for name in ("file", ".mine.tmp"):
         Path(name).touch()
     Path("folder").mkdir()
-    with pytest.raises(UserError, match="name a file that can be written"):
+    with pytest.raises(UserError, match="name a writable file"):
         artifacts.write_text("x", where)
     assert sorted(os.listdir()) == [".mine.tmp", "file", "folder"]
 

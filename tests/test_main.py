@@ -46,9 +46,9 @@ def test_a_file_that_cannot_be_written_is_told_before_anything_runs(
     for path in ("file", "new", "new/folder/file"):
         parser.parse_args([*command[1:], str(tmp_path / path)])
     for path, message in (
-        (".", "is no file"),
-        ("gone", "is no file"),
-        ("file/new", "is no folder that can be written to"),
+        (".", "is not a file"),
+        ("gone", "is not a file"),
+        ("file/new", "is not a writable folder"),
     ):
         with pytest.raises(SystemExit):
             parser.parse_args([*command[1:], str(tmp_path / path)])

@@ -116,7 +116,7 @@ def test_what_a_live_dvc_wrote_stays(project: Project) -> None:
     left.touch()
     with make_lock(str(tmp / "lock")):  # as long as it writes
         told = project.run("python", "tools/heal.py").stderr
-    assert told == "warning: another DVC is at work here; what a run that was killed may have left stays\n"
+    assert told == "warning: another DVC process is running here; files left by a killed run stay\n"
     assert left.exists()
     with subprocess.Popen(["sh", "-c", "read line", "dvc", "repro"], stdin=subprocess.PIPE) as running:  # a stage of it
         holder = {"pid": running.pid, "cmd": "/bin/dvc repro"}
@@ -128,10 +128,10 @@ def test_what_a_live_dvc_wrote_stays(project: Project) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("before", ["of git", "of the last run"])
+@pytest.mark.parametrize("before", ["from git", "from the last run"])
 def test_half_a_lock_is_put_back(reproduced: Project, before: str) -> None:
     project = reproduced
-    if before == "of the last run":
+    if before == "from the last run":
         project.replace("params.yaml", "bits: 8", "bits: 5")
         project.run("make", "--assume-old=.venv/installed")  # runs; the lock of it is not committed
         project.run("make", "--assume-old=.venv/installed")  # and is kept
@@ -141,7 +141,7 @@ def test_half_a_lock_is_put_back(reproduced: Project, before: str) -> None:
     told = project.mistake("python", "-m", "samebits", "lock")
     assert told.startswith("error: dvc.lock: broken, not what DVC writes, as after a run that was killed; ")
     done = project.run("make", "--assume-old=.venv/installed")
-    assert f"warning: dvc.lock was broken, as by a run that was killed; put back the one {before}\n" in done.stderr
+    assert f"warning: dvc.lock was damaged, perhaps by a killed run; restored the copy {before}\n" in done.stderr
     assert lock.read_bytes() == whole
     assert "Running stage" not in done.stdout  # its models are there
 
@@ -184,7 +184,7 @@ def by_column(project: Project, condition: str) -> None:
 @pytest.mark.parametrize(
     ("condition", "told"),
     [
-        ("false", ": the column is_test leaves none of 20640 rows for the test"),
+        ("false", ": the column is_test leaves none of 20640 rows for testing"),
         ("true", ": the column is_test leaves 0 of 20640 rows for training; 9 coefficients need at least as many"),
         ("median_income::INT", ", column is_test, row 1: 8; it must be 1 for a test row, 0 for a training row"),
     ],
@@ -229,7 +229,7 @@ def test_cross_validation_chooses_and_reads_no_row_again(reproduced: Project) ->
     project.replace("params.yaml", "standardize: false", "standardize: true")
     project.replace("params.yaml", "[0.1, 8, 100]", "[8, 0.1]")
     assert project.run("python", "-m", "stages.train").stderr == (
-        "warning: train.alpha: 0.1 is the best of the list and at its end; a longer list may hold a better one\n"
+        "warning: train.alpha: 0.1 is the best, but at the end of the list; a longer list may have a better one\n"
     )
     assert "Running stage 'data'" not in project.run("dvc", "repro", "--dry", "data").stdout
     project.replace("params.yaml", "folds: 5", "folds: 7")
@@ -244,7 +244,7 @@ def test_a_fold_without_rows_is_one_line(project: Project) -> None:
     project.run("python", "-m", "stages.train")  # a number needs no folds
     project.replace("params.yaml", "alpha: 0.0", "alpha: auto")
     assert project.mistake("python", "-m", "stages.train") == (
-        "error: train.folds is 17: fold 17 has none of the 16 training rows; try fewer\n"
+        "error: train.folds is 17: fold 17 has none of the 16 training rows; use fewer\n"
     )
 
 

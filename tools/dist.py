@@ -31,7 +31,7 @@ def main(repository: str) -> None:
     """Build, compare, look into the wheel. Raises SystemExit where something is not as it must be."""
     if not (at := address(repository)):
         sys.exit(
-            f"error: {repository or 'no repository'}: where do the links of README.md lead? REPOSITORY=https://..."
+            f"error: {repository or 'no repository'}: the links of README.md need the URL of the repository: REPOSITORY=https://..."
         )
     time = _git("log", "-1", "--format=%ct")
     with tempfile.TemporaryDirectory(prefix="dist-") as folder:
@@ -49,7 +49,7 @@ def main(repository: str) -> None:
         first, second = ({name: path.read_bytes() for name, path in build.items()} for build in builds)
         if first != second or len(first) != 2:
             different = [name for name in first.keys() | second.keys() if first.get(name) != second.get(name)]
-            sys.exit(f"error: two builds differ in {', '.join(sorted(different)) or 'how many files they make'}")
+            sys.exit(f"error: two builds differ in {', '.join(sorted(different)) or 'the number of files'}")
         shutil.rmtree(DIST, ignore_errors=True)
         DIST.mkdir()
         for path in builds[0].values():

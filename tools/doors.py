@@ -59,7 +59,7 @@ def main(wanted: str, *options: str) -> None:
         assert "pip install 'samebits[check]'" in bare.run(folder, "samebits", "lock", status=2)
         _proof(Environment(folder / "check", wanted, "[check]", list(options)), folder / "repository")
         Environment(folder / "exact", wanted, "[exact]", list(options)).run(folder, "python", "-c", FIT)
-    print("Each door opens: the command line, the proof, the estimator.")
+    print("The command line, the proof and the estimator work.")
 
 
 def _proof(environment: Environment, repository: Path) -> None:

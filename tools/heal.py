@@ -33,7 +33,7 @@ def main() -> None:
             _heal_lock()
             _remove_left()
     except LockError:
-        warn("another DVC is at work here; what a run that was killed may have left stays")
+        warn("another DVC process is running here; files left by a killed run stay")
 
 
 def _heal_rwlock() -> None:
@@ -67,13 +67,13 @@ def _heal_lock() -> None:
         artifacts.write_bytes(content, COPY)
         return
     of_git = subprocess.run(["git", "show", f"HEAD:./{LOCK}"], capture_output=True, check=False).stdout
-    for origin, other in (("of the last run", COPY.read_bytes() if COPY.exists() else b""), ("of git", of_git)):
+    for origin, other in (("from the last run", COPY.read_bytes() if COPY.exists() else b""), ("from git", of_git)):
         if _is_lock(other):
             artifacts.write_bytes(other, LOCK)
-            warn(f"{LOCK} was broken, as by a run that was killed; put back the one {origin}")
+            warn(f"{LOCK} was damaged, perhaps by a killed run; restored the copy {origin}")
             return
     LOCK.unlink()
-    warn(f"{LOCK} was broken, as by a run that was killed; removed it, so that all stages run")
+    warn(f"{LOCK} was damaged, perhaps by a killed run; removed it, so all stages run")
 
 
 def _remove_left() -> None:

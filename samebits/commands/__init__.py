@@ -12,10 +12,10 @@ def add_result_file(parser: ArgumentParser, option: str, help_: str) -> None:
 def _result_file(path: str) -> str:
     """The path of a file that appears whole or not at all, in place of the one that is there; so it is no device."""
     if os.path.lexists(path) and not os.path.isfile(path):
-        raise ArgumentTypeError(f"{path}: is there, and is no file")
+        raise ArgumentTypeError(f"{path}: exists and is not a file")
     folder = os.path.dirname(os.path.abspath(path))
     while not os.path.lexists(folder):  # it will be made
         folder = os.path.dirname(folder)
     if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
-        raise ArgumentTypeError(f"{path}: {folder} is no folder that can be written to")
+        raise ArgumentTypeError(f"{path}: {folder} is not a writable folder")
     return path

@@ -10,10 +10,16 @@ from samebits.proof.running.progress import Progress
 
 def add_arguments(parser: ArgumentParser) -> None:
     """What to do with which image, and by which engine."""
-    parser.add_argument("action", choices=("build", "test", "push", "verify"))
-    parser.add_argument("image", metavar="IMAGE", help="its name; to test or verify, with a tag or digest if need be")
-    parser.add_argument("--docker", metavar="COMMAND", default="docker", help="or podman (default: %(default)s)")
-    parser.add_argument("--build-arg", metavar="NAME=VALUE", action="append", default=[], help="for the Dockerfile")
+    parser.add_argument("action", choices=("build", "test", "push", "verify"), help="what to do with it")
+    parser.add_argument(
+        "image", metavar="IMAGE", help="the name of the image; for test and verify also with a tag or digest"
+    )
+    parser.add_argument(
+        "--docker", metavar="COMMAND", default="docker", help="the engine, or podman (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--build-arg", metavar="NAME=VALUE", action="append", default=[], help="for the Dockerfile; repeatable"
+    )
 
 
 def run(arguments: Namespace) -> int:

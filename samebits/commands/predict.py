@@ -18,9 +18,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         "file", metavar="FILE", nargs="?", default="-", help="CSV with a header, or JSON lines (default: stdin)"
     )
     parser.add_argument(
-        "--model", metavar="FILE", default=payload.FILE, help="with its card.json beside it (default: %(default)s)"
+        "--model",
+        metavar="FILE",
+        default=payload.FILE,
+        help="the model, with card.json beside it (default: %(default)s)",
     )
-    parser.add_argument("--info", action="store_true", help="say what the model is and where it comes from, instead")
+    parser.add_argument("--info", action="store_true", help="print what the model is and where it comes from")
 
 
 def run(arguments: Namespace) -> int:

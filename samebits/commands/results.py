@@ -11,8 +11,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Where the table and the picture go."""
     parser.add_argument("--write", metavar="FILE", help="write the table between its markers in a Markdown file")
     parser.add_argument("--picture", metavar="FILE", help="draw quality against size as SVG")
-    parser.add_argument("--coefficients", action="store_true", help="print them with standard errors and tests")
-    add_result_file(parser, "--html", "write a page with tables, pictures and where they come from")
+    parser.add_argument(
+        "--coefficients", action="store_true", help="print the coefficients with standard errors and tests"
+    )
+    add_result_file(parser, "--html", "write a page with tables, pictures and their origin")
     parser.add_argument("--chart", action="store_true", help="print quality against bits as a chart in Markdown")
 
 

@@ -9,12 +9,17 @@ from samebits.serving.serve import serve
 def add_arguments(parser: ArgumentParser) -> None:
     """The model, its name, and where to listen."""
     parser.add_argument(
-        "--model", metavar="FILE", default=payload.FILE, help="with its card.json beside it (default: %(default)s)"
+        "--model",
+        metavar="FILE",
+        default=payload.FILE,
+        help="the model, with card.json beside it (default: %(default)s)",
     )
-    parser.add_argument("--name", default="samebits", help="of the model in the protocol (default: %(default)s)")
+    parser.add_argument(
+        "--name", default="samebits", help="the name of the model in the protocol (default: %(default)s)"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="the port to listen on (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=1, help="the number of processes (default: %(default)s)")
 
 
 def run(arguments: Namespace) -> int:

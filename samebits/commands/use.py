@@ -25,7 +25,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     """The table, the target, and whether to write."""
     parser.add_argument("table", metavar="TABLE", help="a path, a glob or a URL: CSV, Parquet, JSON or Excel")
     parser.add_argument("--target", metavar="COLUMN", required=True, help="the column to predict")
-    parser.add_argument("--yes", action="store_true", help="write params.yaml; else only show what it would hold")
+    parser.add_argument(
+        "--yes", action="store_true", help="write params.yaml; without it, only show what it would contain"
+    )
 
 
 def run(arguments: Namespace) -> int:
@@ -50,18 +52,18 @@ def run(arguments: Namespace) -> int:
         for note in proposal.notes:
             warn(note)
         if not files:
-            warn(f"`make check` works without network: `dvc import-url` can bring {source} into {FOLDER}/")
+            warn(f"`make check` runs without network: bring {source} into {FOLDER}/ with `dvc import-url`")
         if not arguments.yes:
             print(edit.part(changed, params.FILE))
-            copies = f", after it has copied the table into {FOLDER}/" if moves else ""
-            print(f"This is what `--yes` writes into {params.FILE}{copies}.")
+            copies = f", and copies the table into {FOLDER}/" if moves else ""
+            print(f"`--yes` writes this into {params.FILE}{copies}.")
             return 0
         for file, to in moves:
             with artifacts.written(to) as copy, open(file, "rb") as original:
                 shutil.copyfileobj(original, copy)
         artifacts.write_text(changed, params.FILE)
     of = f"{count(proposal.features, 'feature')} of {count(proposal.columns, 'column')}"
-    print(f"{params.FILE}: {count(proposal.rows, 'row')}, {of}. Read data.query, edit it, then:")
+    print(f"{params.FILE}: {count(proposal.rows, 'row')}, {of}. Read and edit data.query, then run:")
     print("\n".join(f"  {line}" for line in _next([to for _, to in moves])))
     return 0
 
@@ -76,7 +78,7 @@ def _found(table: str) -> Iterator[tuple[list[Path], str]]:
     if files and files[0].is_dir():
         raise UserError(f"{table} is a folder; name its files, as {table}/*.csv")
     if any(not file.stat().st_size for file in files):
-        raise UserError(f"{table}: an empty file")
+        raise UserError(f"{table}: the file is empty")
     if not files:
         raise UserError(f"{table}: no such file")
     if excel.is_workbook(table):
@@ -87,7 +89,9 @@ def _found(table: str) -> Iterator[tuple[list[Path], str]]:
         return
     name = table.lower().removesuffix(".gz").removesuffix(".zst")
     if not name.endswith(FORMATS):
-        raise UserError(f"{table}: the name must end in one of {', '.join(FORMATS)}, also with .gz or .zst, or .xlsx")
+        raise UserError(
+            f"{table}: the name must end in one of {', '.join(FORMATS)}, also with .gz or .zst, or in .xlsx"
+        )
     yield files, table
 
 
@@ -99,7 +103,7 @@ def _moves(files: list[Path], source: str) -> list[tuple[Path, Path]]:
     moves = [(file, FOLDER / file.name) for file in files]
     for file, to in moves:
         if to.exists() and not filecmp.cmp(file, to, shallow=False):
-            raise UserError(f"{to} is another file than {file}; rename one of them")
+            raise UserError(f"{to} exists and differs from {file}; rename one of them")
     if len(files) > 1:
         there = {Path(each).name for each in glob.glob(str(FOLDER / Path(source).name))}
         names = {file.name for file in files}
@@ -120,10 +124,10 @@ def _check_committed() -> None:
     try:
         changed = git.git("status", "--porcelain", "--", params.FILE).strip()
     except UserError:
-        raise UserError(f"{params.FILE} lies in no repository of git, which would keep what it holds now") from None
+        raise UserError(f"{params.FILE} is not in a git repository, which would keep its present content") from None
     if changed:
         raise UserError(
-            f"{params.FILE} holds changes that are not in git and would be lost: commit them, or drop them by "
+            f"{params.FILE} has uncommitted changes, which would be lost; commit them, or drop them with "
             f"`git checkout {params.FILE}`"
         )
 

@@ -102,7 +102,7 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         if not self._whole_weights:
-            raise ValueError("standard errors need weights that count rows: whole numbers")
+            raise ValueError("standard errors need whole numbers as weights, which count rows")
         features = getattr(self, "feature_names_in_", None)
         names = None if features is None else [str(each) for each in features]
         return inference.inference(self.moments_, self.alpha, self.fit_intercept, names, target, self.standardize)

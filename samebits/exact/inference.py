@@ -289,9 +289,7 @@ def _notes(problem: _Problem, features: list[str], values: dict[Key, float], bey
         f"collinear: {each.text(features)}; such coefficients have no standard errors" for each in problem.relations
     ]
     if problem.df_residual <= 0 and not problem.penalised:
-        notes.append(
-            f"{problem.rows} rows for {len(problem.independent)} parameters: nothing is left to judge errors by"
-        )
+        notes.append(f"{problem.rows} rows for {len(problem.independent)} parameters: no residual degrees of freedom")
     if values.get((None, "residual_variance")) == 0 and (None, "log_likelihood") not in values:
         notes.append("the fit is perfect: t, F, log-likelihood, AIC and BIC are not defined")
     if beyond:

@@ -37,4 +37,4 @@ def _quotient(numerator: int, denominator: int) -> float:
     try:
         return numerator / denominator  # Python divides integers of any size with one correct rounding
     except OverflowError:
-        raise UserError("data: a result lies beyond 1.8e308; rescale the columns in data.query") from None
+        raise UserError("data: a result exceeds 1.8e308; rescale the columns in data.query") from None

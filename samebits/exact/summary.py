@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     import pandas
 
-ASSUMED = "assumed: errors that are independent, of the same variance and normal"
+ASSUMED = "assumed: independent, normal errors of equal variance"
 
 
 @dataclass(frozen=True)

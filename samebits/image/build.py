@@ -40,9 +40,7 @@ class Commit:
         changed = git("status", "--porcelain", "--untracked-files=no").decode().splitlines()
         changed += git("status", "--porcelain", "--untracked-files=all", "--", PROGRAM).decode().splitlines()
         if changed:
-            raise UserError(
-                f"{changed[0][3:]}: changed since the commit that the image would name; commit it, or undo it"
-            )
+            raise UserError(f"{changed[0][3:]}: differs from the commit; commit or undo the change")
         commit, epoch = git("log", "-1", "--format=%H %ct").decode().split()
         return cls(commit, epoch, git("branch", "--show-current").decode().strip())
 
@@ -113,7 +111,7 @@ def _labels(commit: Commit) -> dict[str, str]:
         recorded = outputs[path][1].recorded if path in outputs else None
         expected = recorded.value if recorded else None
         if (found := artifacts.md5(artifacts.read_bytes(path))) != expected:
-            raise UserError(f"{path}: has the md5 {found}, {artifacts.LOCK} promises {expected}; `make` makes it anew")
+            raise UserError(f"{path}: has md5 {found}, but {artifacts.LOCK} promises {expected}; run `make`")
     card = artifacts.read_json(CARD_FILE)
     created = datetime.fromtimestamp(int(commit.epoch), UTC)
     labels = {

@@ -140,11 +140,9 @@ class Engine:
             done = subprocess.run(line, check=False, **options)
         except FileNotFoundError:
             raise UserError(
-                f"{line[0]}: not found; install it, or name another, as in `make image DOCKER=podman`"
+                f"{line[0]}: not found; install it, or name another, for example `make image DOCKER=podman`"
             ) from None
         if done.returncode:
             said = (done.stderr or b"").decode(errors="replace").strip().splitlines()
-            raise UserError(
-                f"{self.command} {arguments[0]}: {said[-1] if said else 'failed; what it said stands above'}"
-            )
+            raise UserError(f"{self.command} {arguments[0]}: {said[-1] if said else 'failed; see its output above'}")
         return done.stdout or b""

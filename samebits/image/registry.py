@@ -51,7 +51,7 @@ class Registry:
         except requests.RequestException as error:
             raise UserError(f"{self.host}: {error}") from None
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise UserError(f"{self.host}: its answer is not OCI's ({type(error).__name__}: {error})") from None
+            raise UserError(f"{self.host}: not an OCI response ({type(error).__name__}: {error})") from None
         finally:
             self._session.close()
 
@@ -72,7 +72,7 @@ class Registry:
     def _blob(self, digest: str) -> bytes:
         content = self._get(f"blobs/{digest}", "*/*")
         if content is None or f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
-            raise UserError(f"{self.host}: {digest} is missing, or has other bytes")
+            raise UserError(f"{self.host}: {digest} is missing or has different bytes")
         return content
 
     def _get(self, path: str, accept: str) -> bytes | None:
@@ -96,7 +96,7 @@ class Registry:
         if kind.lower() == "bearer":
             realm = asked.pop("realm", "")
             if urlsplit(realm).scheme != "https" and urlsplit(realm).hostname not in LOCAL:
-                raise UserError(f"{self.host}: wants a login at {realm}, which is not HTTPS")
+                raise UserError(f"{self.host}: asks for a login at {realm}, which is not HTTPS")
             headers = {"Authorization": f"Basic {self._basic}"} if self._basic else {}
             with self._session.get(realm, params=asked, headers=headers, timeout=SECONDS, stream=True) as answer:
                 given = json.loads(self._content(answer) or b"{}")
@@ -113,7 +113,7 @@ class Registry:
         for chunk in answer.iter_content(1 << 16):
             content += chunk
             if len(content) > MOST:
-                raise UserError(f"{self.host}: an answer of more than {MOST >> 20} MB")
+                raise UserError(f"{self.host}: a response of more than {MOST >> 20} MB")
         return bytes(content)
 
 

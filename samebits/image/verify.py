@@ -55,7 +55,7 @@ def verify(engine: Engine, name: str, progress: Progress | None = None) -> Proof
     labels, files = engine.look_into(name, "/app", skip=PACKAGES)
     revision = labels.get(build.REVISION)
     if not revision:
-        raise UserError(f"{name}: has no label {build.REVISION}; only an image that `make image` built can be verified")
+        raise UserError(f"{name}: has no label {build.REVISION}; only images built by `make image` can be verified")
     verdict = reproduce.check(reproduce.Asked(commit_of(revision)), progress)
     obtained = {output.path: output.obtained for output in verdict.outputs}
     expected = {path: obtained.get(path) for path in build.MODEL_FILES}
@@ -68,14 +68,14 @@ def text(proof: Proof) -> str:
     """Whether an image is the one that its commit describes."""
     verdict = proof.verdict
     lines = [
-        f"The image says that it is of commit {verdict.commit[:10]}: {verdict.subject}",
+        f"The image names commit {verdict.commit[:10]}: {verdict.subject}",
         report.conclusion(verdict),
     ]
     lines += [f"- {each.stage}: {each.text}" for each in verdict.problems]
     lines += [f"- {each}" for each in proof.differences]
     beside = proof.statements
     told = statements.text(beside, "simple").splitlines() if isinstance(beside, Combined) else [beside]
-    holds = f"the image holds the program of this commit and the model that it makes ({proof.compared} files)"
+    holds = f"the image holds this commit's program and the model it makes ({proof.compared} files)"
     lines += ["", *told, "", f"Proved: {holds}." if proof.proved else f"NOT proved that {holds}."]
     return markdown.joined(lines, "simple")
 
@@ -84,14 +84,14 @@ def _statements(name: str, commit: str) -> Combined | str:
     """The statements of a commit that lie beside an image; else why there are none."""
     found: list[Read] = []
     if not (place := Registry.of(name)):
-        return "Statements of other machines are looked for where the image is named by registry and digest."
+        return "To include statements of other machines, name the image by registry and digest."
     registry, digest = place
     try:
         for number, bundle in enumerate(registry.bundles(digest), 1):
             found += _about(bundle, f"attestation {number} of the image", digest, commit)
     except UserError as error:
         return f"Statements of other machines could not be read: {error}"
-    return statements.combine(found, 1) if found else "There are no statements of other machines beside the image."
+    return statements.combine(found, 1) if found else "No statements of other machines lie beside the image."
 
 
 def _about(bundle: bytes, name: str, digest: str, commit: str) -> Iterator[Read]:
@@ -118,7 +118,7 @@ def _differences(files: dict[str, bytes], expected: dict[str, str | None]) -> It
         if path not in files:
             yield f"{path}: missing in the image"
         elif path not in expected:
-            yield f"{path}: in the image, but not of the commit"
+            yield f"{path}: in the image, but not in the commit"
         elif artifacts.md5(files[path]) != expected[path]:
             origin = "the run" if path in build.MODEL_FILES else "the commit"
             yield f"{path}: {artifacts.md5(files[path])} in the image, {expected[path]} from {origin}"

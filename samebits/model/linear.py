@@ -20,7 +20,7 @@ class LinearModel:
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Predictions (n,) for X (n, p), added up feature by feature: BLAS would add in an order of its own."""
         if X.shape[1] != len(self.coef):
-            raise ValueError(f"X has {X.shape[1]} features, the model {len(self.coef)}")
+            raise ValueError(f"X has {X.shape[1]} features, but the model has {len(self.coef)}")
         terms = np.empty((len(X), 1 + len(self.coef)))
         terms[:, 0] = self.intercept
         np.multiply(X, self.coef, out=terms[:, 1:])

@@ -48,9 +48,9 @@ class Predictor:
         model = payload.load(path).model
         features = card.get("features") if isinstance(card, dict) else None
         if not isinstance(features, dict):
-            raise UserError(f"{path.with_name(CARD)}: not the card of a model; run `dvc repro`")
+            raise UserError(f"{path.with_name(CARD)}: not a model card; run `dvc repro`")
         if len(model.coef) != len(features):
-            raise UserError(f"{path}: has {len(model.coef)} weights, its card {len(features)} features")
+            raise UserError(f"{path} has {len(model.coef)} weights, but its card has {len(features)} features")
         return cls(path, model, card)
 
     @property

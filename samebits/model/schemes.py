@@ -89,7 +89,9 @@ def choose_qparams(values: np.ndarray, bits: int, scheme: Scheme, significant: n
     Raises UserError where a value lies beyond float32.
     """
     if (greatest := np.abs(values).max()) > np.finfo(np.float32).max:
-        raise UserError(f"train: the parameter {greatest} lies beyond float32; rescale the columns in data.query")
+        raise UserError(
+            f"train: the parameter {greatest} exceeds the range of float32; rescale the columns in data.query"
+        )
     if scheme.scales == "pow2":
         return QParams.pow2(_pow2_scales(values, bits, significant), bits)
     low, high = min(values.min(), 0.0), max(values.max(), 0.0)

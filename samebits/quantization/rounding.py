@@ -172,7 +172,9 @@ def fit_bias(weights: np.ndarray, moments: Moments) -> float:
     with np.errstate(over="ignore"):
         rounded = np.float32(nearest_float(bias))
     if not np.isfinite(rounded):
-        raise UserError(f"train: the bias {nearest_float(bias)} lies beyond float32; rescale the columns in data.query")
+        raise UserError(
+            f"train: the bias {nearest_float(bias)} exceeds the range of float32; rescale the columns in data.query"
+        )
     return float(rounded)
 
 

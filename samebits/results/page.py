@@ -228,5 +228,5 @@ def _scripts() -> Scripts:
     licences = re.search(r"<!--(.*?)-->", held, re.DOTALL)
     library = re.search(r"<script>(.*?)</script>", held, re.DOTALL)
     if not licences or not library:
-        raise UserError(f"{DRAWING}: holds no library that draws; `make readme` writes it")
+        raise UserError(f"{DRAWING}: has no drawing library; run `make readme`")
     return Scripts(licences[1].strip(), library[1], (Path(__file__).parent / "page.js").read_text("utf-8"))

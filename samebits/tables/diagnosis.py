@@ -10,7 +10,7 @@ MISSING = ["", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "None"]
 
 def no_rows(source: str) -> UserError:
     """There are none."""
-    return UserError(f"data.query gives no rows from {source}")
+    return UserError(f"data.query returns no rows from {source}")
 
 
 def no_number(rows: duckdb.DuckDBPyRelation, numeric: list[bool]) -> UserError | None:

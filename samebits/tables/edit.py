@@ -33,12 +33,12 @@ def with_table(text: str, path: str, query_comment: str, **values: str) -> str:
         else:
             start, end = node.start_mark, node.end_mark
             if (start.line, end.line) != (first, first):
-                raise UserError(f"{path}: data.{key} must stand in one line")
+                raise UserError(f"{path}: data.{key} must be on one line")
             line = lines[first]
             lines[first] = line[: start.column] + scalar(values[key]) + line[end.column :]
     changed = "".join(lines)
     if params.read(changed.encode(), path) != expected:
-        raise UserError(f"{path}: the part `data` is not laid out as lines of `key: value`; write it so")
+        raise UserError(f"{path}: the section `data` must consist of `key: value` lines")
     return changed
 
 
@@ -66,7 +66,7 @@ def _entries(text: str, path: str) -> dict[str, tuple[Node, int, int]]:
         raise UserError(f"{path}: not YAML: {error}") from None
     data = next((value for key, value in root.value if key.value == "data"), None)
     if not isinstance(data, MappingNode) or data.flow_style:
-        raise UserError(f"{path}: data must be lines of `key: value`")
+        raise UserError(f"{path}: the section `data` must consist of `key: value` lines")
     lines = text.splitlines(keepends=True)
     after = [key.start_mark.line for key, _ in root.value if key.start_mark.line > data.start_mark.line]
     starts = [key.start_mark.line for key, _ in data.value]

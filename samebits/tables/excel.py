@@ -22,7 +22,7 @@ def to_csv(path: str, to: Path) -> None:
         from python_calamine import CalamineError, CalamineWorkbook
     except ImportError:
         raise UserError(
-            f"{path}: to read Excel needs python-calamine (pip install python-calamine); or save the sheet as CSV"
+            f"{path}: Excel needs python-calamine: pip install python-calamine, or save the sheet as CSV"
         ) from None
     try:
         book = CalamineWorkbook.from_path(path)
@@ -32,10 +32,10 @@ def to_csv(path: str, to: Path) -> None:
         raise UserError(f"{path}: {error}") from None
     rows = [row for row in rows if any(cell != "" for cell in row)]
     if len(rows) < 2:
-        raise UserError(f"{path}: the first sheet has no header with rows below")
+        raise UserError(f"{path}: the first sheet must have a header and at least one row")
     if len(names) > 1:
         warn(
-            f"{clean(path)}: of {len(names)} sheets, the first is read, {clean(names[0])}; another can be saved as CSV"
+            f"{clean(path)}: reading {clean(names[0])}, the first of {len(names)} sheets; save another as CSV to use it"
         )
     with to.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([[_text(cell) for cell in row] for row in rows])

@@ -54,9 +54,9 @@ def _left_out(column: Column) -> str:
     """Why a column can be no feature, seen by itself; empty where it can."""
     known = column.rows - column.missing
     if not known:
-        return "no value at all"
+        return "no values"
     if not column.has_values:
-        return f"{column.kind}, which is no number"
+        return f"{column.kind}, not a number"
     if column.distinct == 1 and not column.missing:
         return f"constant: {text(column.low)}"
     if known < (1 - MOSTLY_MISSING) * column.rows:
@@ -67,10 +67,10 @@ def _left_out(column: Column) -> str:
         return "identifier, by its name"
     if column.kind == "text" and not column.is_category:
         if column.distinct == known:
-            return "text, of another value in each row"
+            return "text with a different value in each row"
         if column.distinct > LEVELS:
-            return f"text of {column.distinct:,} values, as {_short(column.low)}; {LEVELS} or fewer would be categories"
-        return f"text of {column.distinct} values, fewer than {ROWS_A_LEVEL} rows each"
+            return f"text with {column.distinct:,} values, as {_short(column.low)}; at most {LEVELS} can be categories"
+        return f"text with {column.distinct} values, fewer than {ROWS_A_LEVEL} rows each"
     return ""
 
 
@@ -94,7 +94,7 @@ def _determined(profile: Profile, kept: list[Column]) -> dict[str, str]:
         together = profile.values_together([(column, profile.target) for column in alike])
         for column, values in zip(alike, together, strict=True):
             if values == counts[column.name]:
-                why[column.name] = f"the target under another name: each value goes with one of {profile.target.name}"
+                why[column.name] = f"the target under another name: each value matches one of {profile.target.name}"
     few = [column for column in few if column.name not in why]
     pairs = [
         # what a column of numbers determines is no combination of it, unless the other is determined one to one
@@ -120,7 +120,7 @@ def _features(column: Column) -> Iterator[Line]:
         yield from _levels(column, [level for level, _ in column.levels], "{value} {equals} {level}", "")
     elif column.kind == "boolean":
         if missing:
-            yield Line(name, name, f"({value} IS TRUE)::INT", f"boolean, {missing}: 0 there")
+            yield Line(name, name, f"({value} IS TRUE)::INT", f"boolean, {missing}: counted as 0")
         else:
             yield Line(name, name, value, "boolean", plain=True)
     else:
@@ -136,9 +136,7 @@ def _features(column: Column) -> Iterator[Line]:
             months = [month for month, _ in column.levels]
             yield from _levels(column, months, "month({value}) {equals} {level}", "month ")
     if missing:
-        yield Line(
-            name, f"{name} is missing", f"({value} IS NULL)::INT", f"where it is: {count(column.missing, 'row')}"
-        )
+        yield Line(name, f"{name} is missing", f"({value} IS NULL)::INT", f"missing in {count(column.missing, 'row')}")
 
 
 def _levels(column: Column, levels: list[str], condition: str, what: str) -> Iterator[Line]:

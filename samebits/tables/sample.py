@@ -22,7 +22,7 @@ class Sample:
         try:
             self._columns = np.empty((capacity, features)), np.empty(capacity), np.empty(capacity, np.uint64)
         except MemoryError:
-            raise UserError(f"data.keep_rows is {size}: this machine has no memory for so many") from None
+            raise UserError(f"data.keep_rows is {size}: this machine does not have enough memory") from None
 
     def add(self, X: np.ndarray, y: np.ndarray, priority: np.ndarray) -> None:
         """Add rows X (n, p), y (n,) with priorities (n,) of uint64."""

@@ -33,7 +33,7 @@ class Shuffle:
         numpy guarantees that the stream of RandomState never changes. Raises UserError for 2**32 rows and more.
         """
         if rows >= 2**32:
-            raise UserError(f"data.split: shuffle cannot take {rows:,} rows; hash takes any number")
+            raise UserError(f"data.split: shuffle cannot split {rows:,} rows; use hash, which has no limit")
         order = np.arange(rows, dtype=np.uint32)
         np.random.RandomState(seed).shuffle(order)
         place = np.empty_like(order)

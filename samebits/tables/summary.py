@@ -149,7 +149,7 @@ def _blocks(task: Task, threads: int) -> Iterator[dict[str, Block]]:
             "test": Block.of(X[train:], y[train:], priority[train:], ends[-1:] - train, task.limits["test"], threads),
         }
     if task.rows is not None and seen != task.rows:
-        raise UserError("data.query gives other rows each time it is asked; without random() or the like it would not")
+        raise UserError("data.query returns different rows each time; remove random() and similar functions")
 
 
 def _merge(features: int, keep_rows: int, folds: int, blocks: Iterator[dict[str, Block]]) -> list[dict[str, Block]]:

@@ -66,19 +66,19 @@ class Table:
             names = result.columns
             if len(set(names)) < len(names):
                 twice = next(name for name in names if names.count(name) > 1)
-                raise UserError(f"data.query gives the column {twice} twice; name each column once with AS")
+                raise UserError(f"data.query returns the column {twice} twice; name each column once with AS")
             if target not in names:
                 raise UserError(f"data.target is {target!r}; the columns of data.query are {', '.join(names)}")
             if split == target or (split and split not in names):
                 others = ", ".join(name for name in names if name != target)
                 raise UserError(
-                    f"data.split is {split!r}; it must be shuffle, hash, or a column of data.query that says whether a "
-                    f"row is a test row; the columns beside the target are {others or 'none'}"
+                    f"data.split is {split!r}; it must be shuffle, hash, or a column of data.query that marks test "
+                    f"rows; the columns besides the target are {others or 'none'}"
                 )
             features = [name for name in names if name not in (target, split)]
             if not features:
                 only = f"the target {target}" + (f" and the split {split}" if split else "")
-                raise UserError(f"data.query gives only {only}; it must give at least one feature")
+                raise UserError(f"data.query returns only {only}; it must return at least one feature")
             table = cls(source, files, query, features, target, _fragments(connection, source, query), split)
             if not all(_numeric(result)):
                 raise table._problem()
@@ -230,7 +230,7 @@ def _fragments(connection: duckdb.DuckDBPyConnection, source: str, query: str) -
                 HAVING count(DISTINCT (type, coalesce(scale, 0))) > 1 ORDER BY name"""
     if found := connection.sql(mixed).fetchall():
         raise UserError(
-            f"data.source {_short(source)}: the type of column {found[0][0]} is not the same in all files; rewrite them"
+            f"data.source {_short(source)}: column {found[0][0]} has different types in the files; rewrite them"
         )
     groups = connection.sql(
         f"""SELECT file_name, any_value(row_group_num_rows) FROM parquet_metadata({string(source)})

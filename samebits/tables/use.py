@@ -49,8 +49,8 @@ def propose(source: str, target: str, data: params.Data) -> Proposal:
     names = [line.name for line in _some(lines, source, target) if line.sql]
     if len(names) + 1 >= moments.rows:
         more = [
-            f"{features.count(len(names), 'feature')} for {moments.rows} training rows: the model can learn them by "
-            "heart and be wrong elsewhere; leave columns out in the query, or set train.alpha"
+            f"{features.count(len(names), 'feature')} for {moments.rows} training rows: the model can memorise "
+            "them and fail on other rows; remove columns from the query, or set train.alpha"
         ]
     if len(names) >= MANY_FEATURES:
         more.append(f"{len(names)} features: the stage quantize may take minutes")
@@ -65,7 +65,7 @@ def _some(lines: list[Line], source: str, target: str) -> list[Line]:
     shown = [f"{clean(line.name)}: {clean(line.why)}" for line in lines[:3]]
     more = [f"and {len(lines) - 3} more"] if len(lines) > 3 else []
     why = "; ".join([*shown, *more]) or "there is none"
-    raise UserError(f"{Path(source).name}: no column but {clean(target)} can be a feature: {why}")
+    raise UserError(f"{Path(source).name}: no column except {clean(target)} can be a feature: {why}")
 
 
 def _target(profile: Profile) -> tuple[Line, list[str]]:
@@ -75,13 +75,13 @@ def _target(profile: Profile) -> tuple[Line, list[str]]:
     if y.missing == y.rows:
         raise UserError(f"{where}: no row has a value" if y.rows else f"{where}: the table has no rows")
     if y.kind not in ("number", "boolean", "text"):
-        raise UserError(f"{where}: of type {y.kind}; least squares predicts a number; name a column of numbers")
+        raise UserError(f"{where}: has type {y.kind}; least squares predicts a number; name a column of numbers")
     if y.distinct == 1:
-        raise UserError(f"{where}: constant, {features.text(y.low)}; there is nothing to predict")
+        raise UserError(f"{where}: every value is {features.text(y.low)}; there is nothing to predict")
     if y.kind == "text" and y.distinct > 2:
         raise UserError(
-            f"{where}: text of {y.distinct:,} values; least squares predicts a number, not one of several classes; "
-            f"name a column of numbers, or ask for one class against the others, in data.query: "
+            f"{where}: text with {y.distinct:,} values; least squares predicts a number, not a class; "
+            f"name a column of numbers, or compare one class with the rest, in data.query: "
             f"({identifier(name)} = {string(str(y.low))})::INT AS {identifier(name)}"
         )
     notes = []
@@ -95,16 +95,16 @@ def _target(profile: Profile) -> tuple[Line, list[str]]:
         else:
             share = f"the share of {clean(less if y.kind == 'text' else 'true' if y.kind == 'boolean' else high)}"
         notes.append(
-            f"{name} has two values: this is a linear probability model. It predicts {share} among rows alike, "
-            "sometimes beyond both ends, and a low R2 is usual; to classify single rows, take a logistic regression"
+            f"{name} has two values: this is a linear probability model. It predicts {share} among similar rows, "
+            "sometimes outside that range, and a low R2 is usual; to classify rows, use logistic regression"
         )
         if y.kind == "text":
             sql = f"({y.value} = {string(less)})::INT"
             return Line(name, name, sql, f"target: 1 for {less}, {features.count(rows, 'row')}; 0 for {more}"), notes
     elif y.integral and y.distinct <= 10:
         notes.append(
-            f"{name} has {y.distinct} values: right for counts and grades; if they are codes of classes, least squares "
-            "is no model for them"
+            f"{name} has {y.distinct} values: fine for counts and grades; if they are codes of classes, least squares "
+            "is the wrong model"
         )
     plain = y.value == identifier(name)
     return Line(name, name, y.value, "target", plain), notes
@@ -125,7 +125,7 @@ def _without_dependent(lines: list[Line], found: dependence.Dependences, target:
     if len(reasons) == len(places) and copies:  # a law of nature, or of a textbook
         kept = min(copies)
         del reasons[kept]
-        notes.append(f"{lines[places[kept]].name} gives {target} exactly")
+        notes.append(f"{lines[places[kept]].name} determines {target} exactly")
     alike = [j for j in found.alike if j not in reasons and j not in copies]
     if alike:
         notes.append(
@@ -156,7 +156,7 @@ def _head(profile: Profile, count: int) -> list[str]:
     if dates:
         late = _literal(dates[0])
         head.append(
-            f"to test on the last rows in time: add ({dates[0].value} >= {late})::INT AS is_test, and split: is_test"
+            f"to test on the latest rows: add ({dates[0].value} >= {late})::INT AS is_test, and set split: is_test"
         )
     return head
 

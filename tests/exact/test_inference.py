@@ -338,7 +338,7 @@ def test_the_table_shows_what_people_look_for() -> None:
     assert row == ["HouseAge", "0.00972426", "0.0004945", "19.67", "4.03e-85", "0.008755", "0.010694", "1.237"]
     assert "<1e-323" in text  # not 0, which a probability is not
     assert "F(8, 16503)" in text
-    assert lines[-1].startswith("assumed: errors that are independent, of the same variance and normal")
+    assert lines[-1].startswith("assumed: independent, normal errors of equal variance")
     assert max(map(len, lines)) <= 100
 
 

@@ -53,7 +53,7 @@ def test_nearest_float_overflows_halfway_beyond_the_largest() -> None:
     beyond = LARGEST + Fraction(2) ** 970
     assert nearest_float(flint(beyond - 1)) == sys.float_info.max
     for value in (beyond, -beyond):
-        with pytest.raises(UserError, match=r"beyond 1\.8e308"):
+        with pytest.raises(UserError, match=r"exceeds 1\.8e308"):
             nearest_float(flint(value))
 
 

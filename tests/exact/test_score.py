@@ -131,5 +131,5 @@ def test_housing_scores_are_those_of_scikit_learn() -> None:
 
 def test_an_rmse_beyond_float64_is_a_mistake_of_the_table() -> None:
     moments = Moments.of(np.array([[1.0], [1.0]]), np.array([1.7e308, -1.7e308]))
-    with pytest.raises(UserError, match=r"a result lies beyond 1\.8e308"):
+    with pytest.raises(UserError, match=r"a result exceeds 1\.8e308"):
         score.rmse(moments, LinearModel(np.array([1.7e308]), 1.7e308))

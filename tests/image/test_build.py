@@ -58,9 +58,9 @@ def normal(name: str) -> str:
 @pytest.mark.parametrize(
     ("path", "content", "message"),
     [
-        ("params.yaml", "more: 1\n", "params.yaml: changed since the commit that the image would name"),
-        ("models/quant_params.joblib", "another", "models/quant_params.joblib: has the md5 "),
-        ("models/card.json", "{}", "models/card.json: has the md5 "),
+        ("params.yaml", "more: 1\n", "params.yaml: differs from the commit"),
+        ("models/quant_params.joblib", "another", "models/quant_params.joblib: has md5 "),
+        ("models/card.json", "{}", "models/card.json: has md5 "),
         ("models/card.json", None, "models/card.json: No such file or directory"),
     ],
 )

@@ -174,7 +174,7 @@ def test_without_a_login_nothing_is_pushed(built: Project, place: Place, tmp_pat
     env = {**place.env, "REGISTRY_AUTH_FILE": str(file)}
     assert login(place, env, "wrong") != 0
     error = push(built, place, env, check=False)
-    assert error == f"error: {containers.PODMAN} push: failed; what it said stands above"
+    assert error == f"error: {containers.PODMAN} push: failed; see its output above"
 
 
 def forged(built: Project, place: Place, folder: Path) -> str:
@@ -225,7 +225,7 @@ def test_statements_beside_an_image_are_read(built: Project, place: Place, pushe
     built.run("python", "-m", "samebits", "check", "--statement", str(tmp_path / "statement.json"))
     env = place.empty_storage("statements")
     done = image(built, "verify", pushed, env=env)
-    assert "\nThere are no statements of other machines beside the image.\n" in done.stdout
+    assert "\nNo statements of other machines lie beside the image.\n" in done.stdout
     attach(place, pushed, bundle(statement_of(tmp_path / "statement.json", pushed)))
     done = image(built, "verify", pushed, env=env)
     assert "\nVerified: 19 of 19 outputs were made alike by 1 machine or more.\n" in done.stdout

@@ -98,7 +98,7 @@ def test_a_token_is_asked_for_with_the_login(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "none"))
     with registry(beside(b"{}"), login="user:password") as address:
-        with pytest.raises(UserError, match=f"{address}: its answer is not OCI's"):
+        with pytest.raises(UserError, match=f"{address}: not an OCI response"):
             bundles(address)
         login = base64.b64encode(b"user:password").decode()
         (tmp_path / "config.json").write_text(json.dumps({"auths": {address: {"auth": login}}}))
@@ -113,10 +113,10 @@ def test_an_image_with_nothing_beside_it() -> None:
 @pytest.mark.parametrize(
     ("files", "status", "message"),
     [
-        (beside(b"{}", DIGEST), 404, f"{DIGEST} is missing, or has other bytes"),
-        ({f"referrers/{DIGEST}": b"<html>"}, 404, "its answer is not OCI's (JSONDecodeError"),
-        ({f"referrers/{DIGEST}": b'{"manifests": [1]}'}, 404, "its answer is not OCI's (AttributeError"),
-        ({f"referrers/{DIGEST}": b" " * (33 * 2**20)}, 404, "an answer of more than 32 MB"),
+        (beside(b"{}", DIGEST), 404, f"{DIGEST} is missing or has different bytes"),
+        ({f"referrers/{DIGEST}": b"<html>"}, 404, "not an OCI response (JSONDecodeError"),
+        ({f"referrers/{DIGEST}": b'{"manifests": [1]}'}, 404, "not an OCI response (AttributeError"),
+        ({f"referrers/{DIGEST}": b" " * (33 * 2**20)}, 404, "a response of more than 32 MB"),
         ({}, 500, "500 Server Error"),
     ],
 )

@@ -44,5 +44,5 @@ def test_no_rows_give_no_predictions() -> None:
 
 
 def test_a_wrong_number_of_features_is_refused() -> None:
-    with pytest.raises(ValueError, match="3 features, the model 2"):
+    with pytest.raises(ValueError, match="3 features, but the model has 2"):
         LinearModel(np.ones(2), 1.0).predict(np.ones((4, 3)))

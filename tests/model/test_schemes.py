@@ -182,7 +182,7 @@ def test_the_largest_code(bits: int, largest: int) -> None:
 @pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)
 @pytest.mark.parametrize("value", [math.nextafter(LARGEST, math.inf), -1e300])
 def test_values_beyond_float32_are_a_mistake_of_the_user(scheme: Scheme, value: float) -> None:
-    with pytest.raises(UserError, match="beyond float32; rescale the columns"):
+    with pytest.raises(UserError, match="exceeds the range of float32; rescale the columns"):
         observed([1.0, value], 8, scheme)
 
 

@@ -212,6 +212,6 @@ def test_an_unfinished_merge_is_named(project: Project, path: str, command: str)
     text = "".join(["<<<<<<< HEAD\n", first, "=======\n", first, ">>>>>>> other\n", *rest])
     (project.root / path).write_text(text)
     assert project.mistake("python", "-m", "samebits", command) == (
-        f"error: {path}: holds an unfinished merge; take one side whole, as by `git checkout --ours {path}`, "
-        "then `dvc repro` writes what the merged tree makes\n"
+        f"error: {path}: has conflict markers of git; take one side whole, for example with "
+        f"`git checkout --ours {path}`, then run `dvc repro`\n"
     )

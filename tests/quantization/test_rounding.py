@@ -75,7 +75,7 @@ def test_pow2_weights_are_within_half_a_step_or_zero(bits: int) -> None:
 @pytest.mark.parametrize("y", [3.5e38, -1e300])
 def test_a_bias_beyond_float32_is_a_mistake_of_the_user(y: float) -> None:
     moments = Moments.of(np.arange(3.0)[:, None], np.full(3, y))
-    with pytest.raises(UserError, match=r"the bias .* lies beyond float32; rescale"):
+    with pytest.raises(UserError, match=r"the bias .* exceeds the range of float32; rescale"):
         rounding.fit_bias(np.zeros(1), moments)
 
 

@@ -238,7 +238,7 @@ def test_the_same_tree_gives_the_same_page(project: Project) -> None:
 def test_results_that_are_not_there_are_a_mistake_of_one_line(project: Project) -> None:
     (project.root / "metrics/coefficients.json").unlink()
     line = project.mistake("python", "-m", "samebits", "results", "--html", "page.html")
-    assert "metrics/coefficients.json: No such file or directory; `dvc repro` makes" in line
+    assert "metrics/coefficients.json: No such file or directory; `dvc repro` writes" in line
     assert not (project.root / "page.html").exists()
 
 

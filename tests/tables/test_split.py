@@ -48,7 +48,7 @@ def test_every_row_is_in_one_part(rows: int, test_size: float, seed: int) -> Non
 
 
 def test_more_rows_than_a_shuffle_can_take_are_refused() -> None:
-    with pytest.raises(UserError, match="shuffle cannot take 4,294,967,296 rows; hash takes any number"):
+    with pytest.raises(UserError, match="shuffle cannot split 4,294,967,296 rows; use hash, which has no limit"):
         Shuffle.of(2**32, 0.2, 0)
 
 

@@ -237,7 +237,7 @@ def test_rows_that_differ_in_the_sign_of_zero_are_equal(monkeypatch: pytest.Monk
 
 def test_a_query_that_gives_other_rows_each_time_is_refused() -> None:
     source = write("table.parquet", columns())
-    with pytest.raises(UserError, match=r"data\.query gives other rows each time"):
+    with pytest.raises(UserError, match=r"data\.query returns different rows each time"):
         summarised(options(source, "shuffle", query="SELECT * FROM source WHERE random() < 0.5"))
 
 

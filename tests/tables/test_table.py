@@ -214,7 +214,7 @@ def test_parquet_files_of_other_types_are_refused() -> None:
     with duckdb.connect() as connection:
         connection.execute("COPY (SELECT 1 AS x, 2.5::DOUBLE AS y) TO 'part-1.parquet'")
         connection.execute("COPY (SELECT 0.25::DOUBLE AS x, 2.5::DOUBLE AS y) TO 'part-2.parquet'")
-    with pytest.raises(UserError, match="the type of column x is not the same in all files"):
+    with pytest.raises(UserError, match="column x has different types in the files"):
         read("part-*.parquet", ALL, "y")
 
 
@@ -224,17 +224,17 @@ def test_a_missing_target_is_named_with_the_columns_there_are() -> None:
 
 def test_a_table_may_have_no_rows() -> None:
     assert len(read_text(FOUR_ROWS, ALL + " WHERE a > 4").y) == 0
-    assert mistake("a,y\n") == "data.query gives no rows from table.csv"
+    assert mistake("a,y\n") == "data.query returns no rows from table.csv"
 
 
 def test_a_query_without_features_is_refused() -> None:
     message = mistake(FOUR_ROWS, "SELECT y FROM source")
-    assert message == "data.query gives only the target y; it must give at least one feature"
+    assert message == "data.query returns only the target y; it must return at least one feature"
 
 
 def test_duplicate_columns_are_named() -> None:
     message = mistake(FOUR_ROWS, "SELECT a, y, b AS a FROM source")
-    assert message == "data.query gives the column a twice; name each column once with AS"
+    assert message == "data.query returns the column a twice; name each column once with AS"
 
 
 @pytest.mark.parametrize(
@@ -353,13 +353,15 @@ def test_a_split_that_is_no_column_beside_the_target_is_refused(split: str, colu
     with pytest.raises(UserError) as caught:
         sides(SIDES.format(0, 1, 0), split=split)
     assert str(caught.value) == (
-        f"data.split is '{split}'; it must be shuffle, hash, or a column of data.query that says whether a row is a "
-        f"test row; the columns beside the target are {columns}"
+        f"data.split is '{split}'; it must be shuffle, hash, or a column of data.query that marks test "
+        f"rows; the columns besides the target are {columns}"
     )
 
 
 def test_target_and_split_alone_are_refused() -> None:
-    with pytest.raises(UserError, match="gives only the target y and the split s; it must give at least one feature"):
+    with pytest.raises(
+        UserError, match="returns only the target y and the split s; it must return at least one feature"
+    ):
         sides(SIDES.format(0, 1, 0), "SELECT y, s FROM source")
 
 

@@ -152,7 +152,7 @@ def test_a_date_is_days_and_months() -> None:
     assert len(months) == 11
     for month in set(range(1, 13)) - {most}:
         assert months[f"day = month {month}"] == [float(day.month == month) for day in days]
-    assert "to test on the last rows in time" in result.query
+    assert "to test on the latest rows" in result.query
 
 
 @pytest.mark.parametrize(
@@ -195,11 +195,11 @@ def test_what_is_no_feature_is_left_out_and_said_why() -> None:
     header = ["row", "name", "constant", "nothing", "customer_id", "many", "code", "letter", "scaled", "x", "y"]
     result = used(header, rows)
     assert result.left_out("row") == "identifier: counts the rows from 1"
-    assert result.left_out("name") == "text, of another value in each row"
+    assert result.left_out("name") == "text with a different value in each row"
     assert result.left_out("constant") == "constant: same"
-    assert result.left_out("nothing") == "no value at all"
+    assert result.left_out("nothing") == "no values"
     assert result.left_out("customer_id") == "identifier, by its name"
-    assert result.left_out("many") == "text of 30 values, as t0; 20 or fewer would be categories"
+    assert result.left_out("many") == "text with 30 values, as t0; at most 20 can be categories"
     assert result.left_out("letter") == "determined by code, one to one"
     assert result.left_out("x") == "in the training rows a combination of scaled"
     assert set(result.features) == {"code", "scaled"}
@@ -225,7 +225,7 @@ def test_copies_of_the_target_are_no_features() -> None:
     assert set(result.features) == {"x"}
     answers = [(x, "yes" if t > 0 else "no", float(t > 0)) for x, t in zip(noise(160)[80:], y, strict=True)]
     result = used(["x", "answer", "coded"], answers, "coded")
-    assert result.left_out("answer") == "the target under another name: each value goes with one of coded"
+    assert result.left_out("answer") == "the target under another name: each value matches one of coded"
 
 
 def test_parts_that_make_up_the_target_are_told() -> None:
@@ -306,12 +306,12 @@ def test_names_that_differ_in_case_only_stay_two_columns() -> None:
     [
         ([], "--target y: the table has no rows"),
         ([(1, None)] * 9, "--target y: no row has a value"),
-        ([(i, 4) for i in range(9)], "--target y: constant, 4"),
-        ([(i, "abc"[i % 3]) for i in range(30)], "--target y: text of 3 values; least squares predicts a number"),
-        ([(i, f"2020-01-{1 + i}") for i in range(9)], "--target y: of type date; least squares predicts a number"),
-        ([(1, i) for i in range(9)], "table.csv: no column but y can be a feature: x: constant: 1"),
-        ([(3, 1)], "--target y: constant, 1"),
-        ([(3, 1), (5, 2)], "table.csv: no column but y can be a feature: x: constant in the training rows"),
+        ([(i, 4) for i in range(9)], "--target y: every value is 4"),
+        ([(i, "abc"[i % 3]) for i in range(30)], "--target y: text with 3 values; least squares predicts a number"),
+        ([(i, f"2020-01-{1 + i}") for i in range(9)], "--target y: has type date; least squares predicts a number"),
+        ([(1, i) for i in range(9)], "table.csv: no column except y can be a feature: x: constant: 1"),
+        ([(3, 1)], "--target y: every value is 1"),
+        ([(3, 1), (5, 2)], "table.csv: no column except y can be a feature: x: constant in the training rows"),
     ],
 )
 def test_what_cannot_be_a_target_is_refused(rows: Rows, told: str) -> None:
@@ -326,8 +326,8 @@ def test_lists_and_structs_are_left_out() -> None:
     lines = [json.dumps({"x": i * i, "tags": ["a"], "at": {"lat": i}, "y": y}) for i, y in enumerate(noise(40))]
     Path("table.jsonl").write_text("\n".join(lines))
     result = Used("table.jsonl", "y")
-    assert result.left_out("tags") == "list, which is no number"
-    assert result.left_out("at") == "struct, which is no number"
+    assert result.left_out("tags") == "list, not a number"
+    assert result.left_out("at") == "struct, not a number"
     assert set(result.features) == {"x"}
 
 
@@ -350,7 +350,7 @@ def test_a_model_that_can_learn_its_rows_by_heart_is_told() -> None:
     rng = np.random.default_rng(3)
     rows = [(*x, y) for x, y in zip(rng.normal(size=(20, 30)).tolist(), noise(20), strict=True)]
     result = used([*(f"x{i}" for i in range(30)), "y"], rows)
-    assert any("by heart" in note for note in result.proposal.notes)
+    assert any("memorise" in note for note in result.proposal.notes)
     assert len(result.features) < 16
 
 
@@ -405,7 +405,7 @@ def test_without_yes_it_shows_and_writes_nothing(project_folder: Path, capsys: p
     assert Path("params.yaml").read_text() == before
     assert not Path("data").exists()
     run_use("table.csv", "--target", "y", "--yes")
-    assert shown[: shown.index("This is")].strip() in Path("params.yaml").read_text()
+    assert shown[: shown.index("`--yes` writes")].strip() in Path("params.yaml").read_text()
 
 
 def test_a_query_that_git_does_not_keep_is_not_overwritten(project_folder: Path) -> None:
@@ -414,7 +414,7 @@ def test_a_query_that_git_does_not_keep_is_not_overwritten(project_folder: Path)
         file.write("# mine\n")
     before = Path("params.yaml").read_text()
     assert refused("table.csv", "--target", "y", "--yes") == (
-        "params.yaml holds changes that are not in git and would be lost: commit them, or drop them by "
+        "params.yaml has uncommitted changes, which would be lost; commit them, or drop them with "
         "`git checkout params.yaml`"
     )
     assert Path("params.yaml").read_text() == before
@@ -426,7 +426,7 @@ def test_another_file_in_data_raw_is_not_overwritten(project_folder: Path) -> No
     Path("data/raw").mkdir(parents=True)
     Path("data/raw/table.csv").write_text("mine")
     message = refused("table.csv", "--target", "y", "--yes")
-    assert message == "data/raw/table.csv is another file than table.csv; rename one of them"
+    assert message == "data/raw/table.csv exists and differs from table.csv; rename one of them"
     assert Path("data/raw/table.csv").read_text() == "mine"
 
 
@@ -469,7 +469,7 @@ def test_files_of_a_glob_are_copied(project_folder: Path) -> None:
         ("nothing.csv", "nothing.csv: no such file"),
         ("no*.csv", "no*.csv: no such file"),
         ("folder", "folder is a folder; name its files, as folder/*.csv"),
-        ("empty.csv", "empty.csv: an empty file"),
+        ("empty.csv", "empty.csv: the file is empty"),
         ("table.txt", "table.txt: the name must end in one of .csv, .tsv, .parquet, .json"),
         ("table.parquet", "data.source table.parquet: "),
         ("table.xlsx", "table.xlsx: "),
@@ -489,7 +489,7 @@ def test_the_first_sheet_of_a_workbook_becomes_csv(project_folder: Path, capsys:
     rows = [(i * i, ["north", "south", ""][i % 3], 44562 + 20 * i, t) for i, t in enumerate(y)]
     write_workbook("Sales of 2022.xlsx", ["units", "region", "day", "revenue"], rows)
     run_use("Sales of 2022.xlsx", "--target", "revenue", "--yes")
-    assert "of 2 sheets, the first is read, first" in capsys.readouterr().err
+    assert "reading first, the first of 2 sheets" in capsys.readouterr().err
     data = params.load().data
     assert data.source == "data/raw/Sales of 2022.csv"
     table = Table.of(data.source, data.query, data.target)
