@@ -1,11 +1,8 @@
 """samebits check."""
 
-import json
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-
-import msgspec
 
 from samebits import artifacts
 from samebits.commands import add_result_file
@@ -55,8 +52,7 @@ def run(arguments: Namespace) -> int:
         found = annotations.of_verdict(verdict, Path(repository().root_dir))
         annotations.write(found, arguments.annotations)
     if arguments.json:
-        # a name of a file may be no text
-        print(json.dumps(msgspec.to_builtins(verdict), indent=2, ensure_ascii=False).encode(errors="replace").decode())
+        print(report.as_json(verdict))
     else:
         print(report.verdict(verdict, "simple"))
     if arguments.statement:

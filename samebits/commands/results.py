@@ -26,14 +26,11 @@ def run(arguments: Namespace) -> int:
     if arguments.picture:
         artifacts.write_text(bits.picture(), arguments.picture)
     if arguments.html:
-        from samebits.proof.record import lock
-        from samebits.proof.repository.pipeline import Pipeline, repository
+        from samebits.proof.recorded import lock
         from samebits.proof.telling import report
         from samebits.results import page
 
-        pipeline = Pipeline.read(repository())
-        record = report.record(pipeline, lock.problems(pipeline)).splitlines()
-        artifacts.write_text(page.render(record), arguments.html)
+        artifacts.write_text(page.render(report.record(lock()).splitlines()), arguments.html)
     if arguments.coefficients:
         from samebits.exact.summary import Summary
 

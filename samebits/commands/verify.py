@@ -6,6 +6,8 @@ from argparse import ArgumentParser, Namespace
 from samebits import artifacts
 from samebits.commands import add_result_file
 from samebits.proof.statements import verify
+from samebits.proof.statements.answer import Answer
+from samebits.proof.telling import report
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -21,6 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=1,
         help="how many machines must have made each output (default: 1)",
     )
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
     add_result_file(parser, "--markdown", "also write the answer to a file")
 
 
@@ -29,7 +32,7 @@ def run(arguments: Namespace) -> int:
     combined = verify.verify(arguments.files, arguments.at_least)
     if arguments.markdown:
         artifacts.write_text(verify.text(combined, "github") + "\n", arguments.markdown)
-    print(verify.text(combined, "simple"))
+    print(report.as_json(Answer.of(combined)) if arguments.json else verify.text(combined, "simple"))
     return combined.status
 
 

@@ -33,11 +33,24 @@ from samebits.proof.verdict import Node, Output, Problem, Verdict, concluded
 
 @dataclass(frozen=True)
 class Asked:
-    """What is to be checked.
+    """What to check.
 
-    revision: a commit. stages: only these and what they need; else all. since: a revision: stages of which the lock
-    says what it said there are taken from cache or remote. vary: run it in other environments, too. keep: a folder for
-    the outputs of a run that is what the commit promises. strict: run each stage with only what it declares, too.
+    Attributes
+    ----------
+    revision : str
+        A commit, branch or tag.
+    stages : sequence of str
+        Check only these stages and those that they need; by default, all stages.
+    since : str or None
+        A revision. Stages whose dvc.lock entry is unchanged since then do not run; their outputs come from the cache or
+        a remote.
+    vary : bool
+        Repeat the run in 20 or more environments.
+    keep : str or None
+        A folder for the outputs, if they are what the commit promises.
+    strict : bool
+        Repeat each stage with only its declared inputs.
+
     """
 
     revision: str = "HEAD"
@@ -49,13 +62,35 @@ class Asked:
 
 
 def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdict:
-    """Run the pipeline of a commit of the repository around the working directory from nothing, and compare.
+    """Run the pipeline of a commit from nothing and compare every output with the commit.
 
-    Writes to temporary folders, and to that of `keep`. Raises UserError where the check cannot run.
+    The commit is one of the DVC repository around the working directory. The check writes only to temporary folders and
+    to the folder `keep`.
 
-    >>> verdict = check()
+    Parameters
+    ----------
+    asked : Asked, optional
+        What to check; by default, HEAD.
+    progress : Progress, optional
+        Where progress is shown; by default, nowhere.
+
+    Returns
+    -------
+    Verdict
+        What the check found.
+
+    Raises
+    ------
+    UserError
+        The check cannot run.
+
+    Examples
+    --------
+    >>> from samebits.proof import Asked, check
+    >>> verdict = check(Asked(revision="HEAD"))
     >>> verdict.conclusion, verdict.problems
     ('reproduced', [])
+
     """
     asked, progress = asked or Asked(), progress or Progress()
     user = repository(config={"core": {"no_scm": True}})

@@ -1,9 +1,8 @@
 """What a check found, as data."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-from msgspec import Meta
 
 Kind = Literal[
     "lock-edited",  # dvc.lock says what no single run can have written
@@ -29,13 +28,26 @@ Kind = Literal[
 # Of these, none says that the commit does not describe its outputs: the check could not find out.
 UNDECIDED: frozenset[Kind] = frozenset(("stage-failed", "missing-source", "environment-differs", "cannot-tell"))
 Conclusion = Literal["reproduced", "not reproduced", "inconclusive"]
+Recorded = Literal["recorded", "not recorded", "inconclusive"]
 OutputVerdict = Literal["same", "equal", "close", "differs", "missing", "new", "ignored", "unknown"]
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """Why a commit does not describe its outputs, or why it cannot be told.
+    """One reason against the commit, or one reason why the check cannot decide.
 
-    path: the file or parameter, if there is one. pull: what `dvc pull` would bring to tell it.
+    Attributes
+    ----------
+    stage : str
+        As DVC names it.
+    kind : str
+        One of a fixed list, which docs/verdicts.md explains.
+    path : str or None
+        The file or parameter, if there is one.
+    text : str
+        What is wrong, in words.
+    pull : str or None
+        What `dvc pull` must get before the check can decide.
+
     """
 
     stage: str
@@ -51,7 +63,17 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class File(msgspec.Struct, frozen=True):
-    """A file that a run made: its path from the root of DVC, its hash as DVC writes it down, its SHA-256."""
+    """A file that the run made.
+
+    Attributes
+    ----------
+    path : str
+        From the root of the DVC repository.
+    hash : str
+        As DVC writes it.
+    sha256 : str
+
+    """
 
     path: str
     hash: str
@@ -59,7 +81,17 @@ class File(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line of a text, or 16 bytes in hexadecimal digits, where both versions have it; `_at`: its number or offset."""
+    """A line of a text, or 16 bytes in hexadecimal digits, in both versions of an output.
+
+    Attributes
+    ----------
+    promised_at : int or None
+        The number of the line, or the offset of the bytes; None if this version has no such line.
+    promised : str or None
+    obtained_at : int or None
+    obtained : str or None
+
+    """
 
     promised_at: int | None = None
     promised: str | None = None
@@ -68,12 +100,32 @@ class Row(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Difference(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How an output differs from its promise at one place. All texts are bounded, and printable.
+    """How an output differs from its promise in one place. All texts are printable and of limited length.
 
-    text: what the difference is, as `is`, `has` or `line 3:` before a pair. promised, obtained: the pair, if it is one.
-    distance: of two numbers. sizes: of both files in bytes, where bytes were compared; rows: what stands there, side by
-    side. note: what else is to know of it. place: in the file, as `model.coef_[3]`. file: where the output is a folder.
-    allowed: how a rule lets it pass. more: how many more differences the file has.
+    Attributes
+    ----------
+    text : str
+        What differs, for example `is`, `has` or `line 3:` before a pair of values.
+    promised : str or None
+        The promised value, if the difference is a pair of values.
+    obtained : str or None
+        The obtained value.
+    distance : str or None
+        Between two numbers.
+    sizes : tuple of int or None
+        Bytes of both files, if their bytes were compared.
+    rows : list of Row
+        The lines or bytes around the first difference, side by side.
+    note : str or None
+    place : str
+        Within the file, for example `model.coef_[3]`.
+    file : str or None
+        The file, if the output is a folder.
+    allowed : "close", "ignored" or None
+        How a rule allows this difference.
+    more : int
+        How many more differences the file has.
+
     """
 
     text: str
@@ -107,11 +159,29 @@ class Difference(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Output(msgspec.Struct, frozen=True):
-    """An output: the hash that the commit promises and that of the run, None where there is none; and how they compare.
+    """One output of a stage: what the commit promises, and what the run made.
 
-    allowed: whether the verdict lets it pass. differences: the first ones, or why they are not known; more: how many
-    more there are. rule: the setting by which it passes, if its bytes are not the same.
-    files: what the run made.
+    Attributes
+    ----------
+    stage : str
+    path : str
+    verdict : str
+        "same", "equal", "close", "ignored", "differs", "missing", "new" or "unknown".
+    allowed : bool
+        Whether it counts as reproduced.
+    promised : str or None
+        The hash in dvc.lock, if there is one.
+    obtained : str or None
+        The hash of what the run made, if it made the output.
+    differences : list of Difference
+        The first ones, or why they are not known.
+    more : int
+        How many more there are.
+    rule : str or None
+        The rule in the settings that allows other bytes.
+    files : list of File
+        What the run made.
+
     """
 
     stage: str
@@ -127,23 +197,59 @@ class Output(msgspec.Struct, frozen=True):
 
 
 class Node(msgspec.Struct, frozen=True):
-    """A stage in the graph of its pipeline: the outputs that it reads, of stages and of `.dvc` files, and its own."""
+    """A stage in the graph of its pipeline.
+
+    Attributes
+    ----------
+    reads : list of str
+        The outputs of stages and of `.dvc` files that it reads.
+    makes : list of str
+        Its outputs.
+
+    """
 
     reads: list[str]
     makes: list[str]
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What the check of a commit found.
+    """All that a check of a commit found.
 
-    graph: the stages that it is about, in order. problems: those of the first stage that diverged first. taken: stages
-    that did not run, whose outputs were taken as they are recorded; why, by name. notes: what else limits the verdict.
-    machine: where the check ran. network: the stages that could use it; None where it could not be kept from any.
-    varied: for each environment that was tried, whether it gave the same bytes. strict: whether each stage also
-    ran with only what it declares, elsewhere.
+    Attributes
+    ----------
+    conclusion : "reproduced", "not reproduced" or "inconclusive"
+    commit : str
+    subject : str
+        The subject of the commit's message.
+    version : str
+        The version of samebits.
+    root : str
+        The folder of the DVC repository, from that of the git repository.
+    locks : dict of str
+        The SHA-256 of each dvc.lock, by its path.
+    packages : dict of str
+        The version of each package that the stages can import, by its name.
+    graph : dict of Node
+        The stages that the check is about, in order.
+    outputs : list of Output
+        In the order of the stages.
+    problems : list of Problem
+        In the order of the stages.
+    taken : dict of str
+        Why a stage did not run although its outputs were used, by the name of the stage.
+    notes : list of str
+        What else limits the verdict.
+    machine : dict of str
+        Processor, Python and libraries of the run.
+    network : list of str or None
+        The stages that could use the network; None if the network could not be cut off.
+    seconds : dict of float
+        The time of each stage that ran.
+    varied : dict of bool
+        Whether an environment of `--vary` gave the same bytes, by its description.
+    strict : bool
+        Whether each stage also ran with only its declared inputs.
 
-    root: that of DVC, from that of git. locks: the SHA-256 of each dvc.lock, by path from the root of DVC. packages:
-    versions by name, of the Python of the stages. version: of this program.
     """
 
     conclusion: Conclusion
@@ -160,14 +266,39 @@ class Verdict(msgspec.Struct, frozen=True):
     notes: list[str]
     machine: dict[str, str]
     network: list[str] | None
-    seconds: Annotated[dict[str, float], Meta(description="of each stage that ran")]
+    seconds: dict[str, float]
     varied: dict[str, bool]
     strict: bool = False
 
     @property
     def reproduced(self) -> bool:
-        """Whether the commit is proved to describe its outputs."""
+        """Whether the conclusion is "reproduced"."""
         return self.conclusion == "reproduced"
+
+
+class Record(msgspec.Struct, frozen=True):
+    """Whether dvc.lock is the record of a run of the tree, as `samebits lock` found without a run.
+
+    Attributes
+    ----------
+    conclusion : "recorded", "not recorded" or "inconclusive"
+        Inconclusive if nothing contradicts dvc.lock, but some data is not available.
+    version : str
+        The version of samebits.
+    stages : dict of str
+        The same for each stage, in the order of the pipeline.
+    problems : list of Problem
+        What contradicts dvc.lock, and what cannot be known, in the order of the stages.
+    line_ends : dict of list of str
+        The files that have other line ends than in the run, by the system of the run. They count as unchanged.
+
+    """
+
+    conclusion: Recorded
+    version: str
+    stages: dict[str, Recorded]
+    problems: list[Problem]
+    line_ends: dict[str, list[str]]
 
 
 def concluded(outputs: list[Output], problems: list[Problem], varied: dict[str, bool], whole: bool) -> Conclusion:

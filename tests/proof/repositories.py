@@ -14,11 +14,10 @@ from typing import Any
 import yaml
 from dvc.repo import Repo
 
-from samebits.proof import reproduce
-from samebits.proof.record import history, lock
-from samebits.proof.repository.pipeline import Pipeline, repository
+from samebits.proof import recorded, reproduce
+from samebits.proof.repository.pipeline import repository
 from samebits.proof.settings import Settings
-from samebits.proof.telling import changes
+from samebits.proof.telling import changes, report
 from samebits.proof.verdict import Problem, Verdict
 from tests.conftest import BIN, ROOT
 
@@ -109,11 +108,15 @@ class Repository:
         command = [sys.executable, "-m", "samebits", *arguments]
         return subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False)
 
+    def record(self) -> str:
+        """What `samebits lock` prints."""
+        with self.inside():
+            return report.record(recorded.lock())
+
     def problems(self) -> list[Problem]:
         """What `samebits lock` finds."""
         with self.inside():
-            pipeline = Pipeline.read(repository())
-            return list(history.explained(lock.problems(pipeline), pipeline))
+            return recorded.lock().problems
 
     def check(self, **asked: Any) -> Verdict:
         """What `samebits check` finds."""

@@ -15,7 +15,6 @@ import pytest
 from msgspec.structs import replace
 
 from samebits.errors import UserError
-from samebits.proof.repository.pipeline import Pipeline, repository
 from samebits.proof.running import system
 from samebits.proof.running.sources import LARGE
 from samebits.proof.telling import report
@@ -128,9 +127,7 @@ def test_a_file_within_a_folder_of_which_the_list_is_not_at_hand(tmp_path: Path)
     clone = repo.clone(tmp_path / "clone")
     [problem] = clone.problems()
     assert (problem.kind, problem.pull, problem.decides) == ("cannot-tell", "data", False)
-    with clone.inside():
-        told = report.record(Pipeline.read(repository()), [problem])
-    assert told.splitlines()[-2:] == [
+    assert clone.record().splitlines()[-2:] == [
         "0 of 1 stages are recorded, 1 cannot be known here; `dvc pull data` would tell",
         "dvc.lock may be the record of a run of this tree",
     ]

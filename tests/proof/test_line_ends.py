@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from samebits.proof.repository.pipeline import Pipeline, repository
-from samebits.proof.telling import report
 from tests.proof.repositories import Repository, kinds, verdicts
 
 
@@ -42,16 +40,10 @@ def pipeline(top: Path, settings: str = "", command: str = "cat in.txt", **out: 
     return repo
 
 
-def record(repo: Repository) -> str:
-    with repo.inside():
-        read = Pipeline.read(repository())
-        return report.record(read, repo.problems())
-
-
 def test_texts_of_a_run_on_windows_are_recorded(tmp_path: Path) -> None:
     repo = run_on_windows(pipeline(tmp_path / "repo"))
     assert repo.problems() == []
-    told = record(repo)
+    told = repo.record()
     assert "code.sh, in.txt: as in the run, which had the line ends of Windows" in told
     assert "dvc.lock is the record of a run of this tree" in told
 
@@ -61,7 +53,7 @@ def test_a_checkout_on_windows_of_what_ran_elsewhere(tmp_path: Path) -> None:
     for name in ("code.sh", "in.txt"):
         repo.write(name, dos(repo.read(name).encode()))
     assert repo.problems() == []
-    assert "which had the line ends of Unix" in record(repo)
+    assert "which had the line ends of Unix" in repo.record()
 
 
 def test_a_folder_of_texts(tmp_path: Path) -> None:

@@ -1,23 +1,32 @@
 """Verdict and statement as JSON against their schemas in the docs; the lists in docs/verdicts.md against the code."""
 
+import inspect
 import json
 import re
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import jsonschema
 import msgspec
 import pytest
 
+from samebits import __version__
+from samebits.proof.statements.answer import Answer
 from samebits.proof.statements.statement import Facts, Statement, encode
-from samebits.proof.verdict import UNDECIDED, Kind, OutputVerdict, Verdict
+from samebits.proof.verdict import UNDECIDED, Kind, OutputVerdict, Record, Verdict
 from tests.conftest import ROOT
 from tests.proof.repositories import Repository, simple
 
 pytestmark = pytest.mark.posix_shell
 
-SCHEMA = ROOT / "docs" / "verdict.schema.json"
-SCHEMAS = {SCHEMA: Verdict, ROOT / "docs" / "statement.schema.json": Statement}
+DOCS = ROOT / "docs"
+SCHEMA = DOCS / "verdict.schema.json"
+SCHEMAS = {
+    SCHEMA: Verdict,
+    DOCS / "lock.schema.json": Record,
+    DOCS / "statement.schema.json": Statement,
+    DOCS / "verify.schema.json": Answer,
+}
 
 
 @pytest.mark.parametrize("path", SCHEMAS)
@@ -27,17 +36,34 @@ def test_the_schema_in_the_docs_is_that_of_the_code(path: Path) -> None:
 
 
 @pytest.mark.parametrize("forged", [False, True])
-def test_a_real_verdict_fits_its_schema_and_is_read_again(tmp_path: Path, forged: bool) -> None:
+def test_what_the_commands_print_as_json_fits_its_schema(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], forged: bool
+) -> None:
     repo = simple(tmp_path / "repo")
     if forged:
         repo.replace("select.sh", "head", "tail")
         repo.commit()
-    verdict = repo.check()
-    text = msgspec.json.encode(verdict)
-    jsonschema.validate(json.loads(text), json.loads(SCHEMA.read_text()))
-    jsonschema.validate(json.loads(encode(Statement.of(Facts.of(verdict)))), schema(Statement))
-    assert msgspec.json.decode(text, type=Verdict) == verdict
-    assert json.loads(text)["conclusion"] == ("not reproduced" if forged else "reproduced")
+
+    def printed(name: str, status: int, *arguments: str) -> dict[str, Any]:
+        assert repo.command(name, "--json", *arguments) == status
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)
+        path = DOCS / f"{'verdict' if name == 'check' else name}.schema.json"
+        jsonschema.validate(found, json.loads(path.read_text()))
+        assert found["version"] == __version__
+        return found
+
+    file = tmp_path / "statement.json"
+    checked = printed("check", int(forged), "--statement", str(file))
+    assert checked["conclusion"] == ("not reproduced" if forged else "reproduced")
+    verdict = msgspec.convert(checked, Verdict)
+    assert json.loads(file.read_bytes()) == json.loads(encode(Statement.of(Facts.of(verdict))))
+    jsonschema.validate(json.loads(file.read_bytes()), schema(Statement))
+    recorded = printed("lock", int(forged))
+    assert recorded["stages"] == {"select": "not recorded" if forged else "recorded", "count": "recorded"}
+    assert [each["kind"] for each in recorded["problems"]] == ["code-changed"] * forged
+    answer = printed("verify", int(forged), str(file))
+    assert answer["conclusion"] == ("not verified" if forged else "verified")
+    assert answer["alike"] == {"selected.txt": int(not forged), "metrics.json": 1}
 
 
 def test_the_schema_refuses_what_is_no_verdict(tmp_path: Path) -> None:
@@ -73,9 +99,14 @@ def test_the_docs_tell_all_kinds_and_verdicts() -> None:
 
 
 def schema(of: type) -> object:
+    """The schema of a struct; what its docstring says of an attribute describes the property."""
     found = msgspec.json.schema(of)
     for each in found["$defs"].values():
-        each["description"] = " ".join(each["description"].split())
+        text, _, attributes = inspect.cleandoc(each["description"]).partition("\n\nAttributes\n----------\n")
+        each["description"] = " ".join(text.split())
+        for name, lines in re.findall(r"^(\w+) : .*((?:\n +.*)*)", attributes, re.MULTILINE):
+            if lines:
+                each["properties"][name]["description"] = " ".join(lines.split())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
 
 

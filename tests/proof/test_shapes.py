@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from samebits.proof.repository.pipeline import Pipeline, repository
-from samebits.proof.telling import report
 from tests.proof.repositories import Repository, kinds, simple, verdicts
 
 pytestmark = pytest.mark.posix_shell
@@ -415,6 +413,4 @@ def test_of_a_list_the_first_item_that_differs(tmp_path: Path) -> None:
 def test_a_stage_that_only_the_lock_has_is_counted_apart(tmp_path: Path) -> None:
     repo = simple(tmp_path / "repo")
     repo.edit_lock(lambda stages: stages.update(deploy={"cmd": "true"}))
-    with repo.inside():
-        told = report.record(Pipeline.read(repository()), repo.problems())
-    assert "2 of 2 stages are recorded, 1 more in dvc.lock only" in told
+    assert "2 of 2 stages are recorded, 1 more in dvc.lock only" in repo.record()

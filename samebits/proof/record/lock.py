@@ -19,12 +19,7 @@ ABSENT = object()
 
 
 def problems(pipeline: Pipeline) -> list[Problem]:
-    """All that dvc.lock says of a tree and is not so, or cannot be told of it, in the order of the stages.
-
-    >>> from samebits.proof.repository.pipeline import repository
-    >>> problems(Pipeline.read(repository()))  # in a repository whose dvc.lock is the record of its tree
-    []
-    """
+    """All that dvc.lock says of a tree and is not so, or cannot be told of it, in the order of the stages."""
     found: list[Problem] = []
     for stage in pipeline.stages:
         if not stage.commands:

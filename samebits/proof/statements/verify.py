@@ -15,7 +15,9 @@ from samebits.proof.running.export import export
 from samebits.proof.statements.promise import Promise
 from samebits.proof.statements.statement import PREDICATE, Facts, Made, Read, load
 from samebits.proof.telling import report
+from samebits.proof.verdict import Conclusion, OutputVerdict
 
+WORSE: tuple[Conclusion, ...] = ("reproduced", "inconclusive", "not reproduced")
 ANSWER = ("Verified", "NOT verified", "Inconclusive")  # by exit status
 
 
@@ -34,9 +36,9 @@ class Machine:
         """What its statements say of an output."""
         return [made for each in self.reads for made in each.statement.facts.outputs if made.path == path]
 
-    def verdict(self, path: str) -> str:
-        """The worst that it says of an output; '-' where it says nothing."""
-        return max((each.verdict for each in self.made(path)), key=ORDER.index, default="-")
+    def verdict(self, path: str) -> OutputVerdict | None:
+        """The worst that it says of an output, if it says anything."""
+        return max((each.verdict for each in self.made(path)), key=ORDER.index, default=None)
 
     def counts(self, path: str) -> bool:
         """Whether it made an output as the commit promises, in a check that was not inconclusive."""
@@ -44,10 +46,9 @@ class Machine:
         return self.conclusion != "inconclusive" and bool(made) and all(each.allowed for each in made)
 
     @property
-    def conclusion(self) -> str:
+    def conclusion(self) -> Conclusion:
         """The worst of its statements."""
-        found = {each.statement.facts.conclusion for each in self.reads}
-        return next(each for each in ("not reproduced", "inconclusive", "reproduced") if each in found)
+        return max((each.statement.facts.conclusion for each in self.reads), key=WORSE.index)
 
     def __str__(self) -> str:
         """`2 (aarch64, Neoverse-N1, Python 3.13.1)`."""
@@ -143,7 +144,7 @@ def text(combined: Combined, tablefmt: str) -> str:
     """What people read of it, its table in a format of tabulate."""
     names = [f"{each.number}: {each.facts.machine.get('machine')}" for each in combined.machines]
     rows = [
-        [path, *(each.verdict(path) for each in combined.machines), str(count)]
+        [path, *(each.verdict(path) or "-" for each in combined.machines), str(count)]
         for path, count in combined.alike.items()
     ]
     table = markdown.table(rows, ["output", *names, "alike"], tablefmt).splitlines()

@@ -1,12 +1,15 @@
 """What people read of a proof: a verdict, what a lock records, the comparison with another revision."""
 
+import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from samebits import markdown
 from samebits.proof.record import lock
-from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.telling.changes import Change, Changes
-from samebits.proof.verdict import Output, Problem, Verdict
+from samebits.proof.verdict import Output, Problem, Record, Verdict
 
 COLUMNS = ["name", "base", "now", "change", "better", "verdict"]
 DIRECTION = {True: "higher", False: "lower", None: ""}
@@ -15,6 +18,17 @@ SENTENCE = {
     "not reproduced": "NOT reproduced",
     "inconclusive": "Inconclusive, neither reproduced nor refuted",
 }
+RECORDED = {
+    "recorded": "dvc.lock is the record of a run of this tree",
+    "not recorded": "dvc.lock is not the record of a run of this tree; `dvc repro` makes one",
+    "inconclusive": "dvc.lock may be the record of a run of this tree",
+}
+
+
+def as_json(found: msgspec.Struct) -> str:
+    """What was found, as indented JSON. A byte of a file name that is no text becomes a question mark."""
+    text = json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False)
+    return text.encode(errors="replace").decode()
 
 
 def verdict(checked: Verdict, tablefmt: str) -> str:
@@ -85,23 +99,19 @@ def details(output: Output) -> list[str]:
     return [*lines, f"{output.path}: and {output.more:,} more"] if output.more else lines
 
 
-def record(pipeline: Pipeline, problems: list[Problem]) -> str:
+def record(found: Record) -> str:
     """What `lock` says of a tree."""
-    lines = [f"{each.stage}: {each.text}" for each in problems]
-    lines += line_ends(lock.line_ends(pipeline))
-    stages = [stage.name for stage in pipeline.stages if stage.commands]
-    wrong = {each.stage for each in problems if each.decides}
-    open_ = {each.stage for each in problems} - wrong
-    recorded = [name for name in stages if name not in wrong | open_]
-    strangers = wrong.difference(stages)
-    pull = list(dict.fromkeys(each.pull for each in problems if each.pull))
-    parts = [f"{len(recorded)} of {len(stages)} stages are recorded"]
-    parts += [f"{len(wrong - strangers)} not"] if wrong - strangers else []
-    parts += [f"{len(open_)} cannot be known here"] if open_ else []
+    lines = [f"{each.stage}: {each.text}" for each in found.problems]
+    lines += line_ends(found.line_ends)
+    count = Counter(found.stages.values())
+    strangers = {each.stage for each in found.problems}.difference(found.stages)
+    pull = list(dict.fromkeys(each.pull for each in found.problems if each.pull))
+    parts = [f"{count['recorded']} of {len(found.stages)} stages are recorded"]
+    parts += [f"{count['not recorded']} not"] if count["not recorded"] else []
+    parts += [f"{count['inconclusive']} cannot be known here"] if count["inconclusive"] else []
     parts += [f"{len(strangers)} more in dvc.lock only"] if strangers else []
     lines.append(", ".join(parts) + (f"; `dvc pull {' '.join(pull)}` would tell" if pull else ""))
-    answer = "is not" if wrong else "may be" if open_ else "is"
-    lines.append(f"dvc.lock {answer} the record of a run of this tree" + ("; `dvc repro` makes one" if wrong else ""))
+    lines.append(RECORDED[found.conclusion])
     return markdown.joined(lines, "simple")
 
 
