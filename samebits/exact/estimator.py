@@ -14,35 +14,39 @@ from samebits.model.linear import LinearModel
 
 
 class ExactLinearRegression(RegressorMixin, BaseEstimator):
-    """Minimise |y - b - X w|^2 + alpha |w|^2 in exact arithmetic and round w and b once.
+    """Least squares and ridge regression in exact arithmetic, each parameter rounded once.
 
-    The same rows give the same bits on every machine, in whatever order and batches they come. Of many solutions, for
-    collinear columns and alpha = 0, this is the one of minimum norm.
+    Minimises |y - b - X w|^2 + alpha |w|^2. The parameters are the float64 numbers nearest to the true solution: the
+    same rows give the same bits on every machine, in any order and in any batches. If columns are collinear and alpha
+    is 0, this is the solution of minimum norm.
 
     Parameters
     ----------
     alpha : float, default=0
-        The penalty, as in `Ridge`; the intercept is not penalised.
+        The penalty, as in `Ridge`. The intercept is not penalised.
     fit_intercept : bool, default=True
-        Whether to fit the intercept b; else it is 0.
+        Whether to fit the intercept b. Otherwise it is 0.
     standardize : bool, default=False
         Whether alpha acts on columns divided by their standard deviations, as in a pipeline of `StandardScaler` and
-        `Ridge`: exactly, as alpha times the sum of v_j w_j^2, v_j the variances. `coef_` are still those of X itself.
+        `Ridge`. The penalty is then alpha times the sum of v_j w_j^2, with v_j the variances. `coef_` still belongs
+        to X itself.
 
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,)
-        w.
+        The coefficients w.
     intercept_ : float
-        b.
+        The intercept b.
     rank_ : int
-        The exact rank of the centred X, or of X without an intercept; n_features if alpha > 0.
+        The exact rank of X, centred if there is an intercept; n_features if alpha > 0.
     n_features_in_ : int
-    feature_names_in_ : ndarray of str, if X has column names
+        The number of columns of X.
+    feature_names_in_ : ndarray of str
+        The names of the columns, if X has any.
     relations_ : list of Relation
-        The exact collinearities between columns, which make the rank less than n_features.
+        The exact linear relations between collinear columns.
     moments_ : Moments
-        The exact second moments of all rows seen, to which `partial_fit` adds.
+        The exact second moments of all rows so far. `partial_fit` adds to them.
 
     Examples
     --------
@@ -69,18 +73,36 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         self.standardize = standardize
 
     def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
-        """Fit to X (n, p), y (n,), with weights (n,) >= 0: an integer weight is as good as so many copies of the row.
+        """Fit the model.
 
-        Weights take one pass over rows for each of their bits.
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+        y : array-like of shape (n_samples,)
+            The targets.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights >= 0. A row with the weight 3 counts as three rows. Each bit that any weight has costs one pass over
+            the rows.
+
+        Raises
+        ------
+        ValueError
+            X, y or the weights have values that are not finite, or wrong shapes.
+
         """
         return self._fit(X, y, sample_weight, first=True)
 
     def partial_fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
-        """Fit to these rows and all those of earlier calls: the result is that of one `fit` to all of them."""
+        """Add rows to those of earlier calls.
+
+        The result is that of one `fit` to all rows. The arguments are those of `fit`.
+
+        """
         return self._fit(X, y, sample_weight, first=not hasattr(self, "moments_"))
 
     def fit_moments(self, moments: Moments, feature_names: list[str] | None = None) -> Self:
-        """Fit to all rows of which these are the moments, wherever these were computed."""
+        """Fit to all rows that exact moments describe, wherever the moments were computed."""
         if not 0 <= self.alpha < math.inf:
             raise ValueError(f"alpha is {self.alpha!r}; it must be a finite number, 0 or more")
         self.moments_ = moments
@@ -94,11 +116,21 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         return self
 
     def summary(self, target: str = "y") -> Summary:
-        """Standard errors, tests, intervals and the rest of what statistics says of the fit; it prints as a table.
+        """Standard errors, tests, intervals and other statistics of the fit; it prints as a table.
 
-        Each number is the float64 nearest to the true one, under the usual assumptions: errors that are independent, of
-        the same variance and normal. Weights count as so many copies of a row: raises ValueError where one is no whole
-        number. target: the name of y.
+        Each number is the float64 nearest to the exact value of its formula. The errors are assumed to be independent
+        and normal, with the same variance.
+
+        Parameters
+        ----------
+        target : str, default="y"
+            The name of y in the table.
+
+        Raises
+        ------
+        ValueError
+            A sample weight is not a whole number, so the weights do not count rows.
+
         """
         check_is_fitted(self)
         if not self._whole_weights:
@@ -108,7 +140,18 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         return inference.inference(self.moments_, self.alpha, self.fit_intercept, names, target, self.standardize)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Predictions (n,) for X (n, p), in an order of operations that gives the same bits on every machine."""
+        """Predict with a fixed order of operations, which gives the same bits on every machine.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
         return LinearModel(self.coef_, self.intercept_).predict(X)

@@ -18,31 +18,34 @@ from samebits.model.linear import LinearModel
 
 
 class ExactRidgeCV(RegressorMixin, BaseEstimator):
-    """`ExactLinearRegression` with the alpha of least cross-validated squared error, compared without rounding.
+    """Exact ridge regression with the alpha of the smallest cross-validated squared error.
 
-    Every machine chooses the same. Of alphas that tie, the largest is chosen.
+    The errors of the alphas are compared without rounding, so every machine chooses the same alpha. If several are
+    equal, the largest alpha is chosen.
 
     Parameters
     ----------
     alphas : array-like of float or "auto", default="auto"
-        The penalties to try; "auto" is a grid of powers of two from the scale of the data.
+        The penalties to try. "auto" is a grid of powers of two that follows the scale of the data.
     cv : int, splitter, iterable or None, default=None
-        The folds, as in `GridSearchCV`: None is `KFold(5)`. `RidgeCV` leaves out one row at a time where it is None:
-        here, `LeaveOneOut()` does so, with a solution for each row and alpha.
-    fit_intercept, standardize : bool
-        As in `ExactLinearRegression`; columns are standardized anew for each fold.
+        The folds, as in `GridSearchCV`; None is `KFold(5)`. Unlike in `RidgeCV`, None does not leave out one row at a
+        time. `LeaveOneOut()` does, with one solution for each row and alpha.
+    fit_intercept : bool, default=True
+        As in `ExactLinearRegression`.
+    standardize : bool, default=False
+        As in `ExactLinearRegression`. Each fold standardizes its own columns.
 
     Attributes
     ----------
     alpha_ : float
-        The penalty that was chosen.
+        The chosen penalty.
     alphas_ : ndarray of shape (n_alphas,)
-        Those that were tried.
+        The penalties that were tried.
     cv_errors_ : ndarray of shape (n_alphas, n_folds)
-        The mean squared error of each fold, rounded once from the exact one.
+        The mean squared error of each fold, rounded once.
     best_score_ : float
-        Minus the mean over the folds of the mean squared error, with `alpha_`.
-    coef_, intercept_, rank_, relations_, n_features_in_, feature_names_in_ :
+        The negative mean over the folds of the mean squared error at `alpha_`.
+    coef_, intercept_, rank_, relations_, n_features_in_, feature_names_in_
         As in `ExactLinearRegression`, fitted to all rows with `alpha_`.
 
     Examples
@@ -70,7 +73,23 @@ class ExactRidgeCV(RegressorMixin, BaseEstimator):
         self.standardize = standardize
 
     def fit(self, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None) -> Self:
-        """Choose alpha, then fit to X (n, p), y (n,); groups (n,) are for a splitter that needs them."""
+        """Choose alpha, then fit to all rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+        y : array-like of shape (n_samples,)
+            The targets.
+        groups : array-like of shape (n_samples,), optional
+            For a splitter that needs groups.
+
+        Raises
+        ------
+        ValueError
+            X or y has values that are not finite or a wrong shape, or an alpha is not a finite number >= 0.
+
+        """
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_all_finite=False)
         y = y.astype(np.float64, copy=False)
         total = Moments.of(X, y)
@@ -87,7 +106,18 @@ class ExactRidgeCV(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Predictions (n,) for X (n, p), in an order of operations that gives the same bits on every machine."""
+        """Predict with a fixed order of operations, which gives the same bits on every machine.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
         return LinearModel(self.coef_, self.intercept_).predict(X)

@@ -12,10 +12,27 @@ ASSUMED = "assumed: independent, normal errors of equal variance"
 
 @dataclass(frozen=True)
 class Coefficient:
-    """An estimate and what is known of it; None where it is not defined.
+    """An estimate and its statistics. Those that are not defined are None.
 
-    low, high: the ends of the 95 % interval. p_value: of |t|, two-sided. vif: variance inflation factor.
-    std_ratio: the standard deviation of the feature by that of y, which makes an estimate a standardised coefficient.
+    Attributes
+    ----------
+    name : str
+    estimate : float
+    std_error : float or None
+        Its standard error.
+    t : float or None
+        Its t statistic.
+    p_value : float or None
+        The two-sided p-value of t.
+    low : float or None
+        The lower end of the 95 % interval.
+    high : float or None
+        The upper end.
+    vif : float or None
+        The variance inflation factor.
+    std_ratio : float or None
+        The standard deviation of the feature divided by that of y. Estimate times this is the standardised coefficient.
+
     """
 
     name: str
@@ -31,14 +48,48 @@ class Coefficient:
 
 @dataclass(frozen=True, repr=False)
 class Summary:
-    """The statistics of a least-squares fit; None where one is not defined.
+    """The statistics of a least-squares fit. Those that are not defined are None.
 
-    target: the name of y. rows: n. df_model: the rank without the intercept, df_residual: n minus the rank.
-    residual_variance: the residual sum of squares by df_residual; residual_std is its root. f_p_value: of F, against
-    the intercept alone, or against 0 without one. log_likelihood: at its maximum, for normal errors; aic and bic count
-    the coefficients, not the variance, as statsmodels does. condition_number: of [1, X].
-    effective_df: the trace of the hat matrix, gcv: generalised cross-validation; of a ridge fit only.
-    undecided: numbers, if any, whose last bit could not be decided. notes: why something is not defined.
+    Attributes
+    ----------
+    target : str
+        The name of y.
+    alpha : float
+        The penalty.
+    fit_intercept : bool
+    rows : int
+        The number of rows, or the sum of the weights.
+    coefficients : tuple of Coefficient
+    df_model : int or None
+        The rank, without the intercept.
+    df_residual : int or None
+        The number of rows minus the rank, with the intercept.
+    r2 : float or None
+    adjusted_r2 : float or None
+    residual_variance : float or None
+        The residual sum of squares divided by `df_residual`.
+    residual_std : float or None
+        Its square root.
+    f : float or None
+        F of the model against the intercept alone, or against 0 if there is no intercept.
+    f_p_value : float or None
+    log_likelihood : float or None
+        At its maximum, for normal errors.
+    aic : float or None
+        Akaike's criterion. Like statsmodels, it counts the coefficients, not the variance.
+    bic : float or None
+        The Bayesian criterion, with the same count.
+    condition_number : float or None
+        Of the matrix [1, X].
+    effective_df : float or None
+        The trace of the hat matrix of a ridge fit.
+    gcv : float or None
+        The generalised cross-validation of a ridge fit.
+    undecided : tuple of str
+        Numbers whose last bit could not be decided, if any.
+    notes : tuple of str
+        Why something is not defined.
+
     """
 
     target: str
@@ -64,7 +115,7 @@ class Summary:
     notes: tuple[str, ...] = ()
 
     def to_plain(self) -> dict[str, Any]:
-        """Plain containers, for JSON."""
+        """The summary as dicts and lists, for JSON."""
         return asdict(self)
 
     @classmethod
@@ -75,7 +126,7 @@ class Summary:
         return cls(**{**plain, "coefficients": coefficients, **texts})
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """The coefficients as a DataFrame, a row each, with the names of `Coefficient`. Needs pandas."""
+        """The coefficients as a DataFrame with the attributes of `Coefficient` as columns. It needs pandas."""
         import pandas
 
         return pandas.DataFrame([asdict(each) for each in self.coefficients]).set_index("name")

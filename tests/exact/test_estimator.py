@@ -125,7 +125,7 @@ def test_weights_that_mean_nothing_are_refused(weight: float, message: str) -> N
 
 def test_importing_samebits_does_not_import_scikit_learn() -> None:
     for name in samebits.__all__:
-        code = f"import sys, samebits; assert 'sklearn' not in sys.modules; samebits.{name}()"
+        code = f"import sys, samebits; assert 'sklearn' not in sys.modules; samebits.{name}.__doc__"
         subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="no attribute 'Linear'"):
         _ = samebits.Linear
