@@ -235,7 +235,7 @@ def _most_first(level: tuple[str, int]) -> tuple[int, str]:
 @contextlib.contextmanager
 def profiled(source: str, target: str) -> Iterator[Profile]:
     """The profile of a table, as the pipeline will read it. Raises UserError where it cannot be read."""
-    with reading(source) as connection, tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, reading(source, Path(folder)) as connection:
         [(threads,)] = connection.sql("SELECT current_setting('threads')").fetchall()
         try:
             connection.execute(f"SET threads = {joblib.cpu_count()}")

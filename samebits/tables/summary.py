@@ -18,8 +18,9 @@ from samebits import params
 from samebits.errors import UserError
 from samebits.exact.moments import Moments
 from samebits.tables.sample import Sample
+from samebits.tables.source import Fragment
 from samebits.tables.split import Hash, Shuffle
-from samebits.tables.table import Fragment, Table
+from samebits.tables.table import Table
 from samebits.tables.workers import workers
 
 

@@ -1,12 +1,10 @@
 """A table, read through SQL with DuckDB, as blocks of float64 columns that are all finite numbers."""
 
-import functools
-import glob
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import duckdb
@@ -14,12 +12,12 @@ import nanoarrow
 import numpy as np
 
 from samebits.errors import UserError
-from samebits.tables import diagnosis, remote
+from samebits.tables import diagnosis
 from samebits.tables.diagnosis import identifier, string
+from samebits.tables.source import Fragment, Source, database, first_line, is_a_select
 
 BLOCK_ROWS = 2**17  # fewer take longer for each row, more leave the cache of a core
 FRAGMENT_ROWS = 2**18  # of a Parquet file: a fraction of a second for a worker
-TYPES_OF_TEXT = ["BOOLEAN", "DOUBLE", "TIME", "DATE", "TIMESTAMP", "VARCHAR"]
 NUMBERS = {"boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint"}
 NUMBERS |= {"float", "double"}
 ROW_BY_ROW = {"SEQ_SCAN", "PROJECTION", "FILTER", "CTE", "CTE_SCAN"}  # operators
@@ -27,25 +25,14 @@ WIDE_NUMBERS = {"hugeint", "uhugeint", "bignum", "decimal"}
 
 
 @dataclass(frozen=True)
-class Fragment:
-    """Some of a table's rows: those of one file, or of its rows from `first` to before `last`; all if file is None."""
-
-    file: str | None = None
-    first: int = 0
-    last: int | None = None
-
-
-@dataclass(frozen=True)
 class Table:
     """The rows that `query` gives over the table named source, with the names of the features and of the target.
 
-    source: a path from the root, or a URL. files: the SQL of its files, with what DuckDB found out about them.
     fragments: one after the other they are the whole table; each can be read by itself, by any process. split: the
     column, if any, that says which rows are test rows; it is no feature.
     """
 
-    source: str
-    files: str
+    source: Source
     query: str
     features: list[str]
     target: str
@@ -53,15 +40,14 @@ class Table:
     split: str | None = None
 
     @classmethod
-    def of(cls, source: str, query: str, target: str, split: str | None = None) -> Self:
+    def of(cls, name: str, query: str, target: str, split: str | None = None) -> Self:
         """The table of CSV, Parquet or JSON files, also compressed, by a path, a glob or a URL.
 
         Raises UserError where the files or the query are wrong, a column is not of numbers, the target or the split is
         missing, or there are no features.
         """
-        source = _absolute(source)
-        files = _files(source)
-        with _opened(source, files, Fragment()) as connection:
+        source = Source.of(name)
+        with source.opened() as connection:
             result = _result(connection, source, query)
             names = result.columns
             if len(set(names)) < len(names):
@@ -79,7 +65,7 @@ class Table:
             if not features:
                 only = f"the target {target}" + (f" and the split {split}" if split else "")
                 raise UserError(f"data.query returns only {only}; it must return at least one feature")
-            table = cls(source, files, query, features, target, _fragments(connection, source, query), split)
+            table = cls(source, query, features, target, _fragments(connection, source, query), split)
             if not all(_numeric(result)):
                 raise table._problem()
             return table
@@ -94,7 +80,7 @@ class Table:
         """
         names = [*self.features, self.target, *([self.split] if self.split else [])]
         target = len(self.features)
-        with _opened(self.source, self.files, fragment, threads) as connection:
+        with self.source.opened(fragment, threads) as connection:
             try:
                 result = _result(connection, self.source, self.query)
                 kinds = dict(zip(result.columns, result.types, strict=True))
@@ -117,7 +103,7 @@ class Table:
 
     def count(self, fragment: Fragment, threads: int = 1) -> int:
         """How many rows a fragment has."""
-        with _opened(self.source, self.files, fragment, threads) as connection:
+        with self.source.opened(fragment, threads) as connection:
             try:
                 [(rows,)] = _result(connection, self.source, self.query).count("*").fetchall()
             except duckdb.Error as error:
@@ -126,114 +112,61 @@ class Table:
 
     def _problem(self) -> UserError:
         """What is wrong with the first value that is not a finite number, or of the split is not 0 or 1."""
-        with _opened(self.source, self.files, Fragment()) as connection:
+        with self.source.opened() as connection:
             try:
                 result = _result(connection, self.source, self.query)
                 numeric = _numeric(result)
                 return (
                     (diagnosis.no_side(result, self.split, numeric) if self.split else None)
                     or diagnosis.no_number(result, numeric)
-                    or diagnosis.no_rows(_short(self.source))
+                    or diagnosis.no_rows(self.source.name)
                 )
             except duckdb.Error as error:
                 return _problem_of_query(connection, self.source, error)
 
 
 @contextmanager
-def reading(source: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection in which the view `source` is a whole table. Raises UserError where it cannot be read."""
-    source = _absolute(source)
-    with _opened(source, _files(source), Fragment()) as connection:
+def reading(name: str, folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in which the view `source` is a whole table, and which may write to the folder.
+
+    Raises UserError where it cannot be read.
+    """
+    source = Source.of(name)
+    with source.opened(folder=folder) as connection:
         try:
             yield connection
         except duckdb.Error as error:
             raise _problem_of_query(connection, source, error) from None
 
 
-@contextmanager
-def _opened(source: str, files: str, fragment: Fragment, threads: int = 1) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection in which the view `source` is the fragment of the files."""
-    # One thread: sums in a query, and rows without ORDER BY, would otherwise depend on the number of cores. Of a file
-    # that is a fragment, the query takes row by row, which DuckDB keeps in order.
-    with _database().cursor() as connection:
-        rows = f" WHERE filename = {string(fragment.file)}" if fragment.file else ""
-        if fragment.last is not None:
-            rows += f" AND file_row_number >= {fragment.first} AND file_row_number < {fragment.last}"
-        remote.register(connection, source)
-        try:
-            connection.execute(f"SET threads = {threads if fragment.file else 1}")
-            connection.execute("SET enable_progress_bar = false")  # there is one of ours
-            connection.execute("SET python_enable_replacements = false")  # our variables are no tables
-            connection.execute(f"CREATE TEMP VIEW source AS SELECT * FROM {files}{rows}")
-        except (duckdb.Error, OSError) as error:
-            raise UserError(f"data.source {_short(source)}: {_first_line(error)}") from None
-        yield connection
-
-
-def _files(source: str) -> str:
-    """The SQL of the files. DuckDB looks at the first rows only, and would cast later 0.5 to the integers of these."""
-    name = source.lower().removesuffix(".gz").removesuffix(".zst")
-    if name.endswith((".csv", ".tsv")):
-        return _csv(source)
-    if name.endswith((".json", ".jsonl", ".ndjson")):
-        return f"read_json({string(source)}, sample_size = -1)"
-    return string(source)
-
-
-def _csv(source: str) -> str:
-    """The SQL of CSV files; of one file, with its dialect and types, for which DuckDB else looks at each use anew."""
-    options = f"auto_type_candidates = {TYPES_OF_TEXT}, nullstr = {diagnosis.MISSING}"
-    anew = f"read_csv({string(source)}, {options})"
-    if "://" in source or glob.has_magic(source):
-        return anew
+def _result(connection: duckdb.DuckDBPyConnection, source: Source, query: str) -> duckdb.DuckDBPyRelation:
     try:
-        [(found, *dialect, columns)] = (
-            _database()
-            .execute(
-                f"SELECT Prompt, Delimiter, Quote, Escape, Comment, Columns FROM sniff_csv({string(source)}, {options})"
-            )
-            .fetchall()
-        )
-    except duckdb.Error:
-        return anew  # which tells what is wrong
-    # DuckDB does not escape what it puts into the SQL that it suggests
-    texts = [source, *dialect, *(column["name"] for column in columns)]
-    return anew if "'" in "".join(texts) else str(found).removeprefix("FROM ").removesuffix(";")
-
-
-@functools.cache
-def _database() -> duckdb.DuckDBPyConnection:
-    database = duckdb.connect(config={"threads": 1})
-    database.execute("SET parquet_metadata_cache = true")  # each fragment of a file needs it
-    return database
-
-
-def _result(connection: duckdb.DuckDBPyConnection, source: str, query: str) -> duckdb.DuckDBPyRelation:
-    try:
-        statements = connection.extract_statements(query)
-        if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
+        if not is_a_select(connection, query):
             raise UserError("data.query must be one SELECT over the table source")
         return connection.sql(query)
     except duckdb.Error as error:
         raise _problem_of_query(connection, source, error) from None
 
 
-def _fragments(connection: duckdb.DuckDBPyConnection, source: str, query: str) -> list[Fragment]:
+def _fragments(connection: duckdb.DuckDBPyConnection, source: Source, query: str) -> list[Fragment]:
     """The files, or some groups of rows of each Parquet file, if the query takes row by row, else the table whole."""
     table = connection.sql("FROM source")
     hidden = {"filename", "file_row_number"} & {name.lower() for name in table.columns}  # DuckDB's own, by others
     if hidden or not _takes_row_by_row(table, query):
         return [Fragment()]
     if _operators(connection, "FROM source") != ["PARQUET_SCAN"]:
-        return [Fragment(file) for (file,) in connection.sql(f"FROM glob({string(source)}) ORDER BY file").fetchall()]
-    mixed = f"""SELECT name FROM parquet_schema({string(source)}) GROUP BY name
+        return [
+            Fragment(file)
+            for (file,) in connection.sql(f"FROM glob({string(source.pattern)}) ORDER BY file").fetchall()
+        ]
+    mixed = f"""SELECT name FROM parquet_schema({string(source.pattern)}) GROUP BY name
                 HAVING count(DISTINCT (type, coalesce(scale, 0))) > 1 ORDER BY name"""
     if found := connection.sql(mixed).fetchall():
         raise UserError(
-            f"data.source {_short(source)}: column {found[0][0]} has different types in the files; rewrite them"
+            f"data.source {source.name}: column {found[0][0]} has different types in the files; rewrite them"
         )
     groups = connection.sql(
-        f"""SELECT file_name, any_value(row_group_num_rows) FROM parquet_metadata({string(source)})
+        f"""SELECT file_name, any_value(row_group_num_rows) FROM parquet_metadata({string(source.pattern)})
             GROUP BY file_name, row_group_id ORDER BY file_name, row_group_id"""
     ).fetchall()
     fragments: list[Fragment] = []
@@ -250,7 +183,7 @@ def _fragments(connection: duckdb.DuckDBPyConnection, source: str, query: str) -
 def _takes_row_by_row(source: duckdb.DuckDBPyRelation, query: str) -> bool:
     """Whether each row of the result is made of one row of the source: then the query can be asked of its fragments."""
     columns = [f"{identifier(name)} {kind}" for name, kind in zip(source.columns, source.types, strict=True)]
-    with _database().cursor() as connection:  # in a plan, a table has a name, a file has none
+    with database().cursor() as connection:  # in a plan, a table has a name, a file has none
         connection.execute(f"CREATE TEMP TABLE source ({', '.join(columns)})")
         connection.execute("PRAGMA disable_optimizer")  # it would see that there are no rows
         try:
@@ -285,28 +218,6 @@ def _values(column: nanoarrow.Array) -> np.ndarray:
     return np.frombuffer(column.buffer(1), np.float64, len(column), 8 * column.offset)
 
 
-def _problem_of_query(connection: duckdb.DuckDBPyConnection, source: str, error: Exception) -> UserError:
-    found = diagnosis.text_among_numbers(connection, source)
-    return UserError(f"data.source {_short(source)}, {found}" if found else f"data.query: {_first_line(error)}")
-
-
-def _first_line(error: Exception) -> str:
-    # nanoarrow puts words of its own before DuckDB's
-    message = str(error).replace(_folder(), "").rpartition("get_next() failed (5): ")[2]
-    if "Traceback (most recent call last)" in message:  # of fsspec
-        return message.strip().splitlines()[-1]
-    return message.split("\n\n")[0].split("\n\tCandidate functions")[0]
-
-
-def _absolute(source: str) -> str:
-    return source if "://" in source else os.path.join(_folder(), source)
-
-
-def _folder() -> str:
-    """The working directory as the start of a glob."""
-    return os.path.join(glob.escape(os.getcwd()), "")
-
-
-def _short(source: str) -> str:
-    """A source as the user names it."""
-    return source.removeprefix(_folder())
+def _problem_of_query(connection: duckdb.DuckDBPyConnection, source: Source, error: Exception) -> UserError:
+    found = diagnosis.text_among_numbers(connection, source.pattern)
+    return UserError(f"data.source {source.name}, {found}" if found else f"data.query: {first_line(error)}")

@@ -1,0 +1,185 @@
+"""The files of a table, as the view `source` of a database that can open nothing else and write nothing."""
+
+import functools
+import glob
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+
+from samebits.errors import UserError
+from samebits.tables import diagnosis, remote
+from samebits.tables.diagnosis import string
+
+TYPES_OF_TEXT = ["BOOLEAN", "DOUBLE", "TIME", "DATE", "TIMESTAMP", "VARCHAR"]
+MAY_CHANGE = ["enable_optimizer", "enable_progress_bar", "threads"]  # settings
+READS = {"SELECT_NODE", "SET_OPERATION_NODE", "CTE_NODE", "RECURSIVE_CTE_NODE"}  # in the syntax tree of a query
+REFUSED = " - file system operations are disabled by configuration"
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """Some of a table's rows: those of one file, or of its rows from `first` to before `last`; all if file is None."""
+
+    file: str | None = None
+    first: int = 0
+    last: int | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files, by a path, a glob or a URL.
+
+    name: as the user gives it. pattern: for DuckDB, from the root. paths: all that DuckDB may open, the pattern among
+    them. sql: how it reads them, with what it found out about them.
+    """
+
+    name: str
+    pattern: str
+    paths: tuple[str, ...]
+    sql: str
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        """CSV, Parquet or JSON files, also compressed; a path that exists is that file, whatever else it may match.
+
+        Raises UserError where they cannot be looked at.
+        """
+        pattern = name
+        if "://" not in name:
+            pattern = os.path.join(_folder(), glob.escape(name) if os.path.exists(name) else name)
+        paths = [pattern]
+        if "://" in pattern or glob.has_magic(pattern):
+            with duckdb.connect() as connection:
+                remote.register(connection, pattern)
+                try:
+                    files = connection.execute("SELECT file FROM glob(?)", [pattern]).fetchall()
+                except (duckdb.Error, OSError) as error:
+                    raise UserError(f"data.source {name}: {first_line(error)}") from None
+            paths += [file for (file,) in files]
+        return cls(name, pattern, tuple(paths), _sql(pattern, tuple(paths)))
+
+    @contextmanager
+    def opened(
+        self, fragment: Fragment | None = None, threads: int = 1, folder: Path | None = None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection in which the view `source` is the fragment of the files, by default all of them.
+
+        folder: where SQL of ours may write. Raises UserError where the files cannot be read.
+        """
+        # One thread: sums in a query, and rows without ORDER BY, would otherwise depend on the number of cores. Of a
+        # file that is a fragment, the query takes row by row, which DuckDB keeps in order.
+        fragment = fragment or Fragment()
+        with _database(self.pattern, self.paths, folder).cursor() as connection:
+            rows = f" WHERE filename = {string(fragment.file)}" if fragment.file else ""
+            if fragment.last is not None:
+                rows += f" AND file_row_number >= {fragment.first} AND file_row_number < {fragment.last}"
+            try:
+                connection.execute(f"SET threads = {threads if fragment.file else 1}")
+                connection.execute("SET enable_progress_bar = false")  # there is one of ours
+                connection.execute(f"CREATE TEMP VIEW source AS SELECT * FROM {self.sql}{rows}")
+            except (duckdb.Error, OSError) as error:
+                raise UserError(f"data.source {self.name}: {first_line(error)}") from None
+            yield connection
+
+
+def is_a_select(connection: duckdb.DuckDBPyConnection, query: str) -> bool:
+    """Whether a query is one SELECT that nowhere writes, as `WITH t AS (COPY ... TO ...) SELECT ...` does.
+
+    Raises duckdb.Error where it cannot be parsed.
+    """
+    if [each.type for each in connection.extract_statements(query)] != [duckdb.StatementType.SELECT]:
+        return False
+    [(tree,)] = connection.execute("SELECT json_serialize_sql(?)", [query]).fetchall()
+    nodes: list[Any] = [json.loads(tree)]
+    if nodes[0]["error"]:
+        return False
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, dict):
+            if "cte_map" in node and node["type"] not in READS:
+                return False
+            nodes += node.values()
+        elif isinstance(node, list):
+            nodes += node
+    return True
+
+
+def database() -> duckdb.DuckDBPyConnection:
+    """A database in memory that opens no file, for plans."""
+    return _database("", (), None)
+
+
+def first_line(error: Exception) -> str:
+    """What is wrong, of what DuckDB, or Python under it, says."""
+    # nanoarrow puts words of its own before DuckDB's
+    message = str(error).replace(_folder(), "").rpartition("get_next() failed (5): ")[2]
+    if "Traceback (most recent call last)" in message:  # of fsspec
+        return message.strip().splitlines()[-1]
+    before, refused, _ = message.partition(REFUSED)
+    if refused:
+        return f"{before.partition(': ')[2]}: a query reads the table source alone"
+    return " ".join(message.split("\n\n")[0].split("\n\tCandidate functions")[0].split())
+
+
+def _sql(pattern: str, paths: tuple[str, ...]) -> str:
+    """DuckDB looks at the first rows only, and would cast later 0.5 to the integers of these."""
+    name = pattern.lower().removesuffix(".gz").removesuffix(".zst")
+    if name.endswith((".csv", ".tsv")):
+        return _csv(pattern, paths)
+    if name.endswith((".json", ".jsonl", ".ndjson")):
+        return f"read_json({string(pattern)}, sample_size = -1)"
+    return string(pattern)
+
+
+def _csv(pattern: str, paths: tuple[str, ...]) -> str:
+    """The SQL of CSV files; of one file, with its dialect and types, for which DuckDB else looks at each use anew."""
+    options = f"auto_type_candidates = {TYPES_OF_TEXT}, nullstr = {diagnosis.MISSING}"
+    anew = f"read_csv({string(pattern)}, {options})"
+    if len(paths) > 1:
+        return anew
+    found = "Prompt, Delimiter, Quote, Escape, Comment, Columns"
+    with _database(pattern, paths, None).cursor() as connection:
+        try:
+            answer = connection.execute(f"SELECT {found} FROM sniff_csv({string(pattern)}, {options})").fetchall()
+        except duckdb.Error:
+            return anew  # which tells what is wrong
+    [(prompt, *dialect, columns)] = answer
+    # DuckDB does not escape what it puts into the SQL that it suggests
+    texts = [pattern, *dialect, *(column["name"] for column in columns)]
+    return anew if "'" in "".join(texts) else str(prompt).removeprefix("FROM ").removesuffix(";")
+
+
+@functools.lru_cache(maxsize=8)
+def _database(pattern: str, paths: tuple[str, ...], folder: Path | None) -> duckdb.DuckDBPyConnection:
+    """A database that opens these paths and no others, nor the network, and of which only MAY_CHANGE can be set."""
+    database = duckdb.connect(
+        config={
+            "threads": 1,
+            "python_enable_replacements": False,  # our variables are no tables
+            "autoinstall_known_extensions": False,
+            "allow_community_extensions": False,
+            "allow_persistent_secrets": False,
+        }
+    )
+    remote.register(database, pattern)
+    for setting, value in {
+        "parquet_metadata_cache": True,  # each fragment of a file needs it
+        "allowed_paths": list(paths),
+        "allowed_directories": [str(folder)] if folder else [],
+        "allowed_configs": MAY_CHANGE,
+        "enable_external_access": False,
+        "lock_configuration": True,
+    }.items():
+        database.execute(f"SET {setting} = ?", [value])
+    return database
+
+
+def _folder() -> str:
+    """The working directory as the start of a glob."""
+    return os.path.join(glob.escape(os.getcwd()), "")
