@@ -142,4 +142,4 @@ def _next(copies: list[Path]) -> list[str]:
     large = [str(each) for each in copies if each.stat().st_size > FOR_DVC]
     # before the run: it writes two small files beside the table
     add = [f"dvc add {shlex.join(large)}   # too large for git"] if large else []
-    return [*add, "make", "git add -A", 'git commit -m "Another table"', "make check"]
+    return [*add, "make", f"git add {FOLDER}", 'git commit -am "Another table"', "make check"]
