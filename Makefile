@@ -11,14 +11,14 @@ REPOSITORY ?= $(shell git config remote.origin.url)
 EXAMPLES := samebits/proof/workflows
 
 .PHONY: reproduce
-reproduce: $(INSTALLED)  ## run the pipeline, where it is not up to date, and print its metrics
+reproduce: $(INSTALLED)  ## run the pipeline if it is not up to date, and print its metrics
 	@python tools/heal.py
 	@python -m stages.params
 	dvc repro
 	@samebits results
 
 .PHONY: test
-test: $(DEV)  ## check the style, the types and the behaviour
+test: $(DEV)  ## check style, types and behaviour
 	ruff check
 	ruff format --check
 	lint-imports
@@ -41,23 +41,23 @@ behaviour:
 	env -u MAKEFLAGS pytest  # some tests run make
 
 .PHONY: test-image
-test-image: $(DEV)  ## test image and workflow, with podman and a registry of its own; as root on Debian, by apt
+test-image: $(DEV)  ## test image and workflow with podman and a local registry; as root on Debian, with apt
 	pytest -m container --numprocesses 0 -rs
 
 .PHONY: crash
-crash: $(DEV)  ## kill the pipeline before each of its writes, see that `make` heals it; on Linux; KILLS=20 only so many
+crash: $(DEV)  ## kill the pipeline before each of its writes, check that `make` repairs it; on Linux; KILLS=20 for 20 kills
 	pytest -m crash --numprocesses 0 --capture no $(if $(KILLS),--kills $(KILLS))
 
 .PHONY: check
-check: $(INSTALLED)  ## prove that HEAD describes its model: run it from nothing, compare; CHECK=--vary in 20 environments
+check: $(INSTALLED)  ## prove that HEAD describes its model: run it from nothing, compare; CHECK=--vary for 20 environments
 	SAMEBITS_BACKEND=loky samebits check $(CHECK)
 
 .PHONY: statements
-statements: $(INSTALLED)  ## which outputs did machines make alike? STATEMENTS="FILE... --at-least 2"
+statements: $(INSTALLED)  ## combine statements of several machines; STATEMENTS="FILE... --at-least 2"
 	samebits verify $(STATEMENTS)
 
 .PHONY: lock
-lock: $(INSTALLED)  ## check, without data, that dvc.lock is the record of this tree
+lock: $(INSTALLED)  ## check, without data, that dvc.lock records this tree
 	samebits lock
 
 .PHONY: image
@@ -69,15 +69,15 @@ image-test: .venv/image  ## compare a hardened container of the image with this 
 	samebits image test $(IMAGE) --docker "$(DOCKER)"
 
 .PHONY: image-push
-image-push: .venv/image  ## push the image, pull it by its digest, test it; on main, make it the latest
+image-push: .venv/image  ## push the image, pull it by digest, test it; on main, tag it `latest`
 	samebits image push $(IMAGE) --docker "$(DOCKER)" $(BUILD)
 
 .PHONY: verify
-verify: .venv/image  ## prove that an image is the one that its commit describes: IMAGE=name@sha256:...
+verify: .venv/image  ## prove that an image is the one its commit describes: IMAGE=name@sha256:...
 	samebits image verify $(IMAGE) --docker "$(DOCKER)"
 
 .PHONY: page
-page: $(INSTALLED)  ## write the results of the last run as a page to look at, page.html
+page: $(INSTALLED)  ## write the results of the last run into page.html
 	samebits results --html page.html
 
 .PHONY: report
@@ -87,7 +87,7 @@ report: $(INSTALLED)  ## compare parameters and metrics with BASE (default: main
 	@samebits results --chart
 
 .PHONY: comment
-comment:  ## put report.md into the comment on a pull request
+comment:  ## post report.md as a comment on a pull request
 	gh pr comment "$(PULL_REQUEST)" --body-file report.md --edit-last --create-if-none
 
 .PHONY: rehearse
@@ -99,7 +99,7 @@ rehearse-release: $(DEV)  ## run the steps of the release here, up to the upload
 	python .github/rehearse_release.py
 
 .PHONY: dist
-dist: $(DEV)  ## build wheel and sdist of HEAD twice, compare and try them; REPOSITORY=URL that README links to
+dist: $(DEV)  ## build wheel and sdist of HEAD twice, compare and try them; REPOSITORY=URL for the links of README
 	python tools/dist.py $(REPOSITORY)
 	python tools/doors.py dist/*.whl
 
@@ -107,19 +107,19 @@ dist: $(DEV)  ## build wheel and sdist of HEAD twice, compare and try them; REPO
 setup: $(INSTALLED)  ## make .venv; install requirements.txt and `samebits` itself into it; TORCH=cuda for PyTorch with CUDA
 
 .PHONY: dev
-dev: $(DEV)  ## set up what tests, checks and the server need, too
+dev: $(DEV)  ## also install what tests, checks and the server need
 
 .PHONY: readme
-readme: $(DEV)  ## put the results into README.md, draw its picture, make the page of `dvc plots`
+readme: $(DEV)  ## write the results into README.md, draw its picture, write the page of `dvc plots`
 	samebits results --write README.md --picture docs/bits.svg
 	python tools/plots_page/make.py
 
 .PHONY: docs
-docs: .venv/docs/installed  ## build the site of docs/ into site/; to look at it: python -m http.server --directory site
+docs: .venv/docs/installed  ## build the site of docs/ into site/; view it: python -m http.server --directory site
 	.venv/docs/bin/python -m tools.site.make "$(REPOSITORY)" $(SITE)
 
 .PHONY: bench
-bench: $(DEV) .venv/bench/installed  ## measure what the docs quote anew; needs wrk, and the models of `make`
+bench: $(DEV) .venv/bench/installed  ## repeat the measurements in the docs; needs wrk and the models of `make`
 	python -m benchmarks.quantization
 	python -m benchmarks.pipeline
 	python -m benchmarks.fit
