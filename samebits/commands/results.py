@@ -1,6 +1,7 @@
 """samebits results."""
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from samebits import artifacts, markdown
 from samebits.commands import add_result_file
@@ -31,6 +32,7 @@ def run(arguments: Namespace) -> int:
         from samebits.results import page
 
         artifacts.write_text(page.render(report.record(lock()).splitlines()), arguments.html)
+        print(f"wrote {arguments.html}: open it in a browser, {Path(arguments.html).resolve().as_uri()}")
     if arguments.coefficients:
         from samebits.exact.summary import Summary
 
@@ -39,5 +41,5 @@ def run(arguments: Namespace) -> int:
     elif arguments.chart:
         print(bits.chart())
     elif not (arguments.write or arguments.picture or arguments.html):
-        print(table.results())
+        print(table.results("simple"))
     return 0

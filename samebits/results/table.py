@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from samebits import artifacts, markdown
 
-HEADERS = ("model", "test R2", "test RMSE", "test MAE", "parameters, bytes", "file, bytes")
+HEADERS = ("model", "R2", "RMSE", "MAE", "bytes", "file")
 
 
 class Model(NamedTuple):
@@ -19,21 +19,25 @@ class Model(NamedTuple):
     @property
     def cells(self) -> list[str]:
         """The row of the table, under `HEADERS`."""
-        scores = [f"{self.scores[key]:.7f}" if key in self.scores else "" for key in ("r2", "rmse", "mae")]
+        digits = {"r2": ".6f", "rmse": "#.6g", "mae": "#.6g"}
+        scores = [format(self.scores[key], how) if key in self.scores else "" for key, how in digits.items()]
         return [self.name, *scores, *("" if size is None else str(size) for size in (self.payload, self.file))]
 
 
-def results() -> str:
-    """The models that the files in metrics/ describe, as a line and a table."""
+def results(tablefmt: str = "github") -> str:
+    """The models that the files in metrics/ describe, as a line and a table; `simple` fits 80 columns of a terminal."""
     cells = [model.cells for model in models()]
-    return f"{rows()}\n\n" + markdown.table(cells, HEADERS, colalign=("left", *["right"] * 5))
+    return f"{rows()}\nBytes: all parameters; file: the file that stores them.\n\n" + markdown.table(
+        cells, HEADERS, tablefmt, colalign=("left", *["right"] * 5)
+    )
 
 
 def rows() -> str:
     """What the scores are of, as a line."""
     data = artifacts.read_json("metrics/data.json")
     counts = data["rows"]
-    head = f"{data['features']} features, {counts['train']:,} training rows, {counts['test']:,} test rows."
+    head = f"{data['features']} features, {counts['train']:,} training rows. "
+    head += f"R2, RMSE and MAE are of {counts['test']:,} test rows."
     if (sample := data["kept_rows"]["test"]) < counts["test"]:
         head += f" MAE, and R2 in PyTorch, are of a sample of {sample:,} test rows."
     return head
@@ -54,7 +58,7 @@ def models() -> Iterator[Model]:
     for scheme, rounding, bits, name in (
         ("float32", "nearest", 32, "float32 copy"),
         ("float16", "nearest", 16, "float16 copy"),
-        ("unified_affine", "as published", 8, "8 bits, the assignment's scheme as published"),
+        ("unified_affine", "as published", 8, "8 bits, the assignment's scheme"),
         ("per_channel_pow2", "exact", 2, "2 bits, per_channel_pow2, exact"),
     ):
         for row in curve:

@@ -11,6 +11,12 @@ def test_results_are_fresh(project: Project) -> None:
     assert (project.root / "README.md").read_text() == (ROOT / "README.md").read_text(), "run `make readme`"
 
 
+def test_results_fit_a_terminal(project: Project) -> None:
+    lines = project.run("samebits", "results").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.split()[:2] == ["float64", "0.575788"] for line in lines)
+
+
 def test_results_need_their_markers(project: Project) -> None:
     (project.root / "README.md").write_text("nothing\n")
     done = project.run("python", "-m", "samebits", "results", "--write", "README.md", check=False)

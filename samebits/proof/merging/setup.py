@@ -33,7 +33,8 @@ def install() -> None:
     git("config", "--local", "merge.samebits.name", "dvc.lock and generated files, stage by stage", cwd=pipeline.root)
     git("config", "--local", "merge.samebits.driver", _driver(pipeline.root), cwd=pipeline.root)
     files = "1 generated file" if len(generated) == 1 else f"{len(generated)} generated files"
-    print(f"{ATTRIBUTES}: {LOCK} and {files} in git merge by stages; commit it")
+    to_do = "commit it" if git("status", "--porcelain", "--", ATTRIBUTES, cwd=pipeline.root) else "nothing to commit"
+    print(f"{ATTRIBUTES}: git merges {LOCK} and {files} stage by stage; {to_do}")
     print("git config merge.samebits: set for this clone; each other clone needs `samebits merge --install` once")
 
 
