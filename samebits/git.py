@@ -70,6 +70,14 @@ def promisor_of(folder: Path) -> str | None:
     return found.split("\n")[0].rpartition(" ")[0].removeprefix("remote.").removesuffix(".promisor") or None
 
 
+def is_in_git(path: str, folder: Path) -> bool:
+    """Whether a path, from a folder, is in the index; False where git cannot tell."""
+    try:
+        return bool(git("ls-files", "-z", "--", path, cwd=folder))
+    except UserError:
+        return False
+
+
 def is_or_was_in_git(path: str, folder: Path) -> bool:
     """Whether a path, from a folder, is in HEAD or was in a commit before it; True where git cannot tell."""
     try:

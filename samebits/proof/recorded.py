@@ -1,18 +1,25 @@
 """The check of the lock: whether dvc.lock is the record of the tree, from hashes alone."""
 
 from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 
 from samebits import __version__
+from samebits.proof.commit import committed
 from samebits.proof.record import history
 from samebits.proof.record import lock as entries
 from samebits.proof.repository.pipeline import Pipeline, repository
 from samebits.proof.verdict import Problem, Record, Recorded
 
 
-def lock() -> Record:
+def lock(commit: str | None = None) -> Record:
     """Compare dvc.lock with the tree of the DVC repository around the working directory.
 
     Runs nothing and needs no data.
+
+    Parameters
+    ----------
+    commit
+        A revision, which is read from git without a checkout; without one, the working tree.
 
     Returns
     -------
@@ -22,7 +29,7 @@ def lock() -> Record:
     Raises
     ------
     UserError
-        There is no DVC repository, or DVC cannot read its files.
+        There is no DVC repository, no such commit, or DVC cannot read its files.
 
     Examples
     --------
@@ -31,8 +38,20 @@ def lock() -> Record:
     'recorded'
 
     """
-    pipeline = Pipeline.read(repository())
+    with opened(commit) as pipeline:
+        return record(pipeline)
+
+
+def opened(commit: str | None) -> AbstractContextManager[Pipeline]:
+    """The pipelines of a commit, or of the working tree."""
+    return committed(commit) if commit else nullcontext(Pipeline.read(repository()))
+
+
+def record(pipeline: Pipeline, strict: bool = False) -> Record:
+    """As `lock`, of pipelines that are read. strict: whether entries of removed stages are problems, too."""
     problems = list(history.explained(entries.problems(pipeline), pipeline))
+    if strict:
+        problems += entries.leftovers(pipeline)
     return Record(
         conclusion=_conclusion(problems),
         version=__version__,
@@ -43,6 +62,7 @@ def lock() -> Record:
         },
         problems=problems,
         line_ends=entries.line_ends(pipeline),
+        notes=entries.notes(pipeline),
     )
 
 

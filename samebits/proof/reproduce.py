@@ -166,6 +166,7 @@ class _Check:
         """Run all, judge all."""
         names = {stage.name for stage in self.chosen}
         self.converted = lock.line_ends(self.pipeline)
+        self.notes += lock.notes(self.pipeline)
         self.unknown = [each for each in self.told if not each.decides]
         self.problems += [each for each in self.told if each.decides and (each.stage in names or not self.asked.stages)]
         self._prepare()

@@ -291,6 +291,8 @@ class Record(msgspec.Struct, frozen=True):
         What contradicts dvc.lock, and what cannot be known, in the order of the stages.
     line_ends : dict of list of str
         The files that have other line ends than in the run, by the system of the run. They count as unchanged.
+    notes : list of str
+        What else is to know of dvc.lock and is no fault, such as entries of removed stages.
 
     """
 
@@ -299,6 +301,7 @@ class Record(msgspec.Struct, frozen=True):
     stages: dict[str, Recorded]
     problems: list[Problem]
     line_ends: dict[str, list[str]]
+    notes: list[str]
 
 
 def concluded(outputs: list[Output], problems: list[Problem], varied: dict[str, bool], whole: bool) -> Conclusion:

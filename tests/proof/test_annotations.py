@@ -15,9 +15,11 @@ from tests.proof.runner import Command, obeyed
 pytestmark = pytest.mark.posix_shell
 
 
-def shown(repo: Repository) -> list[Command]:
+def shown(repo: Repository, *options: str) -> list[Command]:
     """What GitHub shows of what `lock` finds."""
-    return list(obeyed("\n".join(annotations.of_problems(repo.problems(), repo.root))))
+    file = repo.root.parent / "annotations.txt"
+    repo.command("lock", "--annotations", str(file), *options)
+    return list(obeyed(file.read_text()))
 
 
 def where(repo: Repository, command: Command) -> tuple[str, str]:
@@ -129,6 +131,8 @@ def test_stages_that_only_one_file_has(tmp_path: Path) -> None:
 
     repo.edit_lock(rename)
     found = {each.properties["title"]: where(repo, each) for each in shown(repo)}
+    assert found == {"count: stage-unrecorded": ("dvc.yaml", "count:")}
+    found = {each.properties["title"]: where(repo, each) for each in shown(repo, "--strict")}
     assert found == {
         "count: stage-unrecorded": ("dvc.yaml", "count:"),
         "other: stage-unrecorded": ("dvc.lock", "other:"),

@@ -126,11 +126,6 @@ def test_a_stage_deleted_from_the_lock(repo: Repository) -> None:
     found_out(repo, "select", "stage-unrecorded", "is not in dvc.lock")
 
 
-def test_a_stage_deleted_from_the_pipeline(repo: Repository) -> None:
-    repo.edit_lock(lambda stages: stages.update(deploy={"cmd": "true"}))
-    found_out(repo, "deploy", "stage-unrecorded", "is in dvc.lock, but not in dvc.yaml")
-
-
 def test_a_dependency_added_without_a_run(repo: Repository) -> None:
     repo.write("note.txt", "note\n")
     repo.replace("dvc.yaml", "    - select.sh\n", "    - select.sh\n    - note.txt\n")

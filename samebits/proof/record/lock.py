@@ -2,25 +2,23 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
 
-from dvc.dependency.param import BadParamFileError
-from dvc.exceptions import DvcException
-
-from samebits.git import is_or_was_in_git
-from samebits.params import flatten
+from samebits.errors import UserError
+from samebits.git import is_in_git, is_or_was_in_git
 from samebits.proof.comparators.findings import short
+from samebits.proof.record.at_hand import AtHand
+from samebits.proof.record.values import ABSENT, ParamsFiles, as_in_lock, differences
 from samebits.proof.repository.pipeline import Item, Params, Pipeline, Stage, lock_of, name_of
 from samebits.proof.repository.tree import Hash, Missing, Unknown, line_ends_of
 from samebits.proof.verdict import Kind, Problem
 
 MOST = 5  # paths that a line names
-ABSENT = object()
 
 
 def problems(pipeline: Pipeline) -> list[Problem]:
     """All that dvc.lock says of a tree and is not so, or cannot be told of it, in the order of the stages."""
     found: list[Problem] = []
+    params, at_hand = ParamsFiles(pipeline.contents), AtHand(pipeline)
     for stage in pipeline.stages:
         if not stage.commands:
             continue
@@ -33,16 +31,37 @@ def problems(pipeline: Pipeline) -> list[Problem]:
         if not stage.dvc.frozen:
             found += _command(stage)
             for dep in stage.deps:
-                found += _dependency(pipeline, stage, dep)
-            for params in stage.params:
-                found += _params(pipeline, stage, params)
+                found += _dependency(pipeline, at_hand, stage, dep)
+            for each in stage.params:
+                found += _params(pipeline, params, stage, each)
         for out in stage.outs:
-            if not out.cached and out.here:
-                found += _output_in_git(pipeline, stage, out)
-    for file, name in pipeline.strangers:
-        text = f"is in {lock_of(file)}, but not in {file}; delete it there, `dvc repro` leaves it"
-        found.append(Problem(name_of(file, name), "stage-unrecorded", None, text))
+            if out.here:
+                check = _output_at_hand if out.cached else _output_in_git
+                found += check(pipeline, at_hand, stage, out)
     return in_order(found, pipeline)
+
+
+def leftovers(pipeline: Pipeline) -> list[Problem]:
+    """Entries of stages that are gone. They are no fault: DVC calls the pipeline up to date."""
+    text = "is in {}, but no longer in {}; `dvc repro` leaves the entry there, and you can delete it"
+    return [
+        Problem(name_of(file, name), "stage-unrecorded", None, text.format(lock_of(file), file))
+        for file, name in pipeline.strangers
+    ]
+
+
+def notes(pipeline: Pipeline) -> list[str]:
+    """What else is to know of a lock, and is no fault."""
+    found = [f"{each.stage}: {each.text}" for each in leftovers(pipeline)]
+    found += [
+        f"{stage.name}: {stage.lock} has its command with a blank less, as DVC folds long lines; "
+        "`dvc status` calls that a change"
+        for stage in pipeline.stages
+        if stage.in_pipeline and stage.entry and stage.entry.get("cmd") != stage.dvc.cmd and not [*_command(stage)]
+    ]
+    if hidden := [path for path in pipeline.unchecked if path.endswith((".dvc", "dvc.yaml", "dvc.lock"))]:
+        found.append(f"{some(hidden)}: not checked out, so not looked at; `samebits lock --commit HEAD` does")
+    return found
 
 
 def line_ends(pipeline: Pipeline) -> dict[str, list[str]]:
@@ -83,7 +102,7 @@ def _unrecorded(stage: Stage) -> Iterator[Problem]:
 
 
 def _command(stage: Stage) -> Iterator[Problem]:
-    if stage.entry is not None and stage.entry.get("cmd") != stage.dvc.cmd:
+    if stage.entry is not None and not as_in_lock(stage.entry.get("cmd"), stage.dvc.cmd, "cmd"):
         text = f"its command is `{_line(stage.dvc.cmd)}`; the run had `{_line(stage.entry.get('cmd'))}`"
         yield Problem(stage.name, "command-changed", None, text)
 
@@ -92,7 +111,7 @@ def _line(command: object) -> str:
     return "; ".join(command if isinstance(command, list) else str(command).splitlines())
 
 
-def _dependency(pipeline: Pipeline, stage: Stage, dep: Item) -> Iterator[Problem]:
+def _dependency(pipeline: Pipeline, at_hand: AtHand, stage: Stage, dep: Item) -> Iterator[Problem]:
     """A file that a stage read, against what the tree holds."""
     path, recorded = dep.path, dep.recorded
     if stage.entry is not None and dep.name not in {each["path"] for each in stage.entry.get("deps") or []}:
@@ -109,12 +128,29 @@ def _dependency(pipeline: Pipeline, stage: Stage, dep: Item) -> Iterator[Problem
     elif isinstance(holds, Missing):
         yield _missing(pipeline, stage, path, "dependency-missing")
     elif holds.value != recorded.value and not line_ends_of(recorded, partial(pipeline.contents.of, path)):
-        if holds.name != recorded.name:
+        other = holds if holds.name == recorded.name else at_hand.by_another_hash(path, holds, recorded.name)
+        if other is None:
             where = makers[0].name if makers else path
             text = f"{path}: {stage.lock} has its {recorded.name}, and {where} its {holds.name}"
             yield Problem(stage.name, "cannot-tell", path, text, path)
-        else:
-            yield _changed(pipeline, stage, dep, makers, recorded, holds)
+        elif other != recorded:
+            yield _changed(pipeline, stage, dep, makers, recorded, other)
+    yield from _data_at_hand(pipeline, at_hand, stage, dep, makers)
+
+
+def _data_at_hand(
+    pipeline: Pipeline, at_hand: AtHand, stage: Stage, dep: Item, makers: list[Stage]
+) -> Iterator[Problem]:
+    """Data of a `.dvc` file that lies in the tree, against its promise."""
+    for maker in makers:
+        for out in () if maker.commands else maker.outs:
+            held = _held(pipeline, at_hand, out)
+            if isinstance(held, Hash):
+                text = (
+                    f"{out.path}: the data here is not what {maker.name} promises ({held.value}); "
+                    f"`dvc add {out.path}` records it, `dvc checkout {out.path}` restores the promised one"
+                )
+                yield Problem(stage.name, "dependency-changed", dep.path, text)
 
 
 def _changed(pipeline: Pipeline, stage: Stage, dep: Item, makers: list[Stage], read: Hash, holds: Hash) -> Problem:
@@ -145,29 +181,34 @@ def _missing(pipeline: Pipeline, stage: Stage, path: str, kind: Kind) -> Problem
     return Problem(stage.name, "cannot-tell", path, text)
 
 
-def _params(pipeline: Pipeline, stage: Stage, params: Params) -> Iterator[Problem]:
-    if not params.dvc.exists:
-        if pipeline.makers(params.path):
-            text = f"{params.path}: a stage makes it, and it is not here; only a run tells its parameters"
-            yield Problem(stage.name, "cannot-tell", params.path, text)
-        else:
-            yield _missing(pipeline, stage, params.path, "dependency-missing")
-        return
+def _params(pipeline: Pipeline, files: ParamsFiles, stage: Stage, params: Params) -> Iterator[Problem]:
+    """The parameters that a stage declares, against those of the run."""
+    path, declared, then = params.path, params.dvc.params, params.recorded
     try:
-        now = flatten(params.dvc.read_params())
-    except (DvcException, BadParamFileError) as error:
-        yield Problem(stage.name, "parameter-changed", params.path, f"{params.path}: {error}")
+        now = files.values(path, declared)
+    except UserError as error:
+        yield Problem(stage.name, "parameter-changed", path, str(error))
         return
-    then = flatten(params.recorded)
-    for key in sorted(then.keys() | now.keys()):
-        if key not in then or key not in now or then[key] != now[key]:
-            name, was, is_ = _first_difference(key, then.get(key, ABSENT), now.get(key, ABSENT))
-            texts = ["none" if each is ABSENT else short(each) for each in (was, is_)]
-            text = f"parameter {name}: {texts[0]} in the run, {texts[1]} in {params.path}"
+    if now is None:
+        if pipeline.makers(path):
+            text = f"{path}: a stage makes it, and it is not here; only a run tells its parameters"
+            yield Problem(stage.name, "cannot-tell", path, text)
+        else:
+            yield _missing(pipeline, stage, path, "dependency-missing")
+        return
+    for key in sorted({*then, *now, *declared}):
+        was, is_ = then.get(key, ABSENT), now.get(key, ABSENT)
+        if was is ABSENT and is_ is ABSENT:
+            text = f"parameter {key}: declared in {stage.file}, but not in {path}; no run can have read it"
             yield Problem(stage.name, "parameter-changed", key, text)
+        elif ABSENT in (was, is_) or not as_in_lock(was, is_, "params", path, key):
+            for name, *values in differences(was, is_, key):
+                texts = ["none" if each is ABSENT else short(each) for each in values]
+                text = f"parameter {name}: {texts[0]} in the run, {texts[1]} in {path}"
+                yield Problem(stage.name, "parameter-changed", name.partition("[")[0], text)
 
 
-def _output_in_git(pipeline: Pipeline, stage: Stage, out: Item) -> Iterator[Problem]:
+def _output_in_git(pipeline: Pipeline, _: AtHand, stage: Stage, out: Item) -> Iterator[Problem]:
     """An output that git holds, against its hash in the lock."""
     if out.recorded is None:
         return
@@ -180,9 +221,26 @@ def _output_in_git(pipeline: Pipeline, stage: Stage, out: Item) -> Iterator[Prob
         yield Problem(stage.name, "output-edited", out.path, text)
 
 
-def _first_difference(name: str, then: Any, now: Any) -> tuple[str, Any, Any]:
-    """A parameter and its two values; of lists of one length, the first item that differs."""
-    if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
-        at = next(at for at, pair in enumerate(zip(then, now, strict=True)) if pair[0] != pair[1])
-        return _first_difference(f"{name}[{at}]", then[at], now[at])
-    return name, then, now
+def _output_at_hand(pipeline: Pipeline, at_hand: AtHand, stage: Stage, out: Item) -> Iterator[Problem]:
+    """An output that DVC keeps, where one lies in the tree, against its hash in the lock."""
+    held = _held(pipeline, at_hand, out)
+    if isinstance(held, Unknown):
+        yield Problem(stage.name, "cannot-tell", out.path, f"{out.path}: {held.why}")
+    elif isinstance(held, Hash) and out.recorded:
+        text = (
+            f"{out.path}: the one here is not what the run wrote ({out.recorded.value} then, {held.value} now); "
+            f"`dvc checkout {out.path}` restores that one"
+        )
+        yield Problem(stage.name, "output-edited", out.path, text)
+
+
+def _held(pipeline: Pipeline, at_hand: AtHand, out: Item) -> Hash | Unknown | None:
+    """The hash of what lies in the tree, where it is not the recorded one; None where it is, or nothing lies there."""
+    recorded = out.recorded
+    if recorded is None or not out.here or not recorded.name.startswith("md5"):
+        return None
+    held = at_hand.in_tree(out.path, recorded.name)
+    if isinstance(held, Missing) or held == recorded:
+        return None
+    of_git = isinstance(held, Hash) and is_in_git(out.path, pipeline.root)
+    return None if of_git and line_ends_of(recorded, partial(pipeline.contents.on_disk, out.path)) else held

@@ -283,7 +283,7 @@ def _explain_unreadable(repo: Repo) -> None:
             try:
                 load_file(repo, str(path.with_name(PIPELINE)))._lockfile.load()
             except Exception as error:
-                raise UserError(_broken_lock(content, relative)) from error
+                raise UserError(_broken_lock(content, relative, _told(error, root))) from error
         elif path.name.endswith(".dvc"):
             try:
                 load_file(repo, str(path)).stage  # noqa: B018 - it reads the file
@@ -291,21 +291,22 @@ def _explain_unreadable(repo: Repo) -> None:
                 raise UserError(f"{relative}: DVC cannot read it ({_told(error, root)})") from error
 
 
-def _broken_lock(content: bytes, path: str) -> str:
+def _broken_lock(content: bytes, path: str, why: str) -> str:
     """Why a lock cannot be read, and what to do."""
     with suppress(UserError):
         found = read(content, path)
         if isinstance(found, dict) and found and "schema" not in found and "stages" not in found:
             return f"{path}: DVC 1 wrote it, before schema 2.0; delete it, then `dvc repro` writes it anew"
     return (
-        f"{path}: broken, not what DVC writes, as after a run that was killed; "
+        f"{path}: broken, as after a run that was killed ({why}); "
         f"`git checkout {path}` restores the committed one, then `dvc repro` writes what is new"
     )
 
 
 def _told(error: Exception, root: Path) -> str:
     """An error of DVC, or of what it calls, in a line, with paths from the root."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    causes = (error, error.__cause__) if isinstance(error, DvcException) else (error,)
+    text = ": ".join(filter(None, (" ".join(str(each or "").split()) for each in causes))) or type(error).__name__
     for around in (os.path.relpath(root), str(root)):
         if around != ".":
             text = text.replace(f"{around}{os.sep}", "")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from samebits.errors import UserError
-from samebits.git import git, prefix_of, top_of
+from samebits.git import fetch_missing, git, prefix_of, top_of
 from samebits.proof.repository.tree import sha256_of
 
 # No conversion of line ends, no filters, no keywords: these stand above the .gitattributes of the tree.
@@ -38,9 +38,13 @@ class Export:
 
 
 @contextmanager
-def export(commit: str, root: Path, name: str = "export") -> Iterator[Export]:
-    """The files of a commit of the repository around `root`, a root of DVC; they go, however the block ends."""
-    inner = prefix_of(root)
+def export(commit: str, root: Path, name: str = "export", inner: str | None = None) -> Iterator[Export]:
+    """The files of a commit of the repository around `root`, a root of DVC; they go, however the block ends.
+
+    inner: where DVC's root is in the commit, where `root` is not that, but a bare repository.
+    """
+    inner = prefix_of(root) if inner is None else inner
+    fetch_missing(commit, root)
     previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     folder = Path(tempfile.mkdtemp(prefix="samebits-")).resolve()
     try:
@@ -115,11 +119,11 @@ def _large_files(root: Path, top: Path) -> Iterator[tuple[str, str]]:
 def _submodules(root: Path, top: Path) -> Iterator[tuple[str, str]]:
     """Check out the submodules of which git has the commit here; tells of the others."""
     listing = os.fsdecode(git("ls-files", "--stage", "-z", cwd=top))
-    source = top_of(root)
     for line in listing.split("\0"):
         if line.startswith("160000 "):
             commit, path = line.split()[1], line.partition("\t")[2]
             try:
+                source = top_of(root)
                 git("cat-file", "-e", f"{commit}^{{commit}}", cwd=_own_repository(source / path, source))
                 _check_out(commit, source / path, top / path)
             except UserError:

@@ -102,14 +102,12 @@ def details(output: Output) -> list[str]:
 def record(found: Record) -> str:
     """What `lock` says of a tree."""
     lines = [f"{each.stage}: {each.text}" for each in found.problems]
-    lines += line_ends(found.line_ends)
+    lines += [f"note: {each}" for each in [*found.notes, *line_ends(found.line_ends)]]
     count = Counter(found.stages.values())
-    strangers = {each.stage for each in found.problems}.difference(found.stages)
     pull = list(dict.fromkeys(each.pull for each in found.problems if each.pull))
     parts = [f"{count['recorded']} of {len(found.stages)} stages are recorded"]
     parts += [f"{count['not recorded']} not"] if count["not recorded"] else []
     parts += [f"{count['inconclusive']} cannot be known here"] if count["inconclusive"] else []
-    parts += [f"{len(strangers)} more in dvc.lock only"] if strangers else []
     lines.append(", ".join(parts) + (f"; `dvc pull {' '.join(pull)}` would tell" if pull else ""))
     lines.append(RECORDED[found.conclusion])
     return markdown.joined(lines, "simple")
