@@ -113,6 +113,7 @@ dev: $(DEV)  ## also install what tests, checks and the server need
 readme: $(DEV)  ## write the results into README.md, draw its picture, write the page of `dvc plots`
 	samebits results --write README.md --picture docs/bits.svg
 	python tools/plots_page/make.py
+	python tools/notebook.py docs/*.ipynb
 
 .PHONY: docs
 docs: .venv/docs/installed  ## build the site of docs/ into site/; view it: python -m http.server --directory site
