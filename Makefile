@@ -91,8 +91,8 @@ comment:  ## post report.md as a comment on a pull request
 	gh pr comment "$(PULL_REQUEST)" --body-file report.md --edit-last --create-if-none
 
 .PHONY: rehearse
-rehearse: $(DEV)  ## run the steps of the CI workflow and of the examples here; JOBS="..." only those
-	python .github/rehearse.py $(JOBS)
+rehearse: $(DEV)  ## run the steps of the CI workflow and of the examples here; JOBS="..." only those, SKIP=job without that
+	python .github/rehearse.py $(JOBS) $(addprefix --skip=,$(SKIP))
 
 .PHONY: rehearse-release
 rehearse-release: $(DEV)  ## run the steps of the release here, up to the upload, which goes to an index of this machine

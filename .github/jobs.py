@@ -1,177 +1,281 @@
 """A workflow of GitHub, run here: its jobs in order, their steps as the YAML has them.
 
-GitHub's variables have local stand-ins; this project's Action runs by its steps; uploads and downloads of artifacts are
-copies of files. Left out, and said so, are steps that need GitHub itself: other actions, and those for pull requests.
-Of a matrix, the first entry runs.
+Each job starts in an empty folder of its own. `checkout` fetches HEAD into it. `setup-python` makes a virtual
+environment of the Python that runs this, whichever version the step asks for. This project's Action runs by its steps.
+Artifacts pass from job to job only by upload and download. Other actions are left out, and the output says so. Of a
+matrix, the first entry runs.
 """
 
 import graphlib
 import os
-import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
+from expressions import as_text, evaluate, fill
 
 OWN = ("./", "OWNER/samebits")
+FILES = ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH")  # in which a step tells the runner something
+OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 
 
-def lend_environment(clone: Path) -> None:
-    """Let a clone use the packages that are installed here: make takes them for newer than its pins."""
-    (clone / ".venv").symlink_to(sys.prefix)
-    for pins in [*clone.glob("requirements*.txt"), clone / "pyproject.toml"]:
-        os.utime(pins, (0, 0))
+def checkout(source: Path, folder: Path, depth: int = 0) -> Path:
+    """Make a repository in a folder whose branch main is the HEAD of another; `depth` commits of it, 0 is all."""
+    shallow = [f"--depth={depth}"] if depth else []
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", folder], check=True)
+    for command in (
+        ["remote", "add", "origin", source],
+        ["fetch", "--quiet", *shallow, "origin", "HEAD"],
+        ["reset", "--quiet", "--hard", "FETCH_HEAD"],
+    ):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    return folder
 
 
-def run_workflow(
-    file: Path,
-    clone: Path,
-    action: Path,
-    inherited: Mapping[str, str],
-    stand_ins: Mapping[str, str],
-    chosen: Sequence[str] = (),
-    without: Sequence[str] = (),
-    ref: str = "refs/heads/main",
-) -> int:
-    """Run the jobs of a workflow of GitHub after those that they need, as if `ref` had been pushed."""
+def python_in(folder: Path) -> Path:
+    """Make a virtual environment in a folder; the folder of its programs."""
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    return folder / "bin"
+
+
+def environment() -> dict[str, str]:
+    """That of this process, without make's variables and without the virtual environment that this Python is of."""
+    own = Path(sys.prefix, "bin").resolve()
+    path = [each for each in os.environ["PATH"].split(os.pathsep) if Path(each).resolve() != own]
+    kept = {key: value for key, value in os.environ.items() if key not in (*OF_MAKE, "VIRTUAL_ENV")}
+    return {**kept, "PATH": os.pathsep.join(path)}
+
+
+@dataclass(frozen=True)
+class Host:
+    """What the jobs of a workflow share.
+
+    source: the repository that `checkout` fetches. action: this project, where another repository uses it. folder: for
+    workspaces and artifacts. environment: that of a machine. values: of the expressions, by name. ref: what was pushed.
+    """
+
+    source: Path
+    action: Path
+    folder: Path
+    environment: Mapping[str, str]
+    values: Mapping[str, Any]
+    ref: str = "refs/heads/main"
+
+    @property
+    def artifacts(self) -> Path:
+        """Where what was uploaded is."""
+        return self.folder / "artifacts"
+
+
+def run_workflow(file: Path, host: Host, chosen: Sequence[str] = (), skip: Sequence[str] = ()) -> int:
+    """Run the jobs of a workflow after those that they need; returns the exit status of the first step that fails.
+
+    chosen: only these jobs; all, if empty. skip: jobs that are taken to have passed.
+    """
     jobs = yaml.safe_load(file.read_text())["jobs"]
-    folder, stand_ins, left_out = clone.parent, dict(stand_ins), set(without)
-    (folder / "temp").mkdir(exist_ok=True)
+    values = {**_context(host), **host.values}
+    left_out: set[str] = set()
     for name in graphlib.TopologicalSorter({name: job.get("needs", []) for name, job in jobs.items()}).static_order():
-        if left_out.intersection((name, *jobs[name].get("needs", []))):
+        if name in skip or (chosen and name not in chosen):
+            continue
+        reason = f"if {jobs[name].get('if', 'success()')}"
+        if left_out.intersection(jobs[name].get("needs", [])) or not evaluate(reason[3:], values):
             left_out.add(name)
+            print(f"[{name}] left out: {reason}", flush=True)
             continue
-        if chosen and name not in chosen:
-            continue
-        matrix = jobs[name].get("strategy", {}).get("matrix", {})
-        first = {key: choices[0] for key, choices in matrix.items() if key != "include"}
-        first |= matrix.get("include", [{}])[0]
-        values = {**stand_ins, **{f"matrix.{key}": str(choice) for key, choice in first.items()}}
-        job = Job(name, clone, folder, action, values, {**inherited, **_github(clone, ref)})
-        job.environment |= job._filled(jobs[name].get("env", {}))
-        summary = folder / "summary"
-        summary.write_text("")
-        if status := job.run(jobs[name]["steps"]):
+        wall, used = time.monotonic(), os.times()
+        status, told = _run_job(name, jobs[name], host, values)
+        if status:
             return status
-        told = job._filled(jobs[name].get("outputs", {}))
-        stand_ins |= {f"needs.{name}.outputs.{key}": value for key, value in told.items()}
-        if text := summary.read_text():
-            print(f"[{name}] summary:\n{text}", flush=True)
+        values |= {f"needs.{name}.outputs.{key}": value for key, value in told.items()}
+        now = os.times()
+        cpu = now.children_user + now.children_system - used.children_user - used.children_system
+        print(f"[{name}] passed: {(time.monotonic() - wall) / 60:.1f} min, {cpu / 60:.1f} min of CPU", flush=True)
     return 0
+
+
+def _run_job(name: str, job: Mapping[str, Any], host: Host, values: Mapping[str, Any]) -> tuple[int, dict[str, str]]:
+    folder = host.folder / name
+    (folder / "workspace").mkdir(parents=True)
+    (folder / "temp").mkdir()
+    running = Job(name, host, folder, {**values, **_first(job, values)}, {**host.environment, **_github(host, folder)})
+    running.environment |= running.filled(job.get("env", {}))
+    if status := running.run(job["steps"]):
+        return status, {}
+    if text := (folder / "summary").read_text():
+        print(f"[{name}] summary:\n{text}", flush=True)
+    told = running.filled(job.get("outputs", {}))
+    shutil.rmtree(folder)
+    return 0, told
+
+
+def _first(job: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the first entry of a job's matrix."""
+    matrix = job.get("strategy", {}).get("matrix", {})
+    lists = {key: evaluate(each, values) if isinstance(each, str) else each for key, each in matrix.items()}
+    entry = {key: choices[0] for key, choices in lists.items() if key != "include"} | lists.get("include", [{}])[0]
+    return {f"matrix.{key}": choice for key, choice in entry.items()}
 
 
 @dataclass
 class Job:
     """A job of a workflow, or the steps of an action in it.
 
-    name: as it is shown. clone: where the steps run. folder: for files of the runner. action: this project's, where it
-    is checked out. values: what expressions give. environment: of the steps.
+    name: as it is shown. folder: of this job, with its workspace and the runner's files. values: of its expressions.
+    environment: of its steps. action: the folder of the action, in an action.
     """
 
     name: str
-    clone: Path
+    host: Host
     folder: Path
-    action: Path
-    values: dict[str, str]
+    values: dict[str, Any]
     environment: dict[str, str]
+    action: Path | None = field(default=None)
+
+    @property
+    def workspace(self) -> Path:
+        """Where the steps run."""
+        return self.folder / "workspace"
 
     def run(self, steps: Sequence[Mapping[str, Any]]) -> int:
         """Run steps; the exit status of the first that fails."""
         for step in steps:
             label = f"[{self.name}] {step.get('name') or step.get('uses', 'a step').partition('@')[0]}"
-            if status := self._step(step, label):
+            if not evaluate(step.get("if", "success()"), self.values):
+                print(f"{label}: left out: if {step['if']}", flush=True)
+                continue
+            status = self._step(step, label)
+            self.values[f"steps.{step.get('id')}.outcome"] = "failure" if status else "success"
+            if status:
                 print(f"{label}: exit status {status}", file=sys.stderr)
                 return status
         return 0
 
     def _step(self, step: Mapping[str, Any], label: str) -> int:
-        action = step.get("uses", "").partition("@")[0]
-        artifact = action in ("actions/upload-artifact", "actions/download-artifact")
-        left_out = action and not artifact and action not in OWN
-        if left_out or "pull_request" in step.get("if", ""):
-            print(f"{label}: left out", flush=True)
-            return 0
         print(label, flush=True)
-        if artifact:
-            self._artifact(action, self._filled(step["with"]))
-            return 0
-        if action:
-            return self._own_action(step)
-        return self._command(step)
+        options, key = self.filled(step.get("with", {})), f"steps.{step.get('id')}.outputs"
+        match step.get("uses", "").partition("@")[0]:
+            case "":
+                return self._command(step)
+            case "actions/checkout":
+                checkout(self.host.source, self.workspace, int(options.get("fetch-depth", 1)))
+            case "actions/setup-python":
+                self._python(options, key)
+            case "actions/upload-artifact":
+                self._upload(options)
+            case "actions/download-artifact":
+                return self._download(options)
+            case action if action in OWN:
+                return self._own_action(step, options, key)
+            case _:
+                print(f"{label}: left out: it needs GitHub", flush=True)
+        return 0
 
     def _command(self, step: Mapping[str, Any]) -> int:
-        output, path = self.folder / "output", self.folder / "path"
-        for file in (output, path):
+        files = {name: self.folder / name for name in FILES}
+        for file in files.values():
             file.write_text("")
         done = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-            cwd=self.clone / self._filled({"at": step.get("working-directory", ".")})["at"],
-            env=self.environment | self._filled(step.get("env", {})),
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", fill(step["run"], self.values)],
+            cwd=self.workspace / fill(step.get("working-directory", "."), self.values),
+            env=self.environment | self.filled(step.get("env", {})),
             check=False,
         )
-        for line in path.read_text().splitlines():
-            self.environment["PATH"] = f"{line}{os.pathsep}{self.environment['PATH']}"
-        told = dict(line.split("=", 1) for line in output.read_text().splitlines())
+        for line in files["GITHUB_PATH"].read_text().splitlines():
+            self._first_on_path(line)
+        self.environment |= _told(files["GITHUB_ENV"])
+        told = _told(files["GITHUB_OUTPUT"])
         self.values |= {f"steps.{step.get('id')}.outputs.{name}": value for name, value in told.items()}
         return done.returncode
 
-    def _own_action(self, step: Mapping[str, Any]) -> int:
-        action = yaml.safe_load((self.action / "action.yml").read_text())
-        inputs = {name: str(each.get("default", "")) for name, each in action["inputs"].items()}
-        inputs |= self._filled(step.get("with", {}))
+    def _python(self, options: Mapping[str, str], key: str) -> None:
+        folder = self.folder / f"python{options['python-version']}"
+        programs = folder / "bin" if folder.exists() else python_in(folder)
+        if options.get("update-environment") != "false":
+            self._first_on_path(str(programs))
+        self.values[f"{key}.python-path"] = str(programs / "python")
+
+    def _first_on_path(self, folder: str) -> None:
+        self.environment["PATH"] = f"{folder}{os.pathsep}{self.environment['PATH']}"
+
+    def _own_action(self, step: Mapping[str, Any], options: Mapping[str, str], key: str) -> int:
+        folder = self.workspace if step["uses"] == "./" else self.host.action
+        action = yaml.safe_load((folder / "action.yml").read_text())
+        inputs = {name: str(each.get("default", "")) for name, each in action["inputs"].items()} | {**options}
         values = {f"inputs.{name}": value for name, value in inputs.items()}
-        values["steps.python.outputs.python-path"] = sys.executable
-        environment = self.environment | self._filled(step.get("env", {})) | {"GITHUB_ACTION_PATH": str(self.action)}
-        inner = replace(self, name=f"{self.name}, samebits", values=values, environment=environment)
+        env = self.environment | self.filled(step.get("env", {})) | {"GITHUB_ACTION_PATH": str(folder)}
+        inner = replace(self, name=f"{self.name}, samebits", values=values, environment=env)
         status = inner.run(action["runs"]["steps"])
-        told = inner._filled({name: each["value"] for name, each in action["outputs"].items()})
-        self.values |= {f"steps.{step.get('id')}.outputs.{name}": value for name, value in told.items()}
+        told = inner.filled({name: each["value"] for name, each in action["outputs"].items()})
+        self.values |= {f"{key}.{name}": value for name, value in told.items()}
         return status
 
-    def _artifact(self, action: str, options: dict[str, str]) -> None:
-        artifacts, path = self.folder / "artifacts", self.clone / options["path"]
-        if action.endswith("upload-artifact"):
-            target = artifacts / options["name"]
-            if path.is_dir():
-                shutil.copytree(path, target)
-            else:
-                target.mkdir(parents=True)
-                shutil.copy(path, target)
-        elif "name" in options:
-            shutil.copytree(artifacts / options["name"], path, dirs_exist_ok=True)
+    def _upload(self, options: Mapping[str, str]) -> None:
+        target, path = self.host.artifacts / options["name"], self.workspace / options["path"]
+        if path.is_dir():
+            shutil.copytree(path, target)
         else:
-            for source in artifacts.glob(options["pattern"]):
+            target.mkdir(parents=True)
+            shutil.copy(path, target)
+
+    def _download(self, options: Mapping[str, str]) -> int:
+        path = self.workspace / options["path"]
+        if "pattern" in options:
+            for source in sorted(self.host.artifacts.glob(options["pattern"])):
                 shutil.copytree(source, path / source.name)
+            return 0
+        if not (source := self.host.artifacts / options["name"]).exists():
+            print(f"no job uploaded {options['name']}", file=sys.stderr)
+            return 1
+        shutil.copytree(source, path, dirs_exist_ok=True)
+        return 0
 
-    def _filled(self, mapping: Mapping[str, Any]) -> dict[str, str]:
-        """Replace the expressions in the values; one without a stand-in is a KeyError, an output not set is empty."""
-
-        def value(found: re.Match[str]) -> str:
-            return self.values.get(found[1], "") if found[1].startswith(("steps.", "needs.")) else self.values[found[1]]
-
-        return {key: re.sub(r"\$\{\{ *(.*?) *\}\}", value, str(text)) for key, text in mapping.items()}
+    def filled(self, mapping: Mapping[str, Any]) -> dict[str, str]:
+        """A mapping with the values of the expressions in it."""
+        return {key: fill(as_text(each), self.values) for key, each in mapping.items()}
 
 
-def _github(clone: Path, ref: str) -> dict[str, str]:
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=clone, capture_output=True, text=True, check=True)
-    folder = clone.parent
+def _told(file: Path) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in file.read_text().splitlines())
+
+
+def _context(host: Host) -> dict[str, Any]:
+    """What the context `github` has for a push to this project's repository."""
+    return {
+        "github.event_name": "push",
+        "github.ref": host.ref,
+        "github.ref_name": host.ref.split("/", 2)[2],
+        "github.base_ref": "",
+        "github.repository": OWN[1],
+        "github.event.repository.default_branch": "main",
+        "github.event.repository.private": False,
+        "github.token": "",
+        "runner.os": "Linux" if sys.platform == "linux" else "macOS",
+    }
+
+
+def _github(host: Host, folder: Path) -> dict[str, str]:
+    """The variables that a runner sets, and its files."""
+    (folder / "summary").write_text("")
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=host.source, capture_output=True, text=True, check=True)
+    context = _context(host)
     return {
         "CI": "true",
         "GITHUB_ACTIONS": "true",
-        "GITHUB_EVENT_NAME": "push",
-        "GITHUB_OUTPUT": str(folder / "output"),
-        "GITHUB_PATH": str(folder / "path"),
-        "GITHUB_REF": ref,
-        "GITHUB_REF_NAME": ref.split("/", 2)[2],
-        "GITHUB_REPOSITORY": OWN[1],
+        "GITHUB_EVENT_NAME": context["github.event_name"],
+        "GITHUB_REF": host.ref,
+        "GITHUB_REF_NAME": context["github.ref_name"],
+        "GITHUB_REPOSITORY": context["github.repository"],
         "GITHUB_SERVER_URL": "https://github.com",
         "GITHUB_SHA": head.stdout.strip(),
         "GITHUB_STEP_SUMMARY": str(folder / "summary"),
-        "RUNNER_OS": "Linux" if sys.platform == "linux" else "macOS",
+        "RUNNER_OS": context["runner.os"],
         "RUNNER_TEMP": str(folder / "temp"),
+        **{name: str(folder / name) for name in FILES},
     }

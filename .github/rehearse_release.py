@@ -5,7 +5,6 @@ and the page of the release, whose notes are printed.
 """
 
 import contextlib
-import os
 import socket
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from jobs import lend_environment, run_workflow
+from jobs import Host, environment, run_workflow
 
 from samebits import __version__
 
@@ -55,19 +54,16 @@ def main() -> int:
     """Rehearse; the exit status of the first step that fails."""
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as name, index(Path(name) / "index") as url:
         folder = Path(name)
-        clone = folder / "clone"
-        subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
-        lend_environment(clone)
         credentials = {"UV_PUBLISH_URL": f"{url}/", "UV_PUBLISH_USERNAME": "rehearsal", "UV_PUBLISH_PASSWORD": "none"}
-        inherited = {key: value for key, value in os.environ.items() if key != "MAKEFLAGS"} | credentials
-        tag = f"refs/tags/v{__version__}"
-        if status := run_workflow(RELEASE, clone, clone, inherited, {}, without=["describe"], ref=tag):
+        machine = environment() | credentials
+        host = Host(ROOT, ROOT, folder / "jobs", machine, {}, ref=f"refs/tags/v{__version__}")
+        if status := run_workflow(RELEASE, host, skip=["describe"]):
             return status
-        print(f"[describe] left out; its notes:\n{(clone / 'notes.md').read_text()}")
+        print(f"[describe] left out; its notes:\n{(host.artifacts / 'notes' / 'notes.md').read_text()}")
         uploaded = sorted(path.name for path in (folder / "index").iterdir())
         print(f"{url} has {', '.join(uploaded)}", flush=True)
         doors = [sys.executable, "tools/doors.py", f"samebits=={__version__}", "--index-url", f"{url}/simple/"]
-        return subprocess.run(doors, cwd=clone, check=False).returncode
+        return subprocess.run(doors, cwd=ROOT, env=machine, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ podman runs here, and a registry of its own: `make test-image`.
 
 import base64
 import hashlib
-import importlib
 import json
 import os
 import random
@@ -23,7 +22,7 @@ import pytest
 import requests
 
 from tests import containers
-from tests.conftest import ROOT, Project, copy_of_project
+from tests.conftest import Project, copy_of_project
 from tests.containers import Place
 from tests.image.test_build import image
 from tests.image.test_registry import bundle, statement_of
@@ -251,9 +250,3 @@ def test_an_image_of_something_else_cannot_be_verified(built: Project, place: Pl
         done = image(built, "verify", name, env=place.env, check=False)
         assert done.returncode == 2
         assert message in done.stderr
-
-
-def test_the_workflow_pushes_the_image(built: Project, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / ".github"))
-    monkeypatch.chdir(built.root)
-    assert importlib.import_module("rehearse").rehearse(["reproduce", "image"], place) == 0

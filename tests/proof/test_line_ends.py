@@ -8,6 +8,8 @@ import pytest
 
 from tests.proof.repositories import Repository, kinds, verdicts
 
+pytestmark = pytest.mark.posix_shell
+
 
 def dos(content: bytes) -> bytes:
     return content.replace(b"\n", b"\r\n")
