@@ -41,7 +41,7 @@ behaviour:
 	env -u MAKEFLAGS pytest  # some tests run make
 
 .PHONY: test-image
-test-image: $(DEV)  ## test image and workflow with podman and a local registry; as root on Debian, with apt
+test-image: $(DEV)  ## test the image with podman and a local registry; as root on Debian, with apt
 	pytest -m container --numprocesses 0 -rs
 
 .PHONY: crash

@@ -39,8 +39,9 @@ def rehearse(chosen: Sequence[str], skip: Sequence[str]) -> int:
         containers.place() if wanted and not impossible else nullcontext() as place,
         tempfile.TemporaryDirectory(prefix="rehearsal-") as folder,
     ):
+        source = checkout(ROOT, Path(folder, "repository"))  # HEAD may move meanwhile
         machine = environment() | (_of(place) if place else {})
-        host = Host(ROOT, ROOT, Path(folder), machine, _values(place) if place else {})
+        host = Host(source, source, Path(folder, "jobs"), machine, _values(place) if place else {})
         return run_workflow(WORKFLOW, host, chosen, skip)
 
 
@@ -49,7 +50,7 @@ def elsewhere(repository: Path) -> int:
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as name:
         folder, machine = Path(name), environment()
         action = checkout(ROOT, folder / "samebits")
-        if status := run_workflow(EXAMPLES / "github.yml", Host(repository, action, folder, machine, {})):
+        if status := run_workflow(EXAMPLES / "github.yml", Host(repository, action, folder / "jobs", machine, {})):
             return status
         pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", f"--wheel-dir={folder}", str(action)]
         subprocess.run(pip, check=True)

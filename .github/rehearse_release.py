@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from jobs import Host, environment, run_workflow
+from jobs import Host, checkout, environment, run_workflow
 
 from samebits import __version__
 
@@ -56,7 +56,8 @@ def main() -> int:
         folder = Path(name)
         credentials = {"UV_PUBLISH_URL": f"{url}/", "UV_PUBLISH_USERNAME": "rehearsal", "UV_PUBLISH_PASSWORD": "none"}
         machine = environment() | credentials
-        host = Host(ROOT, ROOT, folder / "jobs", machine, {}, ref=f"refs/tags/v{__version__}")
+        source = checkout(ROOT, folder / "repository")  # HEAD may move meanwhile
+        host = Host(source, source, folder / "jobs", machine, {}, ref=f"refs/tags/v{__version__}")
         if status := run_workflow(RELEASE, host, skip=["describe"]):
             return status
         print(f"[describe] left out; its notes:\n{(host.artifacts / 'notes' / 'notes.md').read_text()}")
