@@ -14,19 +14,14 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from samebits.model.predictor import Predictor
-from samebits.serving import page, protocol
+from samebits.serving import bodies, page, protocol
+from samebits.serving.bodies import SMALL, Held, Share
 from samebits.serving.counters import Counters
-from samebits.serving.protocol import (
-    INPUT,
-    JSON_BYTES,
-    MAX_BODY,
-    OUTPUT,
-    InferenceRequest,
-    InferenceResponse,
-    InvalidRequestError,
-)
+from samebits.serving.protocol import INPUT, JSON_BYTES, OUTPUT, InferenceRequest, InferenceResponse, RefusedError
 
-BODY_SECONDS = 30  # for a client to send its request
+TURNS = 20  # of the event loop before a large request, for small ones: a turn accepts one connection
+ADVICE = {415: {"Accept-Encoding": "gzip, deflate"}, 503: {"Retry-After": "1"}}
+BUG = {"error": "a mistake in the server; its log has more"}
 MODEL = "/v2/models/{name}"
 VERSION = f"{MODEL}/versions/{{version}}"
 
@@ -44,9 +39,15 @@ class Live(BaseModel):
 
 
 class Ready(BaseModel):
-    """The model can be asked."""
+    """The server can be asked."""
 
     ready: bool
+
+
+class ModelReady(Ready):
+    """The model can be asked."""
+
+    name: str
 
 
 class ServerMetadata(BaseModel):
@@ -84,6 +85,7 @@ class Server:
         self.predictor, self.name = predictor, name
         self.version = (predictor.commit or "unknown")[:12]
         self.counters = Counters()
+        self.held, self.turn = Held(), asyncio.Lock()
         places = (MODEL, VERSION)  # by the path of a request, the path of its route
         self.infers = {f"{each}/infer".format(name=name, version=self.version): f"{each}/infer" for each in places}
         self.api = self._api()
@@ -102,39 +104,57 @@ class Server:
             await send(message)
 
         infers = self.infers.get(scope["path"]) if scope["method"] == "POST" else None
+        if scope["method"] == "HEAD":  # as GET; what writes the response leaves its body out
+            scope = {**scope, "method": "GET"}
         try:
             if infers:  # through FastAPI's routing it would take half as long again
-                response = await self._infer(Request(scope, receive))
-                await response(scope, receive, counted)
+                await self._infer(scope, receive, counted)
             else:
                 await self.api(scope, receive, counted)
         finally:
             route = infers or str(getattr(scope.get("route"), "path", "unknown"))
             self.counters.answered(route, status, time.perf_counter() - start)
 
-    async def _infer(self, request: Request) -> Response:
-        headers = dict(request.scope["headers"])
+    async def _infer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
         try:
-            body = await _body(request, headers)
-            asked, X = protocol.decode(body, _number(headers, JSON_BYTES), self.predictor.features)
-            y = self.predictor.predict(X)
-            if not np.isfinite(y).all():
-                raise InvalidRequestError(f"row {int(np.isfinite(y).argmin()) + 1}: the prediction is beyond float64")
-        except InvalidRequestError as problem:
-            return JSONResponse({"error": str(problem)}, problem.status)
+            with Share(self.held) as share:
+                coding = bodies.coding(headers)
+                body = await bodies.read(receive, headers, share)
+                if len(body) <= SMALL and coding == b"identity":
+                    content, json_bytes = self._answer(body, headers)
+                else:
+                    async with self.turn:  # one large request after the other
+                        for _ in range(TURNS):
+                            await asyncio.sleep(0)
+                        text = body if coding == b"identity" else bodies.inflated(body, coding)
+                        content, json_bytes = self._answer(text, headers)
+                        del text
+                del body
+                share.take(len(content))
+                await _send(send, content, json_bytes)
+        except RefusedError as problem:
+            response = JSONResponse({"error": str(problem)}, problem.status, ADVICE.get(problem.status))
+            await response(scope, receive, send)
         except ClientDisconnect:
-            return Response(status_code=400)  # nobody reads it
+            await Response(status_code=400)(scope, receive, send)  # nobody reads it
+        except Exception:
+            await JSONResponse(BUG, 500)(scope, receive, send)
+            raise
+
+    def _answer(self, body: bytes | bytearray, headers: dict[bytes, bytes]) -> tuple[bytes, int | None]:
+        asked, X = protocol.decode(body, bodies.number(headers, JSON_BYTES), self.predictor.features)
+        y = self.predictor.predict(X)
+        if not np.isfinite(y).all():
+            raise RefusedError(f"row {int(np.isfinite(y).argmin()) + 1}: the prediction is beyond float64")
         self.counters.predicted(len(X), int(self.predictor.outside(X).sum()))
-        content, json_bytes = protocol.encode(asked, y, self.name, self.version)
-        if json_bytes is None:
-            return Response(content, media_type="application/json")
-        return Response(content, headers={JSON_BYTES: str(json_bytes)}, media_type="application/octet-stream")
+        return protocol.encode(asked, y, self.name, self.version)
 
     def _api(self) -> FastAPI:
         """The other routes, and the description of all in OpenAPI."""
-        api = FastAPI(title="samebits", version=self.version, docs_url=None, redoc_url=None)
+        api = FastAPI(title="samebits", version=self.version, docs_url=None, redoc_url=None, redirect_slashes=False)
         not_found: dict[int | str, dict[str, Any]] = {404: {"model": Error}}
-        problems: dict[int | str, dict[str, Any]] = {status: {"model": Error} for status in (400, 408, 413, 415, 422)}
+        problems: dict[int | str, dict[str, Any]] = {status: {"model": Error} for status in (400, 408, 413, 415, 503)}
         schema = InferenceRequest.model_json_schema(ref_template="#/components/schemas/{model}")
         parts = schema.pop("$defs")
         html = page.render(self.name, self.predictor)
@@ -154,6 +174,10 @@ class Server:
         @api.exception_handler(AnyHTTPException)
         async def problem(_: Request, error: AnyHTTPException) -> Response:
             return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+        @api.exception_handler(Exception)
+        async def bug(_: Request, __: Exception) -> Response:
+            return JSONResponse(BUG, 500)
 
         @api.get("/", include_in_schema=False)
         async def index() -> Response:
@@ -190,11 +214,11 @@ class Server:
                 parameters=info,
             )
 
-        async def model_ready() -> Ready:
-            return Ready(ready=True)
+        async def model_ready() -> ModelReady:
+            return ModelReady(name=self.name, ready=True)
 
-        async def infer(request: Request) -> Response:
-            return await self._infer(request)
+        async def infer() -> None:
+            raise AssertionError("`__call__` answers these requests")
 
         takes = {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
         for place, check in ((MODEL, known), (VERSION, known_version)):
@@ -212,29 +236,14 @@ class Server:
         return api
 
 
-async def _body(request: Request, headers: dict[bytes, bytes]) -> bytes:
-    """The body of a request, which is never longer than MAX_BODY. Raises InvalidRequestError."""
-    if headers.get(b"content-encoding", b"identity") != b"identity":
-        raise InvalidRequestError("send the body uncompressed", 415)
-    body = b""
-    if (_number(headers, "Content-Length") or 0) <= MAX_BODY:
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > MAX_BODY:
-                        break
-                else:
-                    return body
-        except TimeoutError:
-            raise InvalidRequestError(f"no whole request within {BODY_SECONDS} seconds", 408) from None
-    raise InvalidRequestError(f"more than {MAX_BODY} bytes; send fewer rows at once", 413)
-
-
-def _number(headers: dict[bytes, bytes], name: str) -> int | None:
-    """A header that is a number of bytes, None where it is not there. Raises InvalidRequestError."""
-    if (value := headers.get(name.lower().encode())) is None:
-        return None
-    if not value.isdigit() or len(value) > 18:
-        raise InvalidRequestError(f"{name} must be a number of bytes", 400)
-    return int(value)
+async def _send(send: Send, content: bytes, json_bytes: int | None) -> None:
+    """Send a response; of a large one, until most of it is on its way to the client."""
+    kind = b"application/json" if json_bytes is None else b"application/octet-stream"
+    headers = [(b"content-length", str(len(content)).encode()), (b"content-type", kind)]
+    if json_bytes is not None:
+        headers.append((JSON_BYTES.lower().encode(), str(json_bytes).encode()))
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    large = len(content) > SMALL
+    await send({"type": "http.response.body", "body": content, "more_body": large})
+    if large:  # uvicorn waits here until it could write the first part
+        await send({"type": "http.response.body", "body": b""})
