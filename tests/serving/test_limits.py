@@ -258,7 +258,7 @@ def test_clients_that_read_nothing_take_no_more_memory_than_documented(trained: 
                 each.join()
             for link in connections:
                 statuses.add(int(stack.enter_context(link).recv(12)[9:]))
-        assert statuses == {200, 400, 503}
+        assert {200, 400} <= statuses <= {200, 400, 503}
         assert server.infer(one())[0] == 200
 
 
