@@ -5,6 +5,7 @@ from pathlib import Path
 
 from samebits.commands import add_result_file
 from samebits.errors import UserError
+from samebits.proof.commit import exported
 from samebits.proof.repository.pipeline import repository
 from samebits.proof.settings import Settings
 from samebits.proof.telling import annotations, changes, report
@@ -15,17 +16,24 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "base", metavar="BASE", nargs="?", default="main", help="a branch, tag or commit (default: main)"
     )
-    parser.add_argument("--gate", action="store_true", help="exit with 1 if a metric got worse than the settings allow")
+    parser.add_argument(
+        "--gate",
+        action="store_true",
+        help="exit 1 if a metric is worse than allowed, 2 if it is of other data",
+    )
     add_result_file(parser, "--annotations", "also write the problems as GitHub annotations")
 
 
 def run(arguments: Namespace) -> int:
     """Print Markdown: parameters and metrics against the base."""
-    repo = repository()
-    gates = Settings.load(Path(repo.root_dir)).gates
+    now = repository()
+    gates = Settings.load(Path(now.root_dir)).gates
     if arguments.gate and not gates:
         raise UserError('--gate: the settings have no [gate]; it says how much a metric may lose, as "test.r2" = 0.005')
-    found = changes.since(repo, arguments.base, gates)
+    with exported(arguments.base) as base:
+        found = changes.since(base, now, gates)
     print(report.comparison(found, arguments.base))
     annotations.write(annotations.of_changes(found, arguments.base), arguments.annotations)
+    if arguments.gate and found.of_other_data:
+        return 2
     return 1 if arguments.gate and found.failed else 0

@@ -11,6 +11,7 @@ from dvc.repo import Repo
 
 from samebits.errors import UserError
 from samebits.git import commit_of, git
+from samebits.proof.repository import aliases
 from samebits.proof.repository.pipeline import Pipeline, repository
 from samebits.proof.running.export import Export, export
 
@@ -20,17 +21,29 @@ CONFIG = ".dvc/config"
 @contextmanager
 def committed(revision: str) -> Iterator[Pipeline]:
     """The pipelines of a commit of the repository around the working directory, which may be a bare one."""
+    with exported(revision) as repo:
+        yield Pipeline.read(repo)
+
+
+@contextmanager
+def exported(revision: str) -> Iterator[Repo]:
+    """As `committed`: the repository of DVC that the commit is."""
     commit = commit_of(revision)
     if git("rev-parse", "--is-bare-repository").strip() == b"true":
         with export(commit, Path(), inner=_root_in(commit)) as tree:
-            yield Pipeline.read(repository(tree.root, config_for(tree)))
+            yield _opened(tree)
     else:
         user = repository(config={"core": {"no_scm": True}})
         with export(commit, Path(user.root_dir)) as tree:
-            yield Pipeline.read(repository(tree.root, config_for(tree, user)))
+            yield _opened(tree, user)
 
 
-def config_for(tree: Export, user: Repo | None = None) -> dict[str, Any]:
+def _opened(tree: Export, user: Repo | None = None) -> Repo:
+    aliases.refuse_in(tree.root)
+    return repository(tree.root, _config(tree, user))
+
+
+def _config(tree: Export, user: Repo | None = None) -> dict[str, Any]:
     """Settings of DVC for an export that is only read: the user's cache and remotes, nothing else of the user's."""
     found: dict[str, Any] = {"core": {"no_scm": True, "site_cache_dir": str(tree.folder / "dvc")}}
     if user and user.cache.local is not None:

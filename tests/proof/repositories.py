@@ -15,6 +15,7 @@ import yaml
 from dvc.repo import Repo
 
 from samebits.proof import recorded, reproduce
+from samebits.proof.commit import exported
 from samebits.proof.repository.pipeline import repository
 from samebits.proof.settings import Settings
 from samebits.proof.telling import changes, report
@@ -125,8 +126,8 @@ class Repository:
 
     def changes(self, base: str) -> changes.Changes:
         """What `samebits report` finds."""
-        with self.inside():
-            return changes.since(repository(), base, Settings.load(self.root).gates)
+        with self.inside(), exported(base) as then:
+            return changes.since(then, repository(), Settings.load(self.root).gates)
 
     def clone(self, folder: Path) -> "Repository":
         """A clone, without data."""

@@ -1,4 +1,6 @@
 import json
+import math
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,12 @@ pytestmark = pytest.mark.posix_shell
         (0.5, None, True, 0.0, "gone"),
         (8, 4, None, 0.0, "changed"),
         ("exact", "nearest", None, 0.0, "changed"),
+        (math.nan, math.nan, True, 0.0, "same"),
+        (0.5, math.nan, True, 9.0, "worse"),
+        (math.nan, 0.5, True, 0.0, "changed"),
+        (1, 10**400, False, 1.0, "worse"),
+        (0.5, 10**400, True, 0.0, "better"),
+        (10**400, math.inf, False, 0.0, "worse"),
     ],
 )
 def test_the_verdict_on_a_change(
@@ -99,7 +107,7 @@ def test_a_gate_fails_beyond_its_tolerance(tmp_path: Path, gate: str, failed: li
     repo.write("samebits.toml", f"[gate]\n{gate}\n")
     found = repo.changes("HEAD")
     assert found.failed == failed
-    assert ("Gate: passed." in report.comparison(found, "HEAD")) == (not failed)
+    assert ("Gate: passed" in report.comparison(found, "HEAD")) == (not failed)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +187,7 @@ def test_every_metric_of_this_project_has_a_direction(project: Project) -> None:
     rows = [
         [cell.strip(" *") for cell in line.split("|")] for line in done.stdout.splitlines() if line.startswith("| ")
     ]
-    seen = {row[1]: (row[5], row[6]) for row in rows if row[1] != "name"}
+    seen = {row[1]: (row[5], row[7]) for row in rows if row[1] != "name"}
     assert len(seen) == 11
     for name, verdict in seen.items():
         assert verdict == (("higher", "worse") if name.endswith("r2") else ("lower", "better"))
@@ -215,3 +223,67 @@ def test_an_unfinished_merge_is_named(project: Project, path: str, command: str)
         f"error: {path}: has conflict markers of git; take one side whole, for example with "
         f"`git checkout --ours {path}`, then run `dvc repro`\n"
     )
+
+
+def test_a_gate_names_its_limits_and_the_metrics_without_one(tmp_path: Path) -> None:
+    repo = with_metrics(tmp_path / "repo", {"r2": 0.9, "loss_ppm": 0.95, "mae": 1.0}, "[gate]\nr2 = 0.0375\n")
+    repo.commit()
+    repo.write("metrics.json", json.dumps({"r2": 0.9, "loss_ppm": 784, "mae": 1.0}))
+    shown = report.comparison(repo.changes("HEAD"), "HEAD")
+    assert row(shown, "r2")[-2:] == ["0.0375", "same"]
+    assert row(shown, "loss_ppm")[-2:] == ["none", "worse"]
+    assert "Gate: passed; no limit holds loss_ppm." in shown
+    before, _, folded = shown.partition("<details><summary>1 metric is unchanged</summary>")
+    assert "mae" not in before
+    assert row(folded, "mae")[-1] == "same"
+
+
+def test_metrics_of_another_target_are_not_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    repo = with_metrics(tmp_path / "repo", {"rmse": 0.75}, "[gate]\nrmse = 0.01\n")
+    repo.write("params.yaml", "n: 2\ndata: {target: price, query: all}\n")
+    repo.commit()
+    repo.replace("params.yaml", "query: all", "query: some")
+    repo.write("metrics.json", json.dumps({"rmse": 21627}))
+    assert repo.command("report", "HEAD", "--gate") == 1
+    repo.replace("params.yaml", "target: price", "target: rent")
+    capsys.readouterr()
+    assert repo.command("report", "HEAD", "--gate") == 2
+    assert "Gate: the metrics cannot be compared" in capsys.readouterr().out
+    assert repo.command("report", "HEAD") == 0
+
+
+@pytest.mark.parametrize("path", ["params.yaml", "metrics.json", "dvc.yaml", "p.json"])
+@pytest.mark.parametrize("text", ["<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> x\n", "a: [", "- {", "a: \x00"])
+def test_a_file_that_cannot_be_read_is_named_in_one_line(tmp_path: Path, path: str, text: str) -> None:
+    repo = simple(tmp_path / "repo")
+    repo.write("p.json", '{"a": 1}')
+    repo.replace("dvc.yaml", "    - n\n", "    - n\n    - p.json:\n")
+    repo.commit()
+    repo.write(path, text)
+    with pytest.raises(UserError) as raised:
+        repo.changes("HEAD")
+    assert path in str(raised.value)
+
+
+def test_nan_that_stays_is_no_change(tmp_path: Path) -> None:
+    repo = with_metrics(tmp_path / "repo", {"acc": math.nan})
+    repo.write("params.yaml", "n: 2\nx: .nan\n")
+    repo.commit()
+    found = repo.changes("HEAD")
+    assert (found.params, [each.verdict for each in found.metrics]) == ([], ["same"])
+
+
+def test_a_partial_clone_gets_the_files_of_the_base_at_once(tmp_path: Path) -> None:
+    repo = simple(tmp_path / "repo")
+    for option in ("allowFilter", "allowAnySHA1InWant"):
+        repo.git("config", f"uploadpack.{option}", "true")
+    for n in (3, 4):
+        repo.replace("params.yaml", f"n: {n - 1}", f"n: {n}")
+        repo.run()
+    thin = object.__new__(Repository)
+    thin.top = thin.root = tmp_path / "thin"
+    command = ["git", "clone", "-q", "--filter=blob:none", "--no-local", repo.root.as_uri(), str(thin.root)]
+    subprocess.run(command, check=True)
+    fetched = thin.git("count-objects", "-v").splitlines()
+    assert [(each.name, each.base, each.now) for each in thin.changes("HEAD~1").params] == [("n", 3, 4)]
+    assert thin.git("count-objects", "-v").splitlines() != fetched

@@ -62,6 +62,9 @@ def of_verdict(checked: Verdict, root: Path) -> Iterator[str]:
 
 def of_changes(changes: Changes, base: str) -> Iterator[str]:
     """What `report` found: gated metrics that got worse than allowed."""
+    for each in changes.of_other_data if changes.gated else ():
+        text = f"{each.name}: {each.base} at {base}, {each.now} now: the metrics are of other data"
+        yield _command("warning", "gate", text)
     for each in changes.metrics:
         if each.name in changes.failed:
             text = f"{each.name}: {each.base} at {base}, {each.now} now: worse than the settings allow"

@@ -1,20 +1,23 @@
-"""Parameters and metrics of the working tree against a base revision: what changed, and for better or worse."""
+"""Parameters and metrics of a pipeline against those of a base: what changed, and for better or worse."""
 
+import math
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc_data.index.index import DataIndexDirError
 
 from samebits.artifacts import check_merged
 from samebits.errors import UserError
-from samebits.git import commit_of
+from samebits.git import git, not_checked_out
+from samebits.params import flatten
+from samebits.proof.record.values import parsed, same
+from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.settings import Gate
 
 # What the last words of a metric's name say of its direction
@@ -26,6 +29,12 @@ LOWER = {
     *("loss", "rmse", "mse", "mae", "mape", "rmsle", "err", "error", "logloss", "perplexity", "deviance", "bits"),
     *("bytes", "size", "ppm", "seconds", "latency", "wer", "cer", "aic", "bic"),
 }
+
+
+# The last part of a parameter's name that says of which data the metrics are
+OF_DATA = re.compile(
+    r"(?:target|label|dataset|table|data_?source|source)(?:_?(?:column|col|name|path|file|url|variable))?"
+)
 
 
 @dataclass(frozen=True)
@@ -45,18 +54,21 @@ class Change:
     @property
     def difference(self) -> float | None:
         """Now minus base, of numbers."""
-        if all(isinstance(value, int | float) and not isinstance(value, bool) for value in (self.base, self.now)):
-            return float(self.now - self.base)
-        return None
+        if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in (self.base, self.now)):
+            return None
+        try:
+            return self.now - self.base
+        except OverflowError:  # an integer beyond float64, which Python still compares
+            return math.inf if self.now > self.base else -math.inf
 
     @property
     def verdict(self) -> str:
         """One of better, worse, same, changed, new and gone."""
-        if self.base == self.now:
+        if same(self.base, self.now):
             return "same"
         if self.base is None or self.now is None:
             return "new" if self.base is None else "gone"
-        if self.higher_is_better is None or self.difference is None:
+        if self.higher_is_better is None or self.difference is None or self.base != self.base:
             return "changed"
         gain = self.difference if self.higher_is_better else -self.difference
         return "better" if gain > 0 else "same" if -gain <= self.tolerance else "worse"
@@ -64,9 +76,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Changes:
-    """What changed since a revision.
+    """What changed since a base.
 
-    gated: the names of the metrics that a gate holds. unread: files that DVC could not read at one side, and why.
+    gated: the names of the metrics that a gate holds. unread: files that could not be read at one side, and why.
     """
 
     params: list[Change]
@@ -77,22 +89,32 @@ class Changes:
     @property
     def failed(self) -> list[str]:
         """The metrics that got worse than the gate allows."""
+        if self.of_other_data:
+            return []
         return [each.name for each in self.metrics if each.name in self.gated and each.verdict in ("worse", "gone")]
 
+    @property
+    def of_other_data(self) -> list[Change]:
+        """The parameters that name another target or table, so that no gate can compare the metrics."""
+        return [
+            each
+            for each in self.params
+            if OF_DATA.fullmatch(each.name.rpartition(".")[2].lower()) and None not in (each.base, each.now)
+        ]
 
-def since(repo: Repo, base: str, gate: Mapping[str, Gate]) -> Changes:
-    """The parameters that changed since the revision `base`; its metrics with a direction, and those that changed.
 
-    gate: by the name of a metric, alone or as `file:name`. Raises UserError where there is no such revision; where a
-    gate names a metric that is not there, or of which it is not known whether more is better.
+def since(base: Repo, now: Repo, gate: Mapping[str, Gate]) -> Changes:
+    """The parameters that changed between two trees; the metrics with a direction, and those that changed.
+
+    gate: by the name of a metric, alone or as `file:name`. Raises UserError where a file of `now` cannot be read; where
+    a gate names a metric that is not there, or of which it is not known whether more is better.
     """
-    commit_of(base)
-    all_params, of_params = _read(repo.params.diff, base, repo.root_dir)
-    all_metrics, of_metrics = _read(repo.metrics.diff, base, repo.root_dir)
+    all_params, of_params = _compared(base, now, "params")
+    all_metrics, of_metrics = _compared(base, now, "metrics")
     params, metrics = _named(all_params), _named(all_metrics)
     gates = {_full_name(name, metrics, of_metrics): each for name, each in gate.items()}
     changes = []
-    for name, (then, now) in metrics.items():
+    for name, (then, is_) in metrics.items():
         own = gates.get(name, Gate())
         higher = own.better == "higher" if own.better else _direction(name)
         if name in gates and higher is None:
@@ -100,9 +122,9 @@ def since(repo: Repo, base: str, gate: Mapping[str, Gate]) -> Changes:
                 f"gate: {name}: neither more nor less of it is known to be better; say which, "
                 f'as in "{name}" = {{tolerance = {own.tolerance:g}, better = "higher"}}'
             )
-        changes.append(Change(name, then, now, higher, own.tolerance))
+        changes.append(Change(name, then, is_, higher, own.tolerance))
     return Changes(
-        params=[Change(name, then, now) for name, (then, now) in params.items() if then != now],
+        params=[Change(name, then, is_) for name, (then, is_) in params.items() if not same(then, is_)],
         metrics=[each for each in changes if each.higher_is_better is not None or each.verdict != "same"],
         gated=set(gates),
         unread=[*of_params, *of_metrics],
@@ -110,35 +132,61 @@ def since(repo: Repo, base: str, gate: Mapping[str, Gate]) -> Changes:
 
 
 Values = dict[tuple[str, str], tuple[Any, Any]]  # by file and name: at the base, and now
+Side = Literal["at the base", "now"]
 
 
-def _read(diff: Callable[..., dict[str, Any]], base: str, root: str) -> tuple[Values, list[str]]:
-    """What DVC's own diff says of all parameters or metrics, and what it could not read."""
-    try:
-        told = diff(a_rev=base, all=True)
-    except DvcException as error:
-        raise UserError(f"DVC: {error}") from None
-    for path in (told.get("errors") or {}).get("workspace") or {}:
-        with suppress(OSError):
-            check_merged(Path(root, path).read_bytes(), path)
-    unread = {
-        path: f"{path}, {'now' if side == 'workspace' else f'at {side}'}: {_why(path, error)}"
-        for side, errors in (told.get("errors") or {}).items()
-        for path, error in errors.items()
-    }
-    values = {
-        (path, name): (each.get("old"), each.get("new"))
-        for path, names in sorted((told.get("diff") or {}).items())
-        for name, each in sorted(names.items())
-        if path not in unread  # what is on one side only is neither new nor gone
-    }
-    return values, list(unread.values())
+def _compared(base: Repo, now: Repo, what: Literal["params", "metrics"]) -> tuple[Values, list[str]]:
+    """All parameters or metrics of both sides, and what could not be read."""
+    (then, not_then), (is_, not_now) = _shown(base, what, "at the base"), _shown(now, what, "now")
+    unread = {path: f"{path}, at the base: {why}" for path, why in not_then.items()}
+    unread |= {path: f"{path}, now: {why}" for path, why in not_now.items()}
+    # What could be read on one side only is neither new nor gone
+    keys = sorted(key for key in then.keys() | is_.keys() if key[0] not in unread)
+    return {key: (then.get(key), is_.get(key)) for key in keys}, list(unread.values())
 
 
-def _why(path: str, error: Exception) -> str:
+def _shown(
+    repo: Repo, what: Literal["params", "metrics"], side: Side
+) -> tuple[dict[tuple[str, str], Any], dict[str, str]]:
+    """The values that DVC shows of a tree, by file and name; files without any, and why."""
+    [told] = getattr(repo, what).show(hide_workspace=False).values()
+    if error := told.get("error"):
+        Pipeline.read(repo)  # it names the file that is to blame
+        raise UserError(f"DVC cannot read the {what} {side}: {' '.join(str(error).split())}") from error
+    values: dict[tuple[str, str], Any] = {}
+    unread: dict[str, str] = {}
+    for path, each in told.get("data", {}).items():
+        error, data = each.get("error"), each.get("data")
+        if isinstance(error, FileNotFoundError) and side == "now" and (content := _of_git(repo, path)) is not None:
+            error, data = None, parsed(content, path)
+        if error:
+            unread[path] = _why(repo, path, error, side)
+        elif isinstance(data, Mapping):
+            values |= {(path, name): value for name, value in flatten(data).items()}
+        else:
+            values[path, ""] = data  # a file that is one number
+    return values, unread
+
+
+def _of_git(repo: Repo, path: str) -> bytes | None:
+    """A file that a sparse checkout leaves out."""
+    root = Path(repo.root_dir)
+    with suppress(UserError):  # there may be no repository
+        object_ = not_checked_out(root).get(path)
+        return git("cat-file", "blob", object_, cwd=root) if object_ else None
+    return None
+
+
+def _why(repo: Repo, path: str, error: Exception, side: Side) -> str:
+    """Why a file has no values. Raises UserError where it lies there now, and cannot be read."""
     if isinstance(error, FileNotFoundError | DataIndexDirError):
         return f"neither git nor the cache has it; `dvc pull {path}` gets it where a remote has it"
-    return str(error)
+    why = " ".join(str(error.__cause__ or error).split()) or type(error).__name__
+    file = Path(repo.root_dir, path)
+    if side == "now" and file.is_file():
+        check_merged(file.read_bytes(), path)
+        raise UserError(f"{path}: cannot be read ({why})") from None
+    return why
 
 
 def _named(values: Values) -> dict[str, tuple[Any, Any]]:

@@ -3,10 +3,12 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 import msgspec
 
 from samebits import markdown
+from samebits.proof.comparators.findings import short
 from samebits.proof.record import lock
 from samebits.proof.telling.changes import Change, Changes
 from samebits.proof.verdict import Output, Problem, Record, Verdict
@@ -26,9 +28,12 @@ RECORDED = {
 
 
 def as_json(found: msgspec.Struct) -> str:
-    """What was found, as indented JSON. A byte of a file name that is no text becomes a question mark."""
-    text = json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False)
-    return text.encode(errors="replace").decode()
+    """What was found, as indented JSON. A byte of a file name that is no text becomes a question mark.
+
+    Characters that a terminal would obey, or that change the order of a line, are written as escapes.
+    """
+    text = json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False).encode(errors="replace").decode()
+    return "".join(each if each == "\n" or each.isprintable() else json.dumps(each)[1:-1] for each in text)
 
 
 def verdict(checked: Verdict, tablefmt: str) -> str:
@@ -128,17 +133,39 @@ def comparison(changes: Changes, base: str) -> str:
     if changes.params:
         rows = [_row(each) for each in changes.params]
         lines += ["Parameters:", "", *markdown.table(rows, COLUMNS[:4]).splitlines(), ""]
-    verdicts = [f"**{each.verdict}**" if each.name in changes.failed else each.verdict for each in changes.metrics]
-    rows = [
-        [*_row(each), DIRECTION[each.higher_is_better], seen]
-        for each, seen in zip(changes.metrics, verdicts, strict=True)
-    ]
-    lines += [*markdown.table(rows, COLUMNS).splitlines(), ""] if rows else ["No metrics.", ""]
+    shown = [each for each in changes.metrics if each.verdict != "same" or each.name in changes.gated]
+    others = [each for each in changes.metrics if each not in shown]
+    lines += [*_metrics(shown, changes), ""] if shown or not others else []
     lines += [*(f"- could not be read: {each}" for each in changes.unread), ""] if changes.unread else []
-    if changes.gated:
-        passed = "passed" if not changes.failed else f"{', '.join(changes.failed)} worse than the settings allow"
-        lines += [f"Gate: {passed}."]
-    return markdown.joined(lines, "github").rstrip()
+    lines += [_gate(changes), ""] if changes.gated else []
+    text = markdown.joined(lines, "github").rstrip()
+    if others:
+        folded = markdown.joined(_metrics(others, changes), "github")
+        count = f"{len(others)} metrics are unchanged" if len(others) > 1 else "1 metric is unchanged"
+        text += f"\n\n<details><summary>{count}</summary>\n\n{folded}\n\n</details>"
+    return text
+
+
+def _metrics(metrics: Sequence[Change], changes: Changes) -> list[str]:
+    """Metrics as a table; with their limits, where there is a gate."""
+    rows = [
+        [*_row(each), DIRECTION[each.higher_is_better]]
+        + ([f"{each.tolerance:g}" if each.name in changes.gated else "none"] if changes.gated else [])
+        + [f"**{each.verdict}**" if each.name in changes.failed else each.verdict]
+        for each in metrics
+    ]
+    headers = [*COLUMNS[:-1], *(["limit"] if changes.gated else []), COLUMNS[-1]]
+    return markdown.table(rows, headers).splitlines() if rows else ["No metrics."]
+
+
+def _gate(changes: Changes) -> str:
+    if changes.of_other_data:
+        what = "; ".join(f"{each.name} was {short(each.base)}, is {short(each.now)}" for each in changes.of_other_data)
+        return f"Gate: the metrics cannot be compared, they are of other data ({what})."
+    if changes.failed:
+        return f"Gate: {', '.join(changes.failed)} worse than the settings allow."
+    free = [each.name for each in changes.metrics if each.name not in changes.gated and each.verdict != "same"]
+    return "Gate: passed" + (f"; no limit holds {lock.some(free)}." if free else ".")
 
 
 def problems(found: list[Problem]) -> dict[str, list[str]]:
@@ -156,8 +183,16 @@ def problems(found: list[Problem]) -> dict[str, list[str]]:
 
 
 def _row(change: Change) -> list[str]:
-    difference = "" if not change.difference else f"{change.difference:+.3g}"
-    return [_value(change.name), _value(change.base), _value(change.now), difference]
+    return [_value(change.name), _value(change.base), _value(change.now), _signed(change.difference)]
+
+
+def _signed(difference: float | None) -> str:
+    if not difference:
+        return ""
+    try:
+        return f"{difference:+.3g}"
+    except OverflowError:  # an integer beyond float64
+        return f"{Decimal(difference):+.3g}"
 
 
 def _value(value: object) -> str:
