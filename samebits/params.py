@@ -82,7 +82,7 @@ def load(path: str | Path = FILE) -> Params:
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; run from the folder of the project") from None
+        raise UserError(f"{path}: {error.strerror}; run from the project folder") from None
     document = read(content, path)
     for key in _keys_that_are_no_text(document):
         raise UserError(f"{path}: the last part of the key {key} is not text; put it in quotes or remove it")

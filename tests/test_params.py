@@ -225,7 +225,7 @@ def test_a_date_that_does_not_exist_is_refused(path: Path) -> None:
 
 
 def test_a_missing_file_is_a_mistake_of_the_user(path: Path) -> None:
-    assert mistake(path) == "No such file or directory; run from the folder of the project"
+    assert mistake(path) == "No such file or directory; run from the project folder"
 
 
 def test_a_folder_is_not_a_file(tmp_path: Path) -> None:

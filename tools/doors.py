@@ -56,7 +56,7 @@ def main(wanted: str, *options: str) -> None:
         folder = Path(name)
         bare = Environment(folder / "bare", wanted, "", list(options))
         bare.run(folder, "samebits", "--help")
-        assert "pip install 'samebits[check]'" in bare.run(folder, "samebits", "lock", status=2)
+        assert "install samebits with the extra [check]" in bare.run(folder, "samebits", "lock", status=2)
         _proof(Environment(folder / "check", wanted, "[check]", list(options)), folder / "repository")
         Environment(folder / "exact", wanted, "[exact]", list(options)).run(folder, "python", "-c", FIT)
     print("The command line, the proof and the estimator work.")
