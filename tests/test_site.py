@@ -59,3 +59,13 @@ def test_a_page_of_the_site_keeps_code_as_it_is(tmp_path: Path, monkeypatch: pyt
     assert make.page(tmp_path / "two.ipynb", "") == (
         "# Two\n\n[One](one.md#one)\n\n```python\nprint(1)\n```\n\n```text\n1\n```\n\n```python\npass\n```\n"
     )
+
+
+def test_what_a_page_loads_from_elsewhere_is_seen() -> None:
+    here = '<link rel="canonical" href="https://a.b/"><script src="c.js"></script><a href="https://d.e/">f</a>'
+    elsewhere = [
+        '<script src="https://g.h/i.js">',
+        "<link rel=stylesheet href='//j.k/l.css'>",
+        "<img src=http://m.n/o>",
+    ]
+    assert make.loaded_from_elsewhere(here + "".join(elsewhere)) == elsewhere

@@ -27,7 +27,7 @@ API = re.compile(r"^<!-- api: (\S+) -->$")
 
 
 def main(repository: str, url: str = "") -> None:
-    """Write the pages, then build. Raises SystemExit where a link is broken, or the generator finds fault."""
+    """Write the pages, then build. Raises SystemExit if a link is broken or a page loads something from elsewhere."""
     repository = address(repository) or PLACEHOLDER
     shutil.rmtree(WORK, ignore_errors=True)
     shutil.rmtree(OUT, ignore_errors=True)
@@ -47,6 +47,9 @@ def main(repository: str, url: str = "") -> None:
     if status := subprocess.run(command, cwd=WORK, check=False).returncode:
         sys.exit(status)
     shutil.move(WORK / "site", OUT)
+    for each in OUT.rglob("*.html"):
+        if found := loaded_from_elsewhere(each.read_text()):
+            sys.exit(f"error: {each.relative_to(ROOT)} loads from elsewhere: {found[0]}")
 
 
 def sources() -> list[Path]:
@@ -96,6 +99,12 @@ def link(source: Path, to: str, repository: str) -> str:
     if target == README or (target.is_file() and target.is_relative_to(DOCS)):
         return os.path.relpath(place(target), place(source).parent).replace(os.sep, "/") + hash_ + anchor
     return f"{repository}/{'tree' if target.is_dir() else 'blob'}/main/{target.relative_to(ROOT).as_posix()}"
+
+
+def loaded_from_elsewhere(html: str) -> list[str]:
+    """The tags of a page that make a browser load something from another host."""
+    tags = re.findall(r"<(?:script|link|img|iframe|source)\b[^>]*>", html)
+    return [tag for tag in tags if re.search(r"(?:src|href)=[\"']?(?:https?:)?//", tag) and "canonical" not in tag]
 
 
 def markdown(notebook: dict[str, Any]) -> str:
