@@ -51,6 +51,16 @@ def test_a_bug_keeps_its_traceback_and_exits_with_2(error: str) -> None:
     assert done.stderr.endswith(f"{error.split('(')[0]}: a bug\n")
 
 
+@pytest.mark.parametrize("output", ["'x'", "'x' * 1_000_000"])
+def test_a_full_disk_is_one_line_and_no_bug(output: str) -> None:
+    done = run("import os", "os.dup2(os.open('/dev/full', os.O_WRONLY), 1)", f"sys.stdout.write({output})")
+    assert (done.returncode, done.stderr) == (2, "error: cannot write the output: No space left on device\n")
+
+
+def test_a_program_without_stdout_keeps_its_status() -> None:
+    assert run("sys.stdout = None", "print('nowhere')", "return 1").returncode == 1
+
+
 def test_an_interrupted_program_exits_with_230_and_no_traceback() -> None:
     done = run(f"import os; os.kill(os.getpid(), {signal.SIGINT.value})", "sys.stdin.read()")
     assert (done.returncode, done.stderr) == (130, "")

@@ -28,6 +28,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Print a prediction for each row."""
+    if not sys.stdout:
+        raise UserError("stdout is closed; the predictions need a place")
     predictor = Predictor.load(arguments.model)
     if arguments.info:
         print(json.dumps(predictor.info(), indent=2, ensure_ascii=False))

@@ -1,12 +1,14 @@
 """Many floats from text and to text by pydantic's JSON: the same as by numpy and Python, but five times faster."""
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 from pydantic_core import SchemaValidator, to_json
-from pydantic_core.core_schema import float_schema, list_schema
+from pydantic_core.core_schema import float_schema, list_schema, typed_dict_field, typed_dict_schema
 
-_FLOATS = SchemaValidator(list_schema(float_schema(strict=True, allow_inf_nan=False), min_length=1, fail_fast=True))
+_FLOAT = float_schema(strict=True, allow_inf_nan=False)
+_FLOATS = SchemaValidator(list_schema(_FLOAT, min_length=1, fail_fast=True))
 _INTEGER_MINUS_ZERO = re.compile(r"-0[\s,\]]")
 
 
@@ -19,6 +21,16 @@ def read(cells: str) -> np.ndarray:
     if _INTEGER_MINUS_ZERO.search(text):
         raise ValueError("-0 is an integer in JSON, and loses its sign")
     return np.array(_FLOATS.validate_json(text), np.float64)
+
+
+def read_objects(lines: Sequence[str], names: Sequence[str]) -> np.ndarray:
+    """The float64 numbers (n, p) of some keys of n JSON objects, a line each.
+
+    Raises ValueError where a line is no object, or one of these keys has no finite number.
+    """
+    fields = {name: typed_dict_field(_FLOAT) for name in names}
+    read = SchemaValidator(typed_dict_schema(fields, extra_behavior="ignore")).validate_json
+    return np.array([[*read(line).values()] for line in lines], np.float64)
 
 
 def write(y: np.ndarray) -> str:

@@ -25,10 +25,10 @@ NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*", 
 def blocks(file: BufferedIOBase, features: Sequence[str]) -> Iterator[np.ndarray]:
     """The columns `features` of CSV with a header, or of JSON lines, as float64 blocks (n, p), as they arrive.
 
-    Columns come in any order, others are ignored; a row is one line. Raises UserError that names row and column at the
-    first value that is not a finite number, after all rows before it were yielded.
+    Columns come in any order, others are ignored; a row is one line; the file may end in blank lines. Raises UserError
+    that names row and column at the first value that is not a finite number, after all rows before it were yielded.
     """
-    chunks = _chunks(file)
+    chunks = _without_blank_end(_chunks(file))
     first, *rest = next(chunks, [""])
     first = first.removeprefix("\ufeff")  # what some programs write before UTF-8
     if not first.strip():
@@ -84,6 +84,17 @@ def _chunks(file: BufferedIOBase) -> Iterator[list[str]]:
             raise UserError(f"line {number}: {problem}")
 
 
+def _without_blank_end(chunks: Iterator[list[str]]) -> Iterator[list[str]]:
+    """The same lines, except for the blank ones at the end; of those before another line the first: it is wrong."""
+    blank: list[str] = []
+    for lines in chunks:
+        right = next((place for place in range(len(lines), 0, -1) if lines[place - 1].strip()), 0)
+        if right:
+            yield blank + lines[:right]
+            blank = []
+        blank = (blank or lines[right:])[:1]
+
+
 class _Parser(Protocol):
     def block(self, lines: list[str], first: int) -> np.ndarray:
         """All rows from number `first` at once, which is faster. Raises ValueError where each has to be looked at."""
@@ -97,7 +108,11 @@ class _JsonLines:
         self.features = features
 
     def block(self, lines: list[str], first: int) -> np.ndarray:
-        raise ValueError("JSON has no faster way")
+        if first <= MANY:
+            raise ValueError("few rows")
+        from samebits.serving import floats
+
+        return floats.read_objects(lines, self.features)
 
     def row(self, line: str, row: int) -> list[float]:
         try:

@@ -154,3 +154,20 @@ def test_mistakes(trained: Project, arguments: list[str], message: str) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("shell", "message"),
+    [
+        (">/dev/full", "error: cannot write the output: No space left on device\n"),
+        ("1</dev/null", "error: cannot write the output: Bad file descriptor\n"),
+        (">&-", "error: stdout is closed; the predictions need a place\n"),
+    ],
+)
+@pytest.mark.parametrize("times", [1, 5])
+def test_an_output_that_cannot_be_written_is_one_line(
+    trained: Project, tmp_path: Path, rows: list[list[float]], times: int, shell: str, message: str
+) -> None:
+    path = write_csv(tmp_path / "rows.csv", (rows * times)[: 10 if times == 1 else None])
+    done = trained.run("sh", "-c", f"python -m samebits predict '{path}' {shell}", check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", message)

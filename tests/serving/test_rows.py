@@ -75,7 +75,9 @@ def test_what_is_no_finite_number_is_named(text: str) -> None:
         ("a,b\n1,\n", "row 1, column b: empty; it must be a finite number"),
         ("a,b\n1\n", "row 1: has 1 cells, the header 2"),
         ("a,b\n1,2,3\n", "row 1: has 3 cells, the header 2"),
-        ("a,b\n\n", "row 1: has 0 cells, the header 2"),
+        ("a,b\n\n1,2\n", "row 1: has 0 cells, the header 2"),
+        ("a,b\n1,2\n \n\n3,4\n", "row 2: has 1 cells, the header 2"),
+        ('{"a": 1, "b": 2}\n\n{"a": 1, "b": 2}', "row 2: not JSON"),
         ("a,b\na,b\n", "row 1, column a: 'a' is not a finite number"),
         ('a,b\n"1\n2",3\n', "row 1: not CSV (unexpected end of data); a row is one line"),
         ('a,b\n1,"2"x\n', "row 1: not CSV (',' expected after '\"'); a row is one line"),
@@ -117,6 +119,14 @@ def test_windows_files_with_a_byte_order_mark() -> None:
     assert parse('\ufeff{"a": 1, "b": 2}\r\n') == ([[1, 2]], "")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n\r\n", " \n\t\n", "\n" * 3 * CHUNK])
+def test_blank_lines_at_the_end_are_no_rows(end: str) -> None:
+    assert parse(f"a,b\n1,2\n{end}") == ([[1, 2]], "")
+    assert parse(f"a,b\n{end}") == ([], "")
+    assert parse('{"a": 1, "b": 2}\n' + end) == ([[1, 2]], "")
+    assert parse(f"a,b\n1,2\n{end}3,4\n")[1].startswith("row 2: has ")
+
+
 class Slow(io.RawIOBase):
     """A file whose parts arrive one at a time."""
 
@@ -139,15 +149,17 @@ def test_rows_come_as_they_arrive() -> None:
     assert len(found) > 1
 
 
-def parse_late(header: str, text: str) -> tuple[list[list[float]], str]:
-    """As `parse` for rows that come after many others, whose number is taken from that in the message."""
-    many = 100  # each of a hundred examples would parse the real number of rows
-    earlier = ("0" + ",0" * header.count(",") + "\n").encode() * many
-    slow = Slow(f"{header}\n".encode() + earlier, text.encode())
+def parse_late(text: str, first: str, many: int = 100) -> tuple[list[list[float]], str]:
+    """As `parse` for rows that come after many others, whose number is taken from that in the message.
+
+    first: the header, if any, and a line before those of the text.
+    """
+    *header, row = first.splitlines(keepends=True)
+    slow = Slow("".join([*header, *[row] * many]).encode(), text.encode())
     rows: list[list[float]] = []
     error = ""
     try:
-        with patch("samebits.serving.rows.MANY", many):
+        with patch("samebits.serving.rows.MANY", many):  # a hundred examples would parse the real number of rows
             for X in blocks(io.BufferedReader(slow, CHUNK), FEATURES):
                 rows += X.tolist()
     except UserError as problem:
@@ -174,7 +186,34 @@ cells = st.one_of(
 def test_after_many_rows_a_text_gives_the_same_numbers_and_messages(header: str, rows: list[list[str]]) -> None:
     width = header.count(",") + 1
     text = "\n".join(",".join(row[:width]) for row in rows)
-    assert repr(parse_late(header, text)) == repr(parse(f"{header}\n{text}"))  # -0.0 is not 0.0
+    first = f"{header}\n" + ",".join("0" * width) + "\n"
+    assert repr(parse_late(text, first)) == repr(parse(f"{header}\n{text}"))  # -0.0 is not 0.0
+
+
+values = st.one_of(
+    finite.map(repr),
+    st.integers().map(str),
+    st.integers(10**15, 10**25).map(str),
+    st.from_regex(r"-?[0-9]{1,25}(\.[0-9]{1,25})?([eE][+-]?[0-9]{1,3})?", fullmatch=True),
+    st.sampled_from(["-0", "-0.0", "1e400", "9" * 400, "NaN", "-Infinity", "true", "null", '"1"', "[1]", "{}", ""]),
+)
+keys = st.sampled_from(["a", "b", "\\u0061", "other", "A", "\\ud800"])
+pairs = st.tuples(keys, values).map(lambda pair: f'"{pair[0]}": {pair[1]}')
+rights = st.tuples(values, values).map(lambda pair: f'{{"b": {pair[1]}, "x": [{{}}], "a": {pair[0]}}}')
+objects = rights | st.lists(pairs, max_size=4).map(lambda found: f"{{{', '.join(found)}}}")
+
+
+@settings(deadline=None)  # the first one imports
+@given(
+    st.lists(
+        objects | st.sampled_from(["", "[1]", "{", "1", "null", '{"a":1,"b":2},{"a":1,"b":2}']), min_size=1, max_size=3
+    )
+)
+def test_after_many_rows_json_gives_the_same_numbers_and_messages(lines: list[str]) -> None:
+    first, text = '{"a": 0, "b": 0}\n', "\n".join(lines)
+    rows, error = parse(first + text)
+    early = rows[1:], re.sub(r"(?<=^row )\d+|(?<=^line )\d+", lambda found: str(int(found[0]) - 1), error)
+    assert repr(parse_late(text, first)) == repr(early)
 
 
 def test_one_feature() -> None:
