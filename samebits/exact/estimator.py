@@ -102,7 +102,16 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         return self._fit(X, y, sample_weight, first=not hasattr(self, "moments_"))
 
     def fit_moments(self, moments: Moments, feature_names: list[str] | None = None) -> Self:
-        """Fit to all rows that exact moments describe, wherever the moments were computed."""
+        """Fit to all rows that exact moments describe.
+
+        Parameters
+        ----------
+        moments : Moments
+            For example the sum of the `moments_` of estimators that saw different rows, on one machine or on several.
+        feature_names : list of str, optional
+            The names of the columns.
+
+        """
         if not 0 <= self.alpha < math.inf:
             raise ValueError(f"alpha is {self.alpha!r}; it must be a finite number, 0 or more")
         self.moments_ = moments

@@ -113,7 +113,7 @@ def markdown(notebook: dict[str, Any]) -> str:
     for cell in notebook["cells"]:
         text = "".join(cell["source"])
         parts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
-        printed = "".join(line for output in cell.get("outputs", []) for line in output["text"])
+        printed = "".join(line for output in cell.get("outputs", []) for line in output.get("text", []))
         parts += [f"```text\n{printed.rstrip()}\n```"] if printed else []
     return "\n\n".join(parts)
 
