@@ -54,5 +54,5 @@ def _flush() -> None:
 
 
 def warn(message: str) -> None:
-    """Tell the user, in one line on stderr, what is allowed but probably not meant."""
+    """Warn the user, in one line on stderr, of something allowed but probably not intended."""
     print(f"warning: {message}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Reading a repository of git."""
+"""Read a git repository."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ COMMIT = "SAMEBITS_COMMIT"  # the variable of the environment that names the com
 
 
 def commit_of(revision: str) -> str:
-    """The full hash of the commit that a revision names. Raises UserError where there is none."""
+    """The full hash of the commit that a revision names. Raises UserError if there is none."""
     try:
         return git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
     except UserError:
@@ -23,7 +23,7 @@ def commit_of(revision: str) -> str:
 
 
 def subject_of(commit: str) -> str:
-    """The first line of what a commit says of itself."""
+    """The first line of a commit's message."""
     return git("log", "-1", "--format=%s", commit).decode(errors="replace").strip()
 
 

@@ -27,5 +27,5 @@ def _environment() -> Environment:
 
 
 def _shown(value: object) -> object:
-    """A text from outside without characters that nobody sees, as those that turn the direction of the text."""
+    """A text from outside without invisible characters, such as those that change the text direction."""
     return printable(value, "\n") if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -25,13 +25,13 @@ def table(
 
 
 def joined(lines: Iterable[str], tablefmt: str) -> str:
-    """Lines, in Markdown where that is the format of their tables; no text in them begins a line of its own."""
+    """Join lines, in Markdown if their tables are; no text in them can begin a line of its own."""
     text = "\n".join(map(printable, lines))
     return escaped(text) if tablefmt == "github" else text
 
 
 def printable(text: str, keep: str = "") -> str:
-    """A text from outside as a terminal may show it: control characters, but those to keep, are written out."""
+    """A text from outside, safe for a terminal: control characters, except those to keep, are escaped."""
     return "".join(each if each in keep or each.isprintable() else _written_out(each) for each in text)
 
 
@@ -41,7 +41,7 @@ def escaped(text: str) -> str:
 
 
 def _cell(text: str, tablefmt: str) -> str:
-    """A text that ends neither its row nor its column."""
+    """A text that cannot end its row or its column."""
     text = printable(text)
     return text.replace("|", "\\|") if tablefmt == "github" else text
 

@@ -12,7 +12,7 @@ from samebits.quantization import card, sweep
 
 
 def main() -> None:
-    """Write the parameters as they are and quantized, and what the quantization costs and saves."""
+    """Write the parameters before and after quantization, and what the quantization costs and saves."""
     options = params.load().quantize
     estimator = pickles.load("models/model.joblib")
     model = LinearModel(estimator.coef_, float(estimator.intercept_))

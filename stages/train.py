@@ -11,7 +11,7 @@ from samebits.params import Train
 
 
 def main() -> None:
-    """Solve, compare with scikit-learn's own fit, write the model, what it consists of and how sure it is."""
+    """Solve, compare with scikit-learn's own fit, write the model, its coefficients and their standard errors."""
     options = params.load().train
     data = pickles.load("data/moments.joblib")
     train, folds = Moments.from_plain(data["train"]), [Moments.from_plain(each) for each in data["folds"]]
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def choose_alpha(options: Train, train: Moments, folds: list[Moments]) -> tuple[float, CrossValidation | None]:
-    """The penalty, and what cross-validation found where it chose."""
+    """The penalty, and the cross-validation if it chose the penalty."""
     if isinstance(options.alpha, float):
         return options.alpha, None
     for number, fold in enumerate(folds, 1):

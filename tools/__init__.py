@@ -1,1 +1,1 @@
-"""What `make` calls; no part of the package."""
+"""Scripts for `make`; not part of the package."""

@@ -28,7 +28,7 @@ SURROUNDINGS = (
 
 
 def main(repository: str) -> None:
-    """Build, compare, look into the wheel. Raises SystemExit where something is not as it must be."""
+    """Build, compare, inspect the wheel. Raises SystemExit if something is wrong."""
     if not (at := address(repository)):
         sys.exit(
             f"error: {repository or 'no repository'}: the links of README.md need the URL of the repository: REPOSITORY=https://..."
@@ -77,7 +77,7 @@ def absolute(readme: str, repository: str, tag: str) -> str:
 
 
 def _look_into(wheel: Path) -> None:
-    """Raise SystemExit where a wheel does not hold what git holds of the package, or more."""
+    """Raise SystemExit unless a wheel holds exactly the package files that git tracks."""
     tracked = set(_git("ls-files", "samebits").split("\n"))
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}

@@ -1,4 +1,4 @@
-"""Try each door in a fresh environment: python tools/doors.py WHEEL|samebits==VERSION [OPTIONS OF PIP INSTALL].
+"""Try the package in fresh environments: python tools/doors.py WHEEL|samebits==VERSION [OPTIONS OF PIP INSTALL].
 
 The proof is tried on a repository that is not this one.
 """
@@ -38,7 +38,7 @@ class Environment:
         self.run(folder, *pip)
 
     def run(self, folder: Path, *command: str, status: int = 0) -> str:
-        """The output of a program of the environment. Raises SystemExit where it ends with another status."""
+        """The output of a program of the environment. Raises SystemExit if it ends with another status."""
         path = f"{self.bin}{os.pathsep}{os.environ['PATH']}"
         env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
         command = (str(self.bin / command[0]), *command[1:])
@@ -50,7 +50,7 @@ class Environment:
 
 
 def main(wanted: str, *options: str) -> None:
-    """Try the doors. Raises SystemExit at the first that does not open."""
+    """Try the command line, the proof and the estimator. Raises SystemExit at the first failure."""
     wanted = str(Path(wanted).resolve()) if Path(wanted).is_file() else wanted
     with tempfile.TemporaryDirectory(prefix="doors-") as name:
         folder = Path(name)
@@ -63,7 +63,7 @@ def main(wanted: str, *options: str) -> None:
 
 
 def _proof(environment: Environment, repository: Path) -> None:
-    """Make a small repository of DVC; look at it, lock and check it."""
+    """Make a small DVC repository and run init, lock and check in it."""
     repository.mkdir()
     git = ["git", *IDENTITY]
     subprocess.run([*git, "init", "--quiet"], cwd=repository, check=True)

@@ -1,7 +1,7 @@
-"""Put right what a run of DVC that was killed may leave behind; else keep a copy of dvc.lock for the next time.
+"""Repair what a killed DVC run may leave behind; if nothing is broken, keep a copy of dvc.lock for the next time.
 
-DVC writes `dvc.lock` and `.dvc/tmp/rwlock` in place: killed as it does, it leaves half of one, which it cannot read
-again. Killed later, it leaves itself in the latter, as if it were at work still; and temporary files beside outputs.
+DVC writes `dvc.lock` and `.dvc/tmp/rwlock` in place. Killed while it writes, it leaves half a file, which it cannot
+read. Killed later, it leaves its entry in rwlock, as if it still ran, and temporary files beside outputs.
 """
 
 import itertools
@@ -25,7 +25,7 @@ LEFT = f".{'?' * 22}.tmp"  # DVC's temporary files
 
 
 def main() -> None:
-    """Heal what is broken, in the working directory, unless DVC is at work in it."""
+    """Repair what is broken in the working directory, unless DVC is running in it."""
     TMP.mkdir(exist_ok=True)
     try:
         with make_lock(str(TMP / "lock")):
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _heal_rwlock() -> None:
-    """Remove DVC's list of who holds which file, if it is half or those who stand in it have gone."""
+    """Remove DVC's list of the processes that hold files, if it is damaged or they have all ended."""
     try:
         held = json.loads(RWLOCK.read_bytes())
         holders = [*held.get("write", {}).values(), *itertools.chain(*held.get("read", {}).values())]

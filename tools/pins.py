@@ -18,7 +18,7 @@ HEADS = {
 
 
 def main() -> None:
-    """Resolve in a fresh environment, and write what came out."""
+    """Resolve in a fresh environment and write the result."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     extras = project["project"]["optional-dependencies"]
     rooms = [*extras["exact"], *extras["check"], *extras["pipeline"]]
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _installed(program: Path, packages: Iterable[str], folder: Path) -> list[str]:
-    """All versions in the environment once `packages` are installed, too."""
+    """All versions in the environment after `packages` are installed."""
     (folder / "packages.txt").write_text("\n".join(packages))
     subprocess.run([program, ROOT / "tools/install.py", *sys.argv[1:], folder / "packages.txt"], check=True)
     frozen = subprocess.run([program, "-m", "pip", "freeze"], capture_output=True, text=True, check=True).stdout

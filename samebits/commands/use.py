@@ -31,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Look at the table; show, or write, the part `data` of params.yaml that uses it."""
+    """Look at the table; show or write the section `data` of params.yaml that uses it."""
     data = params.load().data
     if arguments.yes:
         _check_committed()
@@ -70,7 +70,7 @@ def run(arguments: Namespace) -> int:
 
 @contextlib.contextmanager
 def _found(table: str) -> Iterator[tuple[list[Path], str]]:
-    """The files of a table, none for a URL, and its source; Excel's first sheet becomes CSV for a while."""
+    """The files of a table, none for a URL, and its source; the first sheet of Excel is a temporary CSV file."""
     if "://" in table:
         yield [], table
         return
@@ -96,7 +96,7 @@ def _found(table: str) -> Iterator[tuple[list[Path], str]]:
 
 
 def _moves(files: list[Path], source: str) -> list[tuple[Path, Path]]:
-    """Which files to copy where, so that the table lies in data/raw. Raises UserError where others lie there."""
+    """Which files to copy where, so that the table lies in data/raw. Raises UserError if others are there."""
     inside = FOLDER.resolve()
     if not files or all(inside in file.resolve().parents for file in files):
         return []
@@ -113,14 +113,14 @@ def _moves(files: list[Path], source: str) -> list[tuple[Path, Path]]:
 
 
 def _in_repository(source: str, moves: list[tuple[Path, Path]]) -> str:
-    """The source as params.yaml names it: from the folder of the project, for it may stand elsewhere."""
+    """The source as params.yaml names it, relative to the project folder."""
     if moves:
         return str(FOLDER / Path(source).name)
     return source if "://" in source else os.path.relpath(source)
 
 
 def _check_committed() -> None:
-    """Raise UserError unless git keeps the params.yaml that will be overwritten."""
+    """Raise UserError unless params.yaml, which will be overwritten, is committed."""
     try:
         changed = git.git("status", "--porcelain", "--", params.FILE).strip()
     except UserError:

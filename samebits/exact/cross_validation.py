@@ -1,6 +1,6 @@
-"""The penalty of least cross-validated squared error, found exactly from the moments of folds.
+"""The penalty with the least cross-validated squared error, computed exactly from the moments of folds.
 
-A fold's moments score a model, and what is left of the total without them trains it: no row is read again.
+A fold's moments score a model, and the rest of the total trains it: no row is read again.
 """
 
 import functools
@@ -37,7 +37,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """The mean squared error of each fold, exact, for each penalty: alphas (k,), errors k lists of one for each fold.
+    """The exact mean squared error of each fold for each penalty: alphas (k,), errors k lists with one for each fold.
 
     The error of a fold is that of the model that `least_squares.solve` gives, with its rounded parameters.
     """
@@ -49,7 +49,7 @@ class CrossValidation:
     def of(
         cls, folds: Sequence[Fold], alphas: Iterable[float], fit_intercept: bool = True, standardize: bool = False
     ) -> Self:
-        """Of penalties, each with a model for each fold."""
+        """Cross-validate penalties, with one model for each penalty and fold."""
         tried = list(alphas)
         errors = []
         for alpha in tried:
@@ -64,12 +64,12 @@ class CrossValidation:
 
     @functools.cached_property
     def means(self) -> list[fmpq]:
-        """Over the folds, as `cross_val_score` and `GridSearchCV` give them: each fold counts the same."""
+        """The mean errors over the folds, as in `cross_val_score` and `GridSearchCV`: each fold counts the same."""
         return [sum(each, fmpq(0)) / len(each) for each in self.errors]
 
     @functools.cached_property
     def best(self) -> int:
-        """The number of the penalty with the least mean error; of those that tie, of the largest."""
+        """The index of the penalty with the least mean error; of tied penalties, the largest."""
         return min(range(len(self.alphas)), key=lambda i: (self.means[i], -self.alphas[i]))
 
     @property
@@ -78,7 +78,7 @@ class CrossValidation:
         return self.alphas[self.best]
 
     def row(self, i: int) -> dict[str, float]:
-        """Of the penalty of number i, the mean error and its standard deviation over the folds, each rounded once."""
+        """The mean error of penalty i and its standard deviation over the folds, each rounded once."""
         variance = sum(((error - self.means[i]) ** 2 for error in self.errors[i]), fmpq(0)) / len(self.errors[i])
         return {"alpha": self.alphas[i], "error": nearest_float(self.means[i]), "spread": nearest_sqrt(variance)}
 

@@ -8,7 +8,7 @@ ATTEMPTS = 12
 
 
 def largest_eigenvalue(S: arb_mat) -> arb:
-    """That of the positive definite S (k, k), as a ball at the working precision; nan where it proves nothing.
+    """The largest eigenvalue of the positive definite S (k, k), a ball at the working precision; nan if unproved.
 
     A quotient v'Sv / v'v is at most the largest eigenvalue, and u is above it if u I - S is positive definite. The
     vector is found by powers of S and the iteration of Rayleigh's quotient (Parlett, The Symmetric Eigenvalue Problem,

@@ -35,7 +35,7 @@ def inference(
     target: str = "y",
     standardize: bool = False,
 ) -> Summary:
-    """What statistics says of the solution for these moments; the features are x1, x2, ... if they have no names.
+    """The statistics of the solution for these moments; features without names are x1, x2, ...
 
     What is not defined is None: with collinear columns, all that follows from a parameter which they leave open; with
     alpha > 0, all that takes estimates without bias for granted. A weight counts as so many copies of its row: raises
@@ -104,7 +104,7 @@ class _Problem:
 
     @cached_property
     def total(self) -> fmpq:
-        """What there is to explain: the sum of squares of y, about its mean if there is an intercept."""
+        """The total sum of squares of y, about its mean if there is an intercept."""
         return self.square(self.moments.integers.ncols() - 1, self.intercept)
 
     def residual(self, w: list[Any]) -> Any:
@@ -129,7 +129,7 @@ class _Fit:
     """A problem solved at the working precision; its numbers are balls, computed when asked for."""
 
     def __init__(self, problem: _Problem, exact: bool) -> None:
-        """Raises ZeroDivisionError where balls cannot tell the matrix from a singular one."""
+        """Raises ZeroDivisionError if balls cannot tell the matrix from a singular one."""
         self.problem = problem
         self.inverse = _inverse(problem, exact) * (1 / problem.unit)  # of M + P
         self.diagonal: Sequence[Number] = [self.inverse[i, i] for i in range(self.inverse.nrows())]
@@ -144,7 +144,7 @@ class _Fit:
             self.residual = problem.residual(self.w)
 
     def numbers(self) -> dict[Key, Callable[[], Number]]:
-        """All that are defined, by the names that they have in a Summary."""
+        """All numbers that are defined, by their names in a Summary."""
         problem = self.problem
         numbers: dict[Key, Callable[[], Number]] = {}
         if problem.total:
@@ -169,7 +169,7 @@ class _Fit:
 
     @cached_property
     def perfect(self) -> bool:
-        """Whether nothing remains; balls never know."""
+        """Whether the residuals are 0; balls cannot tell."""
         return isinstance(self.residual, fmpq) and not self.residual
 
     @cached_property
@@ -190,7 +190,7 @@ class _Fit:
         return fmpq(-rows, 2) * ((2 * arb.pi() * self.residual / rows).log() + 1)
 
     def _of_parameter(self, i: int, j: int) -> dict[str, Callable[[], Number]]:
-        """Those of parameter i, that of column j of [1, X]."""
+        """The numbers of parameter i, which belongs to column j of [1, X]."""
         problem = self.problem
         numbers: dict[str, Callable[[], Number]] = {}
         if problem.df_residual > 0:
@@ -235,13 +235,13 @@ class _Fit:
         return numbers
 
     def _condition_number(self) -> arb:
-        """Of [1, X]: the root of the largest eigenvalue of M by the smallest."""
+        """The condition number of [1, X]: the root of the largest eigenvalue of M divided by the smallest."""
         M = arb_mat(self.problem.A) * self.problem.unit
         return (largest_eigenvalue(M) * largest_eigenvalue(self.inverse)).sqrt()
 
 
 def _inverse(problem: _Problem, exact: bool) -> arb_mat:
-    """That of the integers A; A is scaled to a diagonal of about 1, so that units of columns cost no precision."""
+    """The inverse of the integers A, scaled to a diagonal of about 1, so that units of columns cost no precision."""
     A = arb_mat(problem.A)
     scales = [arb(2) ** -(int(problem.A[i, i]).bit_length() // 2) for i in range(A.nrows())]
     try:

@@ -1,4 +1,4 @@
-"""The least-squares solution of exact moments, correctly rounded: there is only one."""
+"""The least-squares solution of exact moments, correctly rounded."""
 
 import functools
 import math

@@ -96,7 +96,7 @@ class Moments:
         return self._sum([(self.integers, self.exponent), (other.integers, other.exponent)])
 
     def __sub__(self, other: "Moments") -> Self:
-        """Those of the rows that are left without others, which are some of them."""
+        """The moments of the rows that remain without the others, which must be among them."""
         return self._sum([(self.integers, self.exponent), (-other.integers, other.exponent)])
 
     @property

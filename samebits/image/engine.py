@@ -1,4 +1,4 @@
-"""Docker or podman, whichever command the user names: the few of their subcommands that an image needs here."""
+"""Docker or podman, as the user chooses: the few subcommands that images need here."""
 
 import hashlib
 import io
@@ -24,13 +24,13 @@ HARDENED = ["--network=none", "--read-only", "--cap-drop=all", "--security-opt=n
 
 @dataclass(frozen=True)
 class Engine:
-    """A command, `docker` or `podman` or one that takes their arguments. All raise UserError where it fails."""
+    """A command: `docker`, `podman` or one with the same arguments. All methods raise UserError if it fails."""
 
     command: str = "docker"
 
     @cached_property
     def is_podman(self) -> bool:
-        """Whether it is podman, under whatever name."""
+        """Whether the command is podman, under any name."""
         return self._output("--version").startswith(b"podman")
 
     def build(self, tags: Sequence[str], epoch: str, options: Sequence[str]) -> None:

@@ -40,7 +40,7 @@ class Registry:
 
     @classmethod
     def of(cls, image: str) -> tuple[Self, str] | None:
-        """That of an image, and its digest; None where its name has none, so that it may be of no registry."""
+        """The registry of an image and its digest; None if its name has no digest, so it may be in no registry."""
         found = BY_DIGEST.fullmatch(image)
         return (cls(found["host"], found["name"]), found["digest"]) if found else None
 
@@ -76,7 +76,7 @@ class Registry:
         return content
 
     def _get(self, path: str, accept: str) -> bytes | None:
-        """What the registry has at a path of the repository; None where it has nothing there."""
+        """What the registry has at a path of the repository; None if there is nothing."""
         with self._ask(path, accept) as answer:
             if answer.status_code != 401:
                 return self._content(answer)

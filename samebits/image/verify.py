@@ -1,8 +1,8 @@
-"""From an image to its proof: it is the one that its commit describes, or not.
+"""Verify whether an image is the one that its commit describes.
 
-The commit is run here, and model, program, dvc.lock and labels are compared. For the packages and the system below them
-speaks the digest: every build of the commit on the same base gives the same. What other machines made of the commit is
-told, too, where their statements lie beside the image.
+The commit runs here, and model, program, dvc.lock and labels are compared. Packages and the system below them are not:
+every build of the commit on the same base has the same digest. Statements of other machines that lie beside the image
+are combined too.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ PACKAGES = "lib"
 
 @dataclass(frozen=True)
 class Proof:
-    """The check of the commit that an image names, and what in the image is not as the commit describes.
+    """The check of the commit that an image names, and the differences between the image and the commit.
 
     statements: those beside the image, combined, or why there is none.
     """
@@ -95,7 +95,7 @@ def _statements(name: str, commit: str) -> Combined | str:
 
 
 def _about(bundle: bytes, name: str, digest: str, commit: str) -> Iterator[Read]:
-    """The statements of a check in a bundle. Signed for an image, they have it as their subject, not the outputs."""
+    """The statements of a check in a bundle. If signed for an image, their subject is the image, not the outputs."""
     with suppress(UserError):  # of something else, as the provenance of the build
         for each in read(bundle, name):
             said, facts = each.statement, each.statement.facts
@@ -106,7 +106,7 @@ def _about(bundle: bytes, name: str, digest: str, commit: str) -> Iterator[Read]
 
 
 def _from_git(revision: str) -> list[str]:
-    """The program that a commit lets into its image, and dvc.lock."""
+    """The program files that a commit puts into its image, and dvc.lock."""
     let_in = [line[1:] for line in git("show", f"{revision}:.dockerignore").decode().split() if line.startswith("!")]
     program = [path for path in let_in if path.startswith(f"{build.PROGRAM}/")]
     names = git("ls-tree", "-r", "-z", "--name-only", "--full-tree", revision, "--", *program).decode().split("\0")

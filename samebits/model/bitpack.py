@@ -6,7 +6,7 @@ import numpy as np
 
 
 def pack(fields: Sequence[tuple[np.ndarray, int]]) -> bytes:
-    """One string of bits of fields (unsigned integers (n,), bits each), filled up with zeros to whole bytes.
+    """The fields (unsigned integers (n,), bits each) as one string of bits, padded with zeros to whole bytes.
 
     Raises ValueError where an integer does not fit into its bits.
     """
@@ -22,7 +22,7 @@ def pack(fields: Sequence[tuple[np.ndarray, int]]) -> bytes:
 def unpack(content: bytes, fields: Sequence[tuple[int, int]]) -> list[np.ndarray]:
     """The fields (n, bits each) that `pack` put into `content`, each as int64 (n,).
 
-    Raises ValueError where `content` is not as long as the fields.
+    Raises ValueError if `content` does not have the length of the fields.
     """
     total = sum(n * bits for n, bits in fields)
     if len(content) != (total + 7) // 8:

@@ -29,7 +29,7 @@ def load(path: str | Path = FILE) -> Quantized:
 
 
 def fields(quantized: Quantized) -> Fields:
-    """The stored numbers as unsigned integers, each array with its bits a number, in the order of packing."""
+    """The stored numbers in the order of packing: arrays of unsigned integers, each with the bits of one number."""
     stored: Fields = [(quantized.codes, quantized.bits)]
     if quantized.scheme.scales == "pow2":
         stored += _fields_of_pow2(quantized.qparams.scale)
@@ -41,12 +41,12 @@ def fields(quantized: Quantized) -> Fields:
 
 
 def payload_bits(quantized: Quantized) -> int:
-    """How many bits are stored, names and header apart."""
+    """The number of stored bits, without names and header."""
     return sum(len(numbers) * bits for numbers, bits in fields(quantized))
 
 
 def payload_bytes(quantized: Quantized) -> int:
-    """How many bytes hold them."""
+    """The number of bytes that hold the stored bits."""
     return (payload_bits(quantized) + 7) // 8
 
 
@@ -58,7 +58,7 @@ def to_plain(quantized: Quantized) -> dict[str, Any]:
 
 
 def from_plain(plain: dict[str, Any]) -> Quantized:
-    """The quantized model that `to_plain` gave. Raises ValueError where the payload has another length."""
+    """The inverse of `to_plain`. Raises ValueError if the payload has another length."""
     scheme, bits = SCHEMES[plain["scheme"]], plain["bits"]
     codes, *rest = unpack(plain["payload"], plain["layout"])
     bias = None if scheme.quantized_bias else float(_float32_of_bits(rest.pop())[0])

@@ -1,4 +1,4 @@
-"""A quantized model as it is used: its de-quantized parameters, what its card says, and the commit it comes from.
+"""A quantized model in use: its de-quantized parameters, its card, and the commit it comes from.
 
 Nothing here imports torch, scikit-learn, DuckDB or flint, and the arithmetic has a fixed order: the predictions have
 the same bits as on the machine that trained the model.
@@ -42,7 +42,7 @@ class Predictor:
 
     @classmethod
     def load(cls, path: str | Path = payload.FILE) -> Self:
-        """Read a model and the card beside it. Raises UserError where one is missing or they do not fit together."""
+        """Read a model and the card beside it. Raises UserError if one is missing or they do not match."""
         path = Path(path)
         card = artifacts.read_json(path.with_name(CARD))
         model = payload.load(path).model
@@ -60,16 +60,16 @@ class Predictor:
 
     @cached_property
     def ranges(self) -> np.ndarray:
-        """The least and the greatest value of each feature in training, (2, p)."""
+        """The smallest and the largest value of each feature in the training rows, (2, p)."""
         return np.array([[of[end] for of in self.card["features"].values()] for end in ("min", "max")])
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Predictions (n,) for X (n, p); not finite where they leave the range of float64."""
+        """Predictions (n,) for X (n, p); not finite if they exceed the range of float64."""
         with np.errstate(over="ignore", invalid="ignore"):
             return self.model.predict(X)
 
     def outside(self, X: np.ndarray) -> np.ndarray:
-        """Which rows of X (n, p) leave the range of a feature in training, bool (n,)."""
+        """Which rows of X (n, p) are outside the training range of a feature, bool (n,)."""
         low, high = self.ranges
         return ((low > X) | (high < X)).any(axis=1)
 

@@ -51,7 +51,7 @@ class QParams:
 
     @classmethod
     def pow2(cls, scale: np.ndarray, bits: int) -> Self:
-        """Those of power-of-two scales (m,), whose zero points lie half-way between the codes."""
+        """The parameters of power-of-two scales (m,), whose zero points lie half-way between the codes."""
         return cls(scale, np.full(len(scale), quant_max(bits) / 2))
 
 

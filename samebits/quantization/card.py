@@ -1,4 +1,4 @@
-"""The card of a quantized model: what its users need to know, written beside it."""
+"""The card of a quantized model: what its users need to know. It is stored beside the model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -50,7 +50,7 @@ def describe(
 
 
 def telling_rows(X: np.ndarray, model: LinearModel, means: np.ndarray, widths: Sequence[LinearModel]) -> list[int]:
-    """Which rows of X (n, p) show best what a model does, from low to high predictions.
+    """The rows of X (n, p) that show best what a model does, from low to high predictions.
 
     The rows are sorted by their predictions and cut into `SHOWN` equal parts. Of each part, it is the row with the
     greatest product of how far the predictions of `widths` lie apart and of the second greatest size of a

@@ -1,4 +1,4 @@
-"""Exchanges: a point of a grid, one or two of its levels moved as long as that lowers (x - v)' Q (x - v)."""
+"""Exchanges: move one or two levels of a grid point as long as that lowers (x - v)' Q (x - v)."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ MOST_EXCHANGES = 1000
 
 
 def improve(loss: Quadratic, grids: Grids, points: Points) -> Points:
-    """The first of `points`, its levels moved to their neighbours as long as that lowers the cost.
+    """Move levels of the first of `points` to their neighbours as long as that lowers the cost.
 
-    Each time it is the best move of one level, or where none helps, the best of two at once.
+    Each step is the best move of one level or, if none helps, the best move of two at once.
     """
     Q, levels, m = loss.Q, grids.levels, len(loss.v)
     index, scale = np.searchsorted(levels, points.levels[0]), grids.scale[points.grid[0]]

@@ -99,7 +99,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Choice:
-    """A quantization and what is known of it.
+    """A quantization and its properties.
 
     train_loss: the exact training R2 that it costs. loss: see above. optimal: whether it is proved that no codes on the
     searched grids lose less. jitter: what part of its diagonal was added to C to make it invertible.
@@ -184,7 +184,7 @@ def _refitted(codes: np.ndarray, qparams: QParams, bits: int, task: Task) -> Qua
 
 
 def _decoded(points: Points, grids: Grids, bits: int, task: Task) -> list[Quantized]:
-    """The points as codes, each once: scales and windows overlap."""
+    """The points as codes, without duplicates: scales and windows overlap."""
     values = points.levels * grids.scale[points.grid, None]
     first = {row.tobytes(): i for i, row in reversed(list(enumerate(values)))}
     encoded = [
@@ -203,7 +203,7 @@ def _with_more_bits(quantized: Quantized, bits: int) -> Quantized:
 
 
 def _loss(moments: Moments, scheme: Scheme) -> fmpq_mat:
-    """Q of the loss (x - v)' Q (x - v)."""
+    """The matrix Q of the loss (x - v)' Q (x - v)."""
     N, p = moments.integers, moments.integers.ncols() - 2
     unit = fmpq(2) ** moments.exponent / (moments.total_sum_of_squares() or fmpq(1))
     order = [*range(1, p + 1), 0] if scheme.quantized_bias else [*range(1, p + 1)]
@@ -236,7 +236,7 @@ def _grids(task: Task, observed: QParams, bits: int) -> Grids:
 
 
 def _spacing(task: Task, grids: Grids, bits: int) -> np.ndarray:
-    """How far apart levels lie around each of the values (m,)."""
+    """The distance between levels around each of the values (m,)."""
     if task.scheme.scales == "float32":
         return np.ones(len(task.values))
     spacing = np.where(task.values == 0, 0, np.ldexp(1.0, np.frexp(task.values)[1] - bits))
