@@ -14,6 +14,7 @@ HEADS = {
     "requirements-dev.txt": "What tests, checks and the server need beside requirements.txt.",
     "requirements-image.txt": "The packages in the image, for all platforms, by their hashes.",
     "requirements-dask.txt": "What compute.backend: dask needs, here and on the workers, beside requirements.txt.",
+    "tools/site/requirements.txt": "What `make docs` needs, in an environment of its own.",
 }
 
 
@@ -35,6 +36,7 @@ def main() -> None:
         (folder / "all.txt").write_text("\n".join(everything))
         _installed(program, ["uv"], folder)
         _write("requirements-dask.txt", _compiled(program, ["distributed"], folder))
+        _write("tools/site/requirements.txt", _compiled(program, project["dependency-groups"]["docs"], folder))
         of_image = _compiled(program, extras["serve"], folder, "--python-platform=linux", "--generate-hashes")
         _write("requirements-image.txt", of_image)
 

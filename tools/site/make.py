@@ -50,6 +50,7 @@ def main(repository: str, url: str = "") -> None:
     for each in OUT.rglob("*.html"):
         if found := loaded_from_elsewhere(each.read_text()):
             sys.exit(f"error: {each.relative_to(ROOT)} loads from elsewhere: {found[0]}")
+    print(f"Wrote {(OUT / 'index.html').relative_to(ROOT)}")
 
 
 def sources() -> list[Path]:
