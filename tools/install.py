@@ -6,6 +6,7 @@ answer.
 """
 
 import platform
+import re
 import subprocess
 import sys
 import threading
@@ -17,9 +18,9 @@ SECONDS = 5
 SETTINGS = ("index-url", "extra-index-url", "find-links", "no-index")
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 MINUTE = 60.0
-SIZES = {  # of a file's packages: to download, as `pip download` has it; on disk, as `du` has it; with PyTorch for CPUs
-    "requirements.txt": "0.5 GB to download, 1.5 GB on disk",
-    "requirements-dev.txt": "0.5 GB more to download, 1.0 GB more on disk",
+SIZES = {  # with PyTorch for CPUs; measured by `pip download` and `du`
+    "requirements.txt": "0.3 GB to download, 1.5 GB on disk",
+    "requirements-dev.txt": "0.3 GB more to download, 0.8 GB more on disk",
 }
 
 
@@ -29,12 +30,14 @@ def main() -> int:
     options: list[str] = []
     if platform.system() == "Linux" and build == "cpu":
         if reason := _reason_against():
-            print(f"PyTorch comes from pip's own index, on PyPI a build with CUDA: {reason}", file=sys.stderr)
+            print(
+                f"PyTorch comes from pip's index, which may have only the large CUDA build: {reason}", file=sys.stderr
+            )
         else:
             options = ["--extra-index-url", INDEX]
     for file in files:
         pins = sum("==" in line for line in Path(file).read_text().splitlines())
-        print(": ".join([file, ", ".join([f"{pins} packages", *filter(None, [SIZES.get(file)])])]), flush=True)
+        print(f"{file}: {pins} packages" + (f", {SIZES[file]}" if file in SIZES else ""), flush=True)
     requirements = [word for file in files for word in ("--requirement", file)]
     return _run([*PIP, "install", *options, *requirements])
 
@@ -43,19 +46,20 @@ def _run(command: list[str]) -> int:
     """Run pip: on a terminal with the progress that it shows itself, else with a line a minute."""
     if sys.stdout.isatty():
         return subprocess.run(command, check=False).returncode
-    ended, last = threading.Event(), ["starts"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pip:
+    ended, doing = threading.Event(), "started"
+    with subprocess.Popen([*command, "--progress-bar=off"], stdout=subprocess.PIPE, text=True) as pip:
         assert pip.stdout
 
         def tell() -> None:
             minutes = 0
             while not ended.wait(MINUTE):
                 minutes += 1
-                print(f"pip, after {minutes} min: {last[0]}", flush=True)
+                print(f"pip, after {minutes} min: {doing}", flush=True)
 
         threading.Thread(target=tell, daemon=True).start()
         for line in pip.stdout:
-            last[0] = line.strip()[:60] or last[0]
+            if not doing.startswith("Installing"):  # the last step, of which pip says no more
+                doing = re.split(r": | \(", line.strip())[0]
         ended.set()
     return pip.returncode
 
