@@ -6,6 +6,7 @@ from pathlib import Path
 
 from samebits import artifacts
 from samebits.commands import add_result_file
+from samebits.errors import UserError
 from samebits.proof import reproduce
 from samebits.proof.repository.pipeline import repository
 from samebits.proof.running.progress import Progress
@@ -31,15 +32,27 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_result_file(parser, "--statement", "also write the verdict as an in-toto Statement")
     add_result_file(parser, "--html", "also write the verdict as an HTML page")
     add_result_file(parser, "--annotations", "also write the problems as GitHub annotations")
+    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="run N stages at a time; 0: one per CPU")
+    parser.add_argument("--keep", metavar="FOLDER", help="unless it is reproduced, keep what the stages saw and wrote")
     parser.add_argument("--outputs", metavar="FOLDER", help="keep the outputs there if they are reproduced")
 
 
 def run(arguments: Namespace) -> int:
     """Run the pipeline of a commit from nothing, compare, print the verdict."""
-    if arguments.outputs is not None:
-        artifacts.check_writable(Path(arguments.outputs, ".samebits"))  # before a long run, not after
+    for folder in (arguments.outputs, arguments.keep):
+        if folder is not None:
+            artifacts.check_writable(Path(folder, ".samebits"))  # before a long run, not after
+    if arguments.jobs < 0:
+        raise UserError(f"--jobs {arguments.jobs}: must be 0, for one stage per CPU, or more")
     asked = reproduce.Asked(
-        arguments.commit, arguments.stages, arguments.since, arguments.vary, arguments.outputs, arguments.strict
+        revision=arguments.commit,
+        stages=arguments.stages,
+        since=arguments.since,
+        vary=arguments.vary,
+        outputs=arguments.outputs,
+        strict=arguments.strict,
+        jobs=arguments.jobs,
+        keep=arguments.keep,
     )
     verdict = reproduce.check(asked, Progress(sys.stderr, arguments.verbose))
     if arguments.markdown:

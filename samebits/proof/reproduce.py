@@ -1,34 +1,50 @@
-"""The reproduction check: run the pipeline of a commit from nothing and compare every output with its promise."""
+"""The reproduction check: run the pipeline of a commit from nothing and compare every output with its promise.
 
+Plan, run, judge: what runs is planned from data, `executed` alone touches the world, and what came of it is judged.
+"""
+
+import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from dvc.repo import Repo
 
 from samebits import __version__, artifacts
-from samebits.artifacts import LOCK
 from samebits.errors import UserError
-from samebits.git import commit_of, subject_of
-from samebits.proof.judging.audit import Audit
-from samebits.proof.judging.diagnosis import Diagnosis
+from samebits.git import commit_of, git, subject_of, top_of
+from samebits.proof.judging import audit, diagnosis, doubts, effects
+from samebits.proof.judging.conclusion import concluded
 from samebits.proof.judging.judge import Judge
-from samebits.proof.record import history, lock, pins
+from samebits.proof.record import history, lock
 from samebits.proof.repository.pipeline import Pipeline, Stage, repository
 from samebits.proof.repository.store import Store
-from samebits.proof.repository.tree import Hash, Paths, line_ends_of
-from samebits.proof.running import machine as environment
+from samebits.proof.repository.tree import Hash
 from samebits.proof.running import system
+from samebits.proof.running.chosen import Plan, planned
+from samebits.proof.running.execute import Run, executed
 from samebits.proof.running.export import Export, export
+from samebits.proof.running.layers import Layers
 from samebits.proof.running.progress import Progress
-from samebits.proof.running.run import Runner
+from samebits.proof.running.run import Made, Runner
 from samebits.proof.running.sources import Sources
+from samebits.proof.running.views import Place
 from samebits.proof.settings import Settings
+from samebits.proof.strictness import kinds, variations
 from samebits.proof.strictness.strict import Strict
-from samebits.proof.verdict import Node, Output, Problem, Verdict, concluded
+from samebits.proof.verdict import Node, Output, Problem, Verdict
+from samebits.proof.words import some
+
+QUICK = 60.0  # seconds; a stage that takes less may run a third time, to tell whether it is deterministic
+IMPORTED = re.compile(rb"^import time:\s+\d+ \|\s+\d+ \|\s*([A-Za-z_]\w*)", re.MULTILINE)
+SHORTCOMINGS = (
+    "each stage ran in a copy of the commit, not at the path of the repository",
+    "stages could read and write whatever you can: this system gives them no view of their own",
+)
 
 
 @dataclass(frozen=True)
@@ -46,10 +62,14 @@ class Asked:
         a remote.
     vary : bool
         Repeat the run in 20 or more environments.
-    keep : str or None
+    outputs : str or None
         A folder for the outputs, if they are what the commit promises.
     strict : bool
         Repeat each stage with only its declared inputs.
+    jobs : int
+        How many stages run at a time; 0 for one per CPU.
+    keep : str or None
+        A folder for what the stages saw and wrote, unless the commit is reproduced.
 
     """
 
@@ -57,15 +77,17 @@ class Asked:
     stages: Sequence[str] = ()
     since: str | None = None
     vary: bool = False
-    keep: str | None = None
+    outputs: str | None = None
     strict: bool = False
+    jobs: int = 1
+    keep: str | None = None
 
 
 def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdict:
     """Run the pipeline of a commit from nothing and compare every output with the commit.
 
     The commit is one of the DVC repository around the working directory. The check writes only to temporary folders and
-    to the folder `keep`.
+    to the folders `outputs` and `keep`.
 
     Parameters
     ----------
@@ -97,238 +119,266 @@ def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdi
     root = Path(user.root_dir)
     commit = commit_of(asked.revision)
     progress.say(f"{commit[:10]}: running the pipeline from nothing")
-    with export(commit, root) as tree:
-        run = _Check(tree, user, asked, progress)
-        run.whole()
+    dirty = _uncommitted(root) if commit == commit_of("HEAD") else None
+    if dirty:
+        progress.say(dirty)
+    with _subject(commit, user, asked) as subject:
+        run = subject.run(progress)
+        found = _judged(subject, run, progress)
         varied = {}
-        for variation in environment.variations() if asked.vary else []:
+        for variation in variations.variations() if asked.vary else []:
             name = " ".join(f"{key}={value}" for key, value in variation.items())
             progress.say(f"{commit[:10]}: {name}")
-            with export(commit, root, "a folder with spaces") as other:
-                again = _Check(other, user, asked, Progress(None), variation)
-                varied[name] = again.bytes_only() == run.runner.obtained
-        problems = lock.in_order(history.explained(run.problems, run.pipeline), run.pipeline)
-        conclusion = concluded(run.outputs, problems, varied, run.undisturbed)
-        if asked.keep and conclusion == "reproduced":
-            _copy(run.outputs, tree.root, Path(asked.keep))
+            with _subject(commit, user, asked) as other:
+                varied[name] = _hashes(other.run(Progress(None), variation)) == _hashes(run)
+        problems = lock.in_order(history.explained(found.problems, subject.pipeline), subject.pipeline)
+        conclusion = concluded(found.outputs, problems, varied, found.whole)
+        if asked.outputs and conclusion == "reproduced":
+            _copy(found.outputs, run, Path(asked.outputs))
+        if asked.keep and conclusion != "reproduced":
+            _keep(run, Path(asked.keep))
+        described = run.runner.described
         return Verdict(
             conclusion=conclusion,
             commit=commit,
             subject=subject_of(commit),
             version=__version__,
-            root=tree.root.relative_to(tree.top).as_posix(),
-            locks=run.locks,
-            packages=run.runner.place.packages,
-            graph={stage.name: Node(run.pipeline.inputs(stage), stage.makes) for stage in run.chosen},
-            outputs=run.outputs,
+            root=subject.tree.root.relative_to(subject.tree.top).as_posix(),
+            locks=subject.locks,
+            packages=described.packages,
+            graph={stage.name: Node(subject.pipeline.inputs(stage), stage.makes) for stage in subject.plan.chosen},
+            outputs=found.outputs,
             problems=problems,
             taken=run.taken,
-            notes=run.notes,
-            machine=run.runner.place.machine,
-            network=list(run.settings.network) if system.can_cut_off_network() else None,
-            seconds=run.runner.seconds,
+            notes=[*([dirty] if dirty else []), *run.notes, *found.notes],
+            machine=described.machine,
+            network=list(subject.settings.network) if subject.place.isolated else None,
+            seconds={name: made.seconds for name, made in run.made.items()},
             varied=varied,
             strict=asked.strict,
+            isolation=[] if subject.place.isolated else list(SHORTCOMINGS),
+            unproved=found.unproved,
+            setup=bool(subject.settings.commands),
         )
 
 
-@dataclass
-class _Check:
-    """One run of the pipeline of an export."""
+@dataclass(frozen=True)
+class Subject:
+    """What a check is of: a commit with all that is known of it before anything runs.
+
+    told: what the lock tells of its tree. locks: the SHA-256 of its locks.
+    """
 
     tree: Export
     user: Repo
     asked: Asked
-    progress: Progress
-    extra: Mapping[str, str] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    store: Store
+    pipeline: Pipeline
+    settings: Settings
+    place: Place
+    told: list[Problem]
+    plan: Plan
+    locks: dict[str, str]
+
+    def run(self, progress: Progress, extra: dict[str, str] | None = None) -> Run:
+        """Run its stages. extra: variables of the environment for all."""
+        sources = Sources(self.pipeline, self.tree, self.store, self.place.isolated)
+        runner = Runner(self.tree, self.pipeline, self.settings, progress, self.place, sources.shown, extra or {})
+        hidden = kinds.homes(os.environ) if self.asked.strict else []
+        return executed(self.plan, runner, sources, hidden, kinds.caches(os.environ), self.asked.jobs)
+
+
+@contextmanager
+def _subject(commit: str, user: Repo, asked: Asked) -> Iterator[Subject]:
+    root, isolated = Path(user.root_dir), system.can_isolate()
+    with export(commit, root, borrow=isolated) as tree:
+        store = Store(user, tree.folder / "downloads")
+        pipeline = Pipeline.read(repository(tree.root, _config(user, tree)), store)
+        settings = Settings.load(tree.root, tree.top)
+        told, then = lock.problems(pipeline), None
+        if asked.since:
+            with export(commit_of(asked.since), root) as base:
+                stages = Pipeline.read(repository(base.root, _config(user, base))).stages
+                then = {each.name: each.entry for each in stages}
+        plan = planned(pipeline, settings, asked.stages, asked.since, then, told)
+        place = Place(top_of(root).resolve(), tree.folder, _secret(user, root), isolated)
+        yield Subject(tree, user, asked, store, pipeline, settings, place, told, plan, pipeline.locks())
+
+
+@dataclass
+class _Found:
+    """What was judged. whole: whether all was available that could explain outputs that differ."""
+
     outputs: list[Output] = field(default_factory=list)
-    taken: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    undisturbed: bool = True  # nothing that could explain other bytes is absent or of another version
+    unproved: list[str] = field(default_factory=list)
+    whole: bool = True
 
-    def __post_init__(self) -> None:
-        self.store = Store(self.user, self.tree.folder / "downloads")
-        self.pipeline = Pipeline.read(repository(self.tree.root, _config(self.user, self.tree)), self.store)
-        self.locks = self.pipeline.locks()
-        self.settings = Settings.load(self.tree.root, self.tree.top)
-        self.runner = Runner(self.tree, self.pipeline, self.settings, self.progress, self.extra)
-        self.judge = Judge(self.pipeline, self.settings.outputs, self.runner.aside, self.store)
-        self.diagnosis = Diagnosis(self.runner, self.judge)
-        self.sources = Sources(self.pipeline, self.tree.top, self.store)
-        self.audit = Audit(self.runner, self.sources, self.user)
-        self.chosen = self._chosen()
-        self.converted: dict[str, list[str]] = {}  # texts that the run had with other line ends, by their system
-        self.unknown: list[Problem] = []  # what the lock alone does not tell
-        self.blocked: dict[str, str] = {}  # stages that cannot run, and why
+    def doubt(self, problems: Sequence[Problem]) -> bool:
+        """Add what may explain other bytes; whether there is any."""
+        new = [each for each in problems if each not in self.problems]
+        self.problems += new
+        self.whole &= not any(each.kind == "environment-differs" for each in problems)
+        return bool(problems)
 
-    def whole(self) -> None:
-        """Run all, judge all."""
-        names = {stage.name for stage in self.chosen}
-        self.converted = lock.line_ends(self.pipeline)
-        self.notes += lock.notes(self.pipeline)
-        self.unknown = [each for each in self.told if not each.decides]
-        self.problems += [each for each in self.told if each.decides and (each.stage in names or not self.asked.stages)]
-        self._prepare()
-        strict = Strict(self.runner, self.judge, self.sources.linked, self.notes) if self.asked.strict else None
-        for number, stage in enumerate(self.running, 1):
-            if strict:
-                strict.before(stage)
-            if self._run(stage, number):
-                self._judge(stage)
-                self.problems += self.audit.links(stage)
-            else:
-                why = self.blocked[stage.name]
-                self.outputs += [self.judge.not_made(stage, out, why) for out in stage.outs if out.here]
-        ended = [stage for stage in self.running if stage.name not in self.blocked]
-        self.problems += self.audit.of(ended, {each.path for each in self.outputs if each.verdict == "same"})
-        if strict:
-            self.problems = strict.told(ended, self.problems)
-        differing = [each.stage for each in self.outputs if not each.allowed and each.verdict != "unknown"]
-        failed = [each.stage for each in self.problems if each.kind == "stage-failed"]
-        for stage_name in [*differing, *failed][:1]:
-            self._environment(stage_name, bool(differing))
 
-    def bytes_only(self) -> dict[str, Hash]:
-        """Run all; the hashes of the outputs."""
-        self._prepare()
-        for number, stage in enumerate(self.running, 1):
-            self._run(stage, number)
-        return self.runner.obtained
+def _judged(subject: Subject, run: Run, progress: Progress) -> _Found:
+    """All that is to be said of a run. Stages whose outputs differ run again: that tells why."""
+    pipeline, asked, runner = subject.pipeline, subject.asked, run.runner
+    chosen = {stage.name for stage in subject.plan.chosen}
+    judge = Judge(subject.settings.outputs, run.aside, subject.store)
+    converted = lock.line_ends(pipeline)
+    found = _Found(notes=lock.notes(pipeline), whole=not subject.tree.absent)
+    found.problems += [each for each in subject.told if each.decides and (each.stage in chosen or not asked.stages)]
+    found.problems += run.problems
+    for stage in run.running:
+        made = run.made.get(stage.name)
+        if made is None or stage.name in run.blocked:
+            why = run.blocked.get(stage.name, "it did not run")
+            found.outputs += [judge.not_made(stage, out, why) for out in stage.outs if out.here]
+        else:
+            _judge_stage(subject, run, judge, found, stage, made)
+    found.problems += audit.of(subject.user, run)
+    found.unproved = effects.unproved(pipeline, list(run.made.values()), runner.prefix)
+    if asked.strict:
+        strict = Strict(run, judge, found.notes)
+        found.problems = strict.told(run.ended, found.problems)
+    differing = [each.stage for each in found.outputs if not each.allowed and each.verdict != "unknown"]
+    failed = [each.stage for each in found.problems if each.kind == "stage-failed"]
+    for name in [*differing, *failed][:1]:
+        if differing:
+            found.doubt(list(doubts.of_line_ends(name, converted)))
+        found.doubt(list(doubts.of_pins(name, subject.tree.root, runner.described.packages)))
+    if not subject.place.isolated and (stages := [*run.running][:1]):
+        found.doubt(list(doubts.of_editable(stages[0].name, runner.described.paths, subject.place.top)))
+    if run.running and not found.outputs and not _compared_at_top(pipeline, run):
+        text = "the pipeline promises no output, so nothing was compared; declare what the stages make as outs"
+        found.problems.append(Problem(run.running[0].name, "cannot-tell", None, text))
+    return found
 
-    @cached_property
-    def told(self) -> list[Problem]:
-        """What the lock tells of the tree, before anything runs."""
-        return lock.problems(self.pipeline)
 
-    def _chosen(self) -> list[Stage]:
-        """The stages that the check is about, in order."""
-        stages = [stage for stage in self.pipeline.stages if stage.runs]
-        by_name = {stage.name: stage for stage in stages}
-        for name in self.settings.network:
-            if name not in self.pipeline.places:
-                raise UserError(f"settings: network: no stage {name}; the stages are {', '.join(by_name)}")
-        for name in self.asked.stages:
-            if name not in by_name:
-                raise UserError(f"no stage {name} that runs; the stages are {', '.join(by_name)}")
-        if not self.asked.stages:
-            return stages
-        wanted, needed = [by_name[name] for name in self.asked.stages], set()
-        while wanted:
-            stage = wanted.pop()
-            needed.add(stage.name)
-            wanted += [each for each in self.pipeline.needed(stage) if each.runs and each.name not in needed]
-        return [stage for stage in stages if stage.name in needed]
+def _judge_stage(subject: Subject, run: Run, judge: Judge, found: _Found, stage: Stage, made: Made) -> None:
+    pipeline, runner, layers = subject.pipeline, run.runner, run.layers[stage.name]
+    outs = [out for out in stage.outs if out.here]
+    outputs = [judge.output(stage, out, made) for out in outs]
+    for out, output in zip(outs, outputs, strict=True):
+        seen, edited = audit.edited_in_git(out, output, run.aside.get(out.path), made)
+        found.outputs.append(seen)
+        found.problems += edited
+    for output in outputs:
+        if output.verdict == "missing":
+            text = f"{output.path}: the stage ran to its end without making it"
+            found.problems.append(Problem(stage.name, "output-not-made", output.path, text))
+    if files := run.wide.get(stage.name):
+        text = f"{stage.name}: reads what earlier stages made without declaring it, of {some(files)}"
+        if subject.asked.strict:
+            found.problems.append(Problem(stage.name, "undeclared-dependency", files[0], text))
+        else:
+            found.notes.append(text)
+    asked = effects.open_questions(pipeline, made, judge)
+    without = None
+    if asked:
+        tree = _without([each.name for each in asked], layers, runner)
+        with runner.progress.step(f"{stage.name}, without {some([each.path for each in asked])}"):
+            without = runner.run(stage, tree)
+    effect = effects.judged(pipeline, stage, made, without, judge, subject.asked.strict)
+    found.problems += effect.problems
+    found.notes += effect.notes
+    different = [
+        out for out, each in zip(outs, outputs, strict=True) if each.verdict in ("differs", "equal", "close", "new")
+    ]
+    different = [out for out in different if out.recorded or out.path in run.aside]
+    if not different or all(each.allowed for each in outputs):
+        return
+    read = _read_by(runner, layers)
+    others = doubts.other_inputs(stage, read)
+    unknown = [each for each in subject.told if not each.decides]
+    running = {each.name for each in run.running}
+    told = list(doubts.of_inputs(pipeline, stage, others, unknown, running))
+    found.doubt(told)
+    ends = list(doubts.of_written_line_ends(stage, made))
+    found.doubt(ends)
+    different = [out for out in different if out.path not in {each.path for each in ends}]
+    contradicted = any(each.stage == stage.name and each.decides for each in found.problems)
+    if not different or not stage.entry or contradicted or not others <= {each.path for each in told}:
+        return
+    again = _again(runner, stage, layers, made)
+    here = ", ".join(f"{key} {value}" for key, value in runner.described.machine.items())
+    causes = list(diagnosis.causes(stage, different, made, again, judge, here))
+    unsteady = [each for each in causes if each.kind == "not-deterministic"]
+    if len(unsteady) < len(causes):
+        told += doubts.of_line_ends(stage.name, lock.line_ends(pipeline))
+        told += _of_packages(subject, runner, stage, layers)
+        found.doubt(told)
+    found.problems += unsteady if told else causes
 
-    def _prepare(self) -> None:
-        """Set up the environment, put the sources in their places, take out the outputs."""
-        self.running = list(self.chosen)
-        self.taken |= {each.name: "it is frozen" for each in self.pipeline.stages if each.commands and each.dvc.frozen}
-        if self.asked.since:
-            self._take_since(self.asked.since)
-        for path, command in self.tree.absent.items():
-            self.notes.append(f"{path} is not at hand: `{command}` gets it")
-            self.undisturbed = False
-            for stage in self.running:
-                if Paths(stage.reads).overlapping(path):
-                    text = f"{path} is not at hand: `{command}` gets it"
-                    self._block(Problem(stage.name, "missing-source", path, text))
-        for problem in [*self.runner.take_outputs(self.running), *self.sources.provide(self.running)]:
-            self._block(problem)
-        self.runner.read_only = self.sources.linked
-        self.runner.set_up()
 
-    def _take_since(self, revision: str) -> None:
-        """Do not run stages whose entry in the lock is that of a revision, where their outputs are at hand."""
-        with export(commit_of(revision), Path(self.user.root_dir)) as base:
-            then = {
-                each.name: each.entry for each in Pipeline.read(repository(base.root, _config(self.user, base))).stages
-            }
-        contradicted = {each.stage for each in self.told if each.decides}
-        for stage in list(self.running):
-            if stage.entry and then.get(stage.name) == stage.entry and stage.name not in contradicted:
-                places = [self.sources.place(stage, out, True) for out in stage.outs if out.here and out.cached]
-                if not any(places):
-                    self.taken[stage.name] = f"its entry in {LOCK} is that of {revision}"
-                    self.running.remove(stage)
+def _again(runner: Runner, stage: Stage, layers: Layers, made: Made) -> list[Made]:
+    """Run a stage once more, and a third time where that is quick and told nothing."""
+    again: list[Made] = []
+    for _ in range(2):
+        with runner.progress.step(f"{stage.name}, once more"):
+            again.append(runner.run(stage, layers))
+        if again[-1].hashes != made.hashes or made.seconds >= QUICK:
+            break
+    return again
 
-    def _block(self, problem: Problem) -> None:
-        self.problems.append(problem)
-        self.blocked.setdefault(problem.stage, problem.text)
 
-    def _run(self, stage: Stage, number: int) -> bool:
-        """Run a stage, if all that it needs is there; whether it ran to its end."""
-        for other in self.pipeline.needed(stage):
-            if other.name in self.blocked:
-                self.blocked.setdefault(stage.name, f"{other.name}, whose outputs it reads, did not run to its end")
-        if stage.name not in self.blocked:
-            if problem := self.runner.run(stage, number, len(self.running)):
-                self._block(problem)
-            else:
-                self.runner.obtained |= self.runner.hashes(stage)
-        return stage.name not in self.blocked
+def _of_packages(subject: Subject, runner: Runner, stage: Stage, layers: Layers) -> Iterator[Problem]:
+    """Doubts by packages: a run that tells what Python imports, beside what any Python imports."""
+    yield from doubts.of_pins(stage.name, subject.tree.root, runner.described.packages)
+    modules: list[set[str]] = []
+    for commands in (stage.commands, ['python -c ""']):
+        printed = bytearray()
+        quiet = replace(stage, commands=commands)
+        runner.run(quiet, layers, variables={"PYTHONPROFILEIMPORTTIME": "1"}, printed=printed.extend)
+        modules.append({each.decode() for each in IMPORTED.findall(bytes(printed))})
+    date = git("log", "-1", "--format=%cs", "HEAD", cwd=subject.tree.top).decode().strip()
+    imported = modules[0] - modules[1]
+    imports = runner.described_with(["imports"]).imports if imported else {}
+    yield from doubts.of_unrecorded(stage, subject.tree.root, imported, imports, date)
 
-    def _judge(self, stage: Stage) -> None:
-        obtained = self.runner.obtained
-        outs = [out for out in stage.outs if out.here]
-        outputs = [self.judge.output(stage, out, obtained.get(out.path)) for out in outs]
-        self.outputs += outputs
-        for output in outputs:
-            if output.verdict == "missing":
-                text = f"{output.path}: the stage ran to its end without making it"
-                self._block(Problem(stage.name, "output-not-made", output.path, text))
-        different = [
-            out for out, each in zip(outs, outputs, strict=True) if each.verdict in ("differs", "equal", "close")
-        ]
-        if different and not all(each.allowed for each in outputs):
-            others = self._other_inputs(stage)
-            doubts = list(self._doubts(stage, others))
-            self.problems += doubts
-            contradicted = any(each.stage == stage.name and each.decides for each in self.problems)
-            if stage.entry and not contradicted and others <= {each.path for each in doubts}:
-                self.problems += [
-                    each
-                    for each in self.diagnosis.of(stage, different)
-                    if each.kind == "not-deterministic" or not (doubts or self.converted)
-                ]
 
-    def _other_inputs(self, stage: Stage) -> set[str | None]:
-        """The dependencies of a stage that are not what the lock says that it read, but for line ends."""
-        disk = self.pipeline.fresh()
-        return {
-            dep.path
-            for dep in stage.deps
-            if dep.recorded
-            and dep.here
-            and disk.on_disk(dep.path, dep.recorded.name) != dep.recorded
-            and not line_ends_of(dep.recorded, partial(disk.on_disk, dep.path))
-        }
+def _read_by(runner: Runner, layers: Layers) -> Any:
+    """What the paths of a stage's tree held."""
+    folder = runner.whole(layers)
+    return runner.pipeline.fresh(folder / runner.prefix)
 
-    def _doubts(self, stage: Stage, others: set[str | None]) -> Iterator[Problem]:
-        """What the lock alone did not tell of other inputs: data that is now at hand decides."""
-        for each in self.unknown:
-            if each.stage == stage.name and each.path in others:
-                makers = [maker for maker in self.pipeline.makers(each.path or "") if maker.outs]
-                if not makers:
-                    yield each
-                elif not any(maker in self.running for maker in makers):
-                    text = f"{each.path}: {makers[0].name} promises other data than the run read"
-                    yield Problem(stage.name, "dependency-changed", each.path, text)
 
-    def _environment(self, stage: str, differing: bool) -> None:
-        """Where the run was on a system with other line ends, or with other packages than are installed.
+def _without(names: Sequence[str], layers: Layers, runner: Runner) -> Layers:
+    """A tree without some files."""
+    folder = runner.whole(layers)
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+    return Layers((folder,))
 
-        stage: the first that differs or failed. differing: whether any output differs.
-        """
-        for name, paths in self.converted.items() if differing else []:
-            self.undisturbed = False
-            text = f"the run read {lock.some(paths)} with the line ends of {name}; there, it may write other bytes"
-            self.problems.append(Problem(stage, "environment-differs", paths[0], text))
-        for file in (each for each in sorted(self.tree.root.glob("*")) if pins.is_pins(each.name)):
-            if told := pins.differing(pins.pinned(file.name, file.read_bytes()), self.runner.place.packages):
-                self.undisturbed = False
-                text = f"{file.name}: {len(told)} of its packages have other versions here: {lock.some(told)}"
-                self.problems.append(Problem(stage, "environment-differs", file.name, text))
+
+def _compared_at_top(pipeline: Pipeline, run: Run) -> bool:
+    top = set(pipeline.promised_at_top)
+    names = {os.path.normpath(os.path.join(run.runner.prefix, path)) for path in top}
+    return any(
+        names.intersection(made.same) or any(each.path in top for each in made.changes) for made in run.made.values()
+    )
+
+
+def _hashes(run: Run) -> dict[str, Hash]:
+    return {path: hash_ for made in run.made.values() for path, hash_ in made.hashes.items()}
+
+
+def _uncommitted(root: Path) -> str | None:
+    names = git("--no-optional-locks", "status", "--porcelain", "-z", "--untracked-files=no", cwd=root).split(b"\0")
+    count = sum(bool(each) for each in names)
+    if not count:
+        return None
+    return f"{count} {'file is' if count == 1 else 'files are'} changed and not committed; the check is of HEAD"
+
+
+def _secret(user: Repo, root: Path) -> list[Path]:
+    """Folders of this machine that no stage may reach: git's, DVC's caches."""
+    common = os.fsdecode(git("rev-parse", "--git-common-dir", cwd=root)).strip()
+    caches = [user.cache.local, user.cache.legacy]
+    return [(root / common).resolve(), *(Path(each.path).resolve() for each in caches if each is not None)]
 
 
 def _config(user: Repo, tree: Export) -> dict[str, Any]:
@@ -336,16 +386,26 @@ def _config(user: Repo, tree: Export) -> dict[str, Any]:
     core = {"no_scm": True, "autostage": False, "site_cache_dir": str(tree.folder / "dvc")}
     if remote := user.config["core"].get("remote"):
         core["remote"] = remote
-    cache = {"dir": str(tree.folder / "cache"), "local": "", "type": ["reflink", "hardlink", "symlink", "copy"]}
+    cache = {"dir": str(tree.root / ".dvc" / "cache"), "local": "", "type": ["reflink", "copy"]}
     return {"core": core, "cache": cache, "remote": dict(user.config.get("remote") or {})}
 
 
-def _copy(outputs: list[Output], root: Path, folder: Path) -> None:
+def _copy(outputs: list[Output], run: Run, folder: Path) -> None:
     try:
         for output in outputs:
-            if (root / output.path).is_dir():
-                shutil.copytree(root / output.path, folder / output.path, dirs_exist_ok=True)
+            made = run.made[output.stage].root / output.path
+            if made.is_dir():
+                shutil.copytree(made, folder / output.path, dirs_exist_ok=True)
             else:
-                artifacts.write_bytes((root / output.path).read_bytes(), folder / output.path)
+                artifacts.write_bytes(made.read_bytes(), folder / output.path)
     except OSError as error:
         raise UserError(f"{folder}: {error.strerror}; the outputs of the run cannot be kept there") from None
+
+
+def _keep(run: Run, folder: Path) -> None:
+    """What each stage saw and wrote, a folder a stage."""
+    try:
+        for name, made in run.made.items():
+            run.layers[name].over(made.layer).copied(folder / re.sub(r"[^\w.@-]", "_", name))
+    except OSError as error:
+        raise UserError(f"{folder}: {error.strerror}; what the stages saw cannot be kept there") from None

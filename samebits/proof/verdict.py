@@ -15,6 +15,8 @@ Kind = Literal[
     "package-changed",  # the pins of packages are not those of the run
     "output-edited",  # a file in git that a stage wrote is not what it wrote, or another stage replaced it
     "output-missing",
+    "input-overwritten",  # a stage changed a source, or what another stage reads
+    "undeclared-output",  # a stage writes a file of the commit that it does not declare, with other bytes
     "cache-edited",  # an object of DVC's cache has other bytes than its name says
     "not-deterministic",  # two runs on one machine made other bytes
     "undeclared-dependency",  # a stage reads a file that it does not declare
@@ -249,6 +251,12 @@ class Verdict(msgspec.Struct, frozen=True):
         Whether an environment of `--vary` gave the same bytes, by its description.
     strict : bool
         Whether each stage also ran with only its declared inputs.
+    isolation : list of str
+        What the system could not keep the stages from; empty if each stage ran in a view.
+    unproved : list of str
+        Metrics, plots and artifacts at the top of a dvc.yaml that no stage wrote.
+    setup : bool
+        Whether `setup` of the settings ran, with the network.
 
     """
 
@@ -269,6 +277,9 @@ class Verdict(msgspec.Struct, frozen=True):
     seconds: dict[str, float]
     varied: dict[str, bool]
     strict: bool = False
+    isolation: list[str] = []
+    unproved: list[str] = []
+    setup: bool = False
 
     @property
     def reproduced(self) -> bool:
@@ -302,17 +313,3 @@ class Record(msgspec.Struct, frozen=True):
     problems: list[Problem]
     line_ends: dict[str, list[str]]
     notes: list[str]
-
-
-def concluded(outputs: list[Output], problems: list[Problem], varied: dict[str, bool], whole: bool) -> Conclusion:
-    """The conclusion: a contradiction decides, else what is undecided does.
-
-    whole: whether all was at hand that could explain outputs that differ: files of the tree, the environment.
-    """
-    if any(problem.decides and problem.kind not in ("computes-otherwise", "output-not-made") for problem in problems):
-        return "not reproduced"
-    differ = any(not output.allowed and output.verdict != "unknown" for output in outputs)
-    if (differ or not all(varied.values())) and whole:
-        return "not reproduced"
-    settled = not problems and all(output.allowed for output in outputs) and all(varied.values())
-    return "reproduced" if settled else "inconclusive"

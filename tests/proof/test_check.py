@@ -144,8 +144,8 @@ def test_a_file_of_git_lfs_or_a_submodule_that_is_not_at_hand(tmp_path: Path) ->
     clone = repo.clone(tmp_path / "clone")
     verdict = clone.check()
     told = [each.text for each in verdict.problems if each.kind == "missing-source"]
-    assert told == ["in.txt is not at hand: `git lfs pull --include 'in.txt'` gets it"]
-    assert "library is not at hand: `git submodule update --init 'library'` gets it" in verdict.notes
+    assert told == ["in.txt is not available: `git lfs pull --include 'in.txt'` gets it"]
+    assert "library is not available: `git submodule update --init 'library'` gets it" in verdict.notes
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_variables_of_the_environment_reach_a_stage_by_name(tmp_path: Path, monk
     assert failing(tmp_path / "other", command, 'pass_env = ["MY_*"]').check().conclusion == "reproduced"
 
 
-@pytest.mark.skipif(not system.can_cut_off_network(), reason="this system cannot cut off the network")
+@pytest.mark.skipif(not system.can_isolate(), reason="this system cannot cut off the network")
 def test_only_the_stages_that_the_settings_name_have_a_network(tmp_path: Path) -> None:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -222,7 +222,7 @@ def test_only_the_stages_that_the_settings_name_have_a_network(tmp_path: Path) -
     assert (verdict.conclusion, verdict.network) == ("reproduced", ["one"])
 
 
-@pytest.mark.skipif(not system.can_cut_off_network(), reason="this system cannot cut off the network")
+@pytest.mark.skipif(not system.can_isolate(), reason="this system cannot cut off the network")
 def test_a_stage_without_network_may_talk_to_itself(tmp_path: Path) -> None:
     talk = "import socket; s = socket.create_server(('127.0.0.1', 0)); socket.create_connection(s.getsockname())"
     assert failing(tmp_path / "repo", f'python3 -c "{talk}" && cp in.txt out.txt').check().conclusion == "reproduced"

@@ -19,7 +19,7 @@ from samebits.proof.verdict import Verdict
 from tests.proof.repositories import Repository, kinds
 
 pytestmark = pytest.mark.posix_shell
-needs_namespaces = pytest.mark.skipif(not system.has_own_processes(), reason="this system has no namespaces for a user")
+needs_namespaces = pytest.mark.skipif(not system.can_isolate(), reason="this system has no namespaces for a user")
 
 PYTHON = "python3 -S -c"
 CONNECT = 'import socket; s = socket.socket(socket.AF_UNIX); s.connect("{service}/service"); print(s.recv(9))'
@@ -52,8 +52,11 @@ UNDECLARED = {
 }
 OF_MACHINE = {
     "home": ("cat ~/mine.txt", "{home}/mine.txt"),
-    "temporary": ("cat {temporary}/mine.txt", "{temporary}"),
-    "socket": (f"{PYTHON} '{CONNECT}'", "{service}"),
+    "path": ("cat {home}/mine.txt", "{home}/mine.txt"),
+}
+OF_MACHINE_HIDDEN = {
+    "temporary": ("cat {temporary}/mine.txt", "; {temporary}/mine.txt is on this machine, and hidden from the stages"),
+    "socket": (f"{PYTHON} '{CONNECT}'", "FileNotFoundError"),
 }
 SURROUNDINGS = {
     "variable": ("echo $MY_SETTING", "the variable MY_SETTING"),
@@ -166,6 +169,16 @@ def test_files_that_only_this_machine_has_are_named(tmp_path: Path, machine: dic
         assert texts[name].startswith(f"reads {_filled(path, machine)}, which no commit holds"), texts[name]
 
 
+@needs_namespaces
+def test_files_that_a_view_hides_leave_the_question_open(tmp_path: Path, machine: dict[str, str]) -> None:
+    verdict = hidden(tmp_path / "repo", OF_MACHINE_HIDDEN, **machine).check()
+    assert verdict.conclusion == "inconclusive"
+    texts = {each.stage: each.text for each in verdict.problems}
+    assert texts.keys() == OF_MACHINE_HIDDEN.keys()
+    for name, (_, told) in OF_MACHINE_HIDDEN.items():
+        assert _filled(told, machine) in texts[name]
+
+
 @pytest.mark.parametrize("part", [0, 1, 2])
 def test_what_of_its_surroundings_a_stage_depends_on_is_named(
     tmp_path: Path, machine: dict[str, str], part: int
@@ -250,7 +263,7 @@ def test_sound_stages_pass(tmp_path: Path, machine: dict[str, str]) -> None:
 def test_without_namespaces_the_rest_is_varied(
     tmp_path: Path, machine: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(system, "_namespaces", lambda: [])
+    monkeypatch.setattr(system, "can_isolate", lambda: False)
     commands = {"module": UNDECLARED["module"], "home": OF_MACHINE["home"]}
     verdict = hidden(tmp_path / "repo", commands, **machine).check(strict=True)
     texts = named(verdict, "undeclared-dependency")

@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath
 from samebits.proof.adoption.clue import Code
 from samebits.proof.adoption.need import Need
 from samebits.proof.record import pins
-from samebits.proof.record.lock import some
 from samebits.proof.running import system
+from samebits.proof.running.system import Orders, Program
+from samebits.proof.words import some
 
 VENV, PIP = "python -m venv .venv", "python -m pip install --quiet"
 # Files that say which packages there are, the most exact first, and what installs them into .venv
@@ -126,7 +127,7 @@ def _text(path: Path) -> str:
 
 def _versions(path: str, text: str) -> str:
     """How many packages a file names, and how many of them with a version."""
-    exact = len(pins.pinned(path, text.encode()))
+    exact = len(pins.recorded(pins.pinned(path, text.encode())))
     of = max(exact, len(PACKAGE.findall(text))) if path.endswith(".txt") else exact
     if exact < of:
         has = f"{'have' if exact > 1 else 'has'} a version: pin {'the others' if exact else 'them'}"
@@ -142,7 +143,7 @@ def _absent(root: Path, codes: list[Code]) -> list[str]:
     env, _ = system.environment([], {})
     program = next((each for code in codes for each in code.programs if each.startswith("python")), "python")
     try:
-        done = system.run([program, "-c", FIND, *names], root, env, network=False, timeout=60)
-        return list(map(str, json.loads(done.output.splitlines()[-1])))
+        found = Program([[program, "-c", FIND, *names]], env, Orders(str(root)), timeout=60)
+        return list(map(str, json.loads(system.run(found).output.splitlines()[-1])))
     except (OSError, ValueError, IndexError):
         return names

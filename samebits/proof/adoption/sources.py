@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from samebits.proof.adoption.need import Need
-from samebits.proof.record.lock import some
 from samebits.proof.repository.pipeline import Item, Pipeline, Stage
 from samebits.proof.repository.store import NOT_THERE
 from samebits.proof.repository.tree import Hash, Paths
+from samebits.proof.words import some
 
 SECONDS = 20  # within which a remote must answer
 MOST_OBJECTS = 200  # of a source, of which a remote is asked

@@ -1,80 +1,56 @@
 """Why a stage made other bytes than the commit promises, although it read the same."""
 
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from samebits.artifacts import LOCK
 from samebits.proof.comparators import compare
 from samebits.proof.judging.judge import Judge
 from samebits.proof.repository.pipeline import Item, Stage
-from samebits.proof.repository.tree import Hash, hash_of
-from samebits.proof.running.run import Runner
+from samebits.proof.repository.tree import hash_of
+from samebits.proof.running.run import Made
 from samebits.proof.verdict import Problem
 
-QUICK = 60.0  # seconds; a stage that takes less may run a third time, to tell whether it is deterministic
+DURING = "a dependency changed while its stage ran"  # DVC then records the later bytes (treeverse/dvc#11058)
 
 
-@dataclass
-class Diagnosis:
-    """Runs stages again, and looks at what they made."""
+def causes(
+    stage: Stage, different: Sequence[Item], made: Made, again: Sequence[Made], judge: Judge, machine: str
+) -> Iterator[Problem]:
+    """What can be known of outputs that differ from their promises.
 
-    runner: Runner
-    judge: Judge
+    made: the first run; again: more of them, in the same surroundings. machine: in words.
+    """
+    for out in different:
+        others = [each for each in again if not each.failed and each.hashes.get(out.path) != made.hashes[out.path]]
+        if not others:
+            yield _other_bytes(stage, out, made, judge, machine)
+            continue
+        told = difference(out.path, made.root / out.path, others[0].root / out.path)
+        text = f"{out.path}: not deterministic, two runs here made different bytes{told and f' ({told})'}"
+        yield Problem(stage.name, "not-deterministic", out.path, text)
 
-    def of(self, stage: Stage, different: list[Item]) -> Iterator[Problem]:
-        """What can be known of outputs that differ from their promises. The outputs of the first run stay."""
-        first = {out.path: self.runner.obtained[out.path] for out in different}
-        unstable = self._run_again(stage, first)
-        if not unstable and self.runner.seconds[stage.name] < QUICK:
-            unstable = self._run_again(stage, first)
-        for out in different:
-            if (told := unstable.get(out.path)) is None:
-                yield self._other_bytes(stage, out)
-            else:
-                text = f"{out.path}: not deterministic, two runs here made different bytes{told and f' ({told})'}"
-                yield Problem(stage.name, "not-deterministic", out.path, text)
 
-    def _other_bytes(self, stage: Stage, out: Item) -> Problem:
-        path, kept = out.path, self.runner.aside.get(out.path)
-        obtained = self.runner.obtained[path]
-        if kept and kept.is_file() and hash_of(kept, obtained.name) == obtained:
-            text = f"{path}: {LOCK} was edited; the committed file is what the run made"
-            return Problem(stage.name, "lock-edited", path, text)
-        if self.judge.rounding_explains(out) is False:
-            what = LOCK if out.cached else f"{path}, and {LOCK} with it,"
-            text = f"{path}: other values than rounding explains, from the same inputs: {what} was edited or merged"
-            text += ", or the run read what the commit does not hold"
-            return Problem(stage.name, "lock-edited" if out.cached else "output-edited", path, text)
-        here = ", ".join(f"{key} {value}" for key, value in self.runner.place.machine.items())
-        text = f"{path}: other bytes from the same inputs: {LOCK} was edited or merged, or {here} computes otherwise"
-        return Problem(stage.name, "computes-otherwise", path, text)
-
-    def _run_again(self, stage: Stage, first: Mapping[str, Hash]) -> dict[str, str]:
-        """Run a stage once more; the outputs that came out otherwise, with the first of what differs."""
-        root, kept = self.runner.tree.root, self.runner.tree.folder / "first"
-        paths = [out.path for out in stage.outs if out.here and (root / out.path).exists()]
-        for path in paths:
-            (kept / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(root / path, kept / path)
-        failed = self.runner.run(stage)
-        second = {} if failed else self.runner.hashes(stage)
-        unstable = {
-            path: difference(path, kept / path, root / path)
-            for path in first
-            if not failed and second.get(path) != first[path]
-        }
-        for path in paths:
-            with suppress(FileNotFoundError):
-                shutil.rmtree(root / path) if (root / path).is_dir() else (root / path).unlink()
-            shutil.move(kept / path, root / path)
-        return unstable
+def _other_bytes(stage: Stage, out: Item, made: Made, judge: Judge, machine: str) -> Problem:
+    path, kept, obtained = out.path, judge.aside.get(out.path), made.hashes[out.path]
+    if kept and kept.is_file() and hash_of(kept, obtained.name) == obtained:
+        text = f"{path}: {LOCK} was edited; the committed file is what the run made"
+        return Problem(stage.name, "lock-edited", path, text)
+    if judge.rounding_explains(out, made) is False:
+        what = LOCK if out.cached else f"{path}, and {LOCK} with it,"
+        text = (
+            f"{path}: other values than rounding explains, from the same inputs: {what} was edited or merged, {DURING},"
+        )
+        text += " or the run read what the commit does not hold"
+        return Problem(stage.name, "lock-edited" if out.cached else "output-edited", path, text)
+    text = f"{path}: other bytes from the same inputs: {LOCK} was edited or merged, {DURING}, or {machine} computes "
+    return Problem(stage.name, "computes-otherwise", path, f"{text}otherwise")
 
 
 def difference(path: str, one: Path, other: Path) -> str:
     """The first of what differs between two runs; nothing where it cannot be told."""
+    if not other.exists():
+        return "it was not made"
     if one.is_file() and other.is_file():
         found = compare(path, one, other, []).differences
         return found[0].sentence("in one", "in the other") if found else ""

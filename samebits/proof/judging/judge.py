@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from samebits.proof.comparators import compare
-from samebits.proof.repository.pipeline import Item, Pipeline, Stage
+from samebits.proof.repository.pipeline import Item, Stage
 from samebits.proof.repository.store import Store, is_object
 from samebits.proof.repository.tree import (
     Hash,
@@ -21,12 +21,14 @@ from samebits.proof.repository.tree import (
     sha256_of,
     with_own_line_ends,
 )
+from samebits.proof.running.run import Made
 from samebits.proof.settings import Rule
 from samebits.proof.verdict import Difference, File, Output, OutputVerdict
 
 # From the best to the worst: a folder has the verdict of the worst of its files.
 ORDER: list[OutputVerdict] = ["same", "ignored", "equal", "close", "unknown", "new", "missing", "differs"]
 MOST = 5  # files or places that are told of an output
+OLD_HASH = "md5-dos2unix"  # of DVC 2: the same for all line ends of a text
 ROUNDING = Rule(path="**", compare="close", rtol=1e-6)  # beyond it, no rounding explains a difference
 
 
@@ -44,40 +46,53 @@ class Found(NamedTuple):
 class Judge:
     """Compares outputs.
 
-    pipeline: of the export, where the outputs of the run lie. aside: by path, those of the commit that git holds.
-    store: the others.
+    aside: by path, those of the commit that git holds. store: the others.
     """
 
-    pipeline: Pipeline
     rules: list[Rule]
     aside: dict[str, Path]
     store: Store
 
-    def output(self, stage: Stage, out: Item, obtained: Hash | None) -> Output:
+    def output(self, stage: Stage, out: Item, made: Made) -> Output:
         """An output of a stage that ran to its end."""
-        promised = self._in_git(out) or out.recorded
+        promised, obtained = self._in_git(out) or out.recorded, made.hashes.get(out.path)
         verdict: OutputVerdict
         if obtained is None:
             verdict, found = "missing", [Found("missing", False, [])]
         elif promised is None:
             verdict, found = "new", [Found("new", False, [])]
-        elif promised.value == obtained.value:
-            verdict, found = "same", []
+        elif promised.value != obtained.value:
+            verdict, found = self._compared(out, promised, obtained, made)
+        elif other := self._other_size(out, made):
+            verdict, found = "equal", [other]
         else:
-            return self._compared(stage, out, promised, obtained)
-        return self._output(stage, out, promised, obtained, verdict, found)
+            verdict, found = "same", []
+        told = [difference for each in found for difference in each.told]
+        return Output(
+            stage=stage.name,
+            path=out.path,
+            verdict=verdict,
+            allowed=all(each.allowed for each in found),
+            promised=promised.value if promised else None,
+            obtained=obtained.value if obtained else None,
+            differences=told[:MOST],
+            more=sum(each.more for each in found) + len(told[MOST:]),
+            rule="; ".join(dict.fromkeys(each.rule for each in found if each.rule)) or None,
+            files=list(_files(out, obtained, made)) if obtained else [],
+        )
 
     def not_made(self, stage: Stage, out: Item, why: str) -> Output:
         """An output of a stage that did not run to its end."""
         promised = out.recorded.value if out.recorded else None
         return Output(stage.name, out.path, "unknown", False, promised, None, [Difference(why)])
 
-    def rounding_explains(self, out: Item) -> bool | None:
+    def rounding_explains(self, out: Item, made: Made) -> bool | None:
         """Whether rounding may explain how an output differs; None if it cannot be told."""
-        if not out.recorded or out.recorded.is_folder or not (promised := self.promised(out)):
-            return None
-        found = compare(out.path, promised, self.pipeline.root / out.path, [ROUNDING])
-        return found.allowed if found.values else None
+        found = [
+            compare(path, promised, obtained, [ROUNDING]) for path, promised, obtained in self._differing(out, made)
+        ]
+        told = [each.allowed for each in found if each.values]
+        return all(told) if told else None
 
     def allows(self, path: str, one: Path, other: Path) -> bool:
         """Whether the rules let an output be either of two that were made, files or folders."""
@@ -106,49 +121,43 @@ class Judge:
         """The hash of an output that git holds with other line ends than the lock says."""
         return with_own_line_ends(out.recorded, self.aside.get(out.path))
 
-    def _compared(self, stage: Stage, out: Item, promised: Hash, obtained: Hash) -> Output:
+    def _compared(self, out: Item, promised: Hash, obtained: Hash, made: Made) -> tuple[OutputVerdict, list[Found]]:
         if promised.is_folder != obtained.is_folder:
             kinds = ["a folder" if each.is_folder else "a file" for each in (promised, obtained)]
             found = [Found("differs", False, [Difference("", kinds[0], kinds[1])])]
         elif promised.is_folder:
-            found = list(self._folder(out, promised))
+            found = list(self._folder(out, promised, made))
         else:
-            found = [self._file(out.path, promised, self.promised(out), self.pipeline.root / out.path)]
+            found = [self._file(out.path, promised, self.promised(out), made.root / out.path)]
         worst: OutputVerdict = max((each.verdict for each in found), key=ORDER.index, default="same")
-        return self._output(stage, out, promised, obtained, worst, found)
+        return worst, found
 
-    def _output(
-        self,
-        stage: Stage,
-        out: Item,
-        promised: Hash | None,
-        obtained: Hash | None,
-        verdict: OutputVerdict,
-        found: list[Found],
-    ) -> Output:
-        told = [difference for each in found for difference in each.told]
-        return Output(
-            stage=stage.name,
-            path=out.path,
-            verdict=verdict,
-            allowed=all(each.allowed for each in found),
-            promised=promised.value if promised else None,
-            obtained=obtained.value if obtained else None,
-            differences=told[:MOST],
-            more=sum(each.more for each in found) + len(told[MOST:]),
-            rule="; ".join(dict.fromkeys(each.rule for each in found if each.rule)) or None,
-            files=list(self._files(out, obtained)) if obtained else [],
-        )
+    def _other_size(self, out: Item, made: Made) -> Found | None:
+        """Where a hash of DVC 2, which is the same for all line ends, hides that others were promised."""
+        if out.recorded is None or out.recorded.name != OLD_HASH or out.size is None:
+            return None
+        size = (made.root / out.path).stat().st_size if not out.recorded.is_folder else out.size
+        if size == out.size:
+            return None
+        text = f"the same text with other line ends: {out.size:,} bytes promised, {size:,} obtained"
+        rule = self._rule(out.path)
+        allowed = str(rule) if rule and rule.compare != "bytes" else None
+        return Found("equal", bool(allowed), [Difference(text)], allowed)
 
-    def _files(self, out: Item, obtained: Hash) -> Iterator[File]:
-        """What the run made of an output, file by file."""
-        contents, made = self.pipeline.fresh(), {out.path: obtained}
-        if obtained.is_folder:
-            inside = (f"{out.path}/{each}" for each in contents.files(out.path))
-            held = {path: contents.on_disk(path, obtained.name) for path in sorted(inside)}
-            made = {path: each for path, each in held.items() if isinstance(each, Hash)}
-        for path, hash_ in made.items():
-            yield File(path, hash_.value, sha256_of(self.pipeline.root / path))
+    def _differing(self, out: Item, made: Made) -> Iterator[tuple[str, Path, Path]]:
+        """The files of an output of which both versions are available and differ."""
+        obtained = made.hashes.get(out.path)
+        if not out.recorded or not obtained or out.recorded.is_folder != obtained.is_folder:
+            return
+        if not out.recorded.is_folder:
+            if promised := self.promised(out):
+                yield out.path, promised, made.root / out.path
+            return
+        manifest, held = self._manifest(out, out.recorded), _held(out, out.recorded, made)
+        for name, hash_ in (manifest or {}).items():
+            kept = self._kept(out, name, hash_)
+            if kept and held.get(name, hash_) != hash_:
+                yield f"{out.path}/{name}", kept, made.root / out.path / name
 
     def _file(self, path: str, recorded: Hash, promised: Path | None, obtained: Path) -> Found:
         if ignored := self._ignored(path):
@@ -173,25 +182,32 @@ class Judge:
         rule = self._rule(path)
         return Found("ignored", True, [], str(rule)) if rule and rule.compare == "ignore" else None
 
-    def _folder(self, out: Item, promised: Hash) -> Iterator[Found]:
+    def _folder(self, out: Item, promised: Hash, made: Made) -> Iterator[Found]:
         """The files of a folder, one by one."""
-        aside = self._files_aside(out, promised)
-        manifest = aside or self.store.manifest(promised, out.dvc.remote)
+        manifest = self._manifest(out, promised)
         if manifest is None:
             yield self._folder_unread(out.path)
             return
-        contents = self.pipeline.fresh()
-        made = {each: contents.on_disk(f"{out.path}/{each}", promised.name) for each in contents.files(out.path)}
-        for name in sorted(manifest.keys() | made.keys()):
+        held = _held(out, promised, made)
+        for name in sorted(manifest.keys() | held.keys()):
             path = f"{out.path}/{name}"
-            if name not in manifest or name not in made:
+            if name not in manifest or name not in held:
                 yield self._one_sided(path, "missing" if name in manifest else "new")
-            elif manifest[name] != made[name]:
-                kept = self.aside[out.path] / name if aside else self.store.get(manifest[name], out.dvc.remote)
-                found = self._file(path, manifest[name], kept, self.pipeline.root / path)
+            elif manifest[name] != held[name]:
+                found = self._file(path, manifest[name], self._kept(out, name, manifest[name]), made.root / path)
                 more = found.more + len(found.told[1:])
                 told = [msgspec.structs.replace(each, file=path, more=more) for each in found.told[:1]]
                 yield found._replace(told=told, more=0)
+
+    def _manifest(self, out: Item, promised: Hash) -> Manifest | None:
+        return self._files_aside(out, promised) or self.store.manifest(promised, out.dvc.remote)
+
+    def _kept(self, out: Item, name: str, hash_: Hash) -> Path | None:
+        """A file with the promised bytes of a file of a folder."""
+        aside = self.aside.get(out.path, Path()) / name
+        if out.path in self.aside and aside.is_file() and hash_of(aside, hash_.name) == hash_:
+            return aside
+        return self.store.get(hash_, out.dvc.remote)
 
     def _folder_unread(self, path: str) -> Found:
         if ignored := self._ignored(path):
@@ -214,6 +230,21 @@ class Judge:
             return None
         files = files_in(kept, promised.name)
         return files if folder_hash(files, promised.name) == promised else None
+
+
+def _held(out: Item, promised: Hash, made: Made) -> Manifest:
+    """The files of a folder that a run made, by the kind of hash of its promise."""
+    found = {each: made.contents.on_disk(f"{out.path}/{each}", promised.name) for each in made.contents.files(out.path)}
+    return {name: each for name, each in found.items() if isinstance(each, Hash)}
+
+
+def _files(out: Item, obtained: Hash, made: Made) -> Iterator[File]:
+    """What the run made of an output, file by file."""
+    held = {out.path: obtained}
+    if obtained.is_folder:
+        held = {f"{out.path}/{name}": each for name, each in sorted(_held(out, obtained, made).items())}
+    for path, hash_ in held.items():
+        yield File(path, hash_.value, sha256_of(made.root / path))
 
 
 def _may_fit_in(rule: Rule, folder: str) -> bool:

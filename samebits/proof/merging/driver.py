@@ -18,9 +18,9 @@ from samebits.errors import UserError
 from samebits.git import git
 from samebits.markdown import printable
 from samebits.proof.merging import rules as merge
-from samebits.proof.record.lock import some
 from samebits.proof.repository import aliases
 from samebits.proof.repository.tree import parents
+from samebits.proof.words import some
 
 
 def merge_lock(base: Path, ours: Path, theirs: Path, path: str) -> None:

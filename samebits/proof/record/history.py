@@ -7,11 +7,11 @@ from pathlib import Path
 from samebits.artifacts import md5
 from samebits.errors import UserError
 from samebits.git import git
-from samebits.proof.record.lock import some
-from samebits.proof.record.pins import is_pins, pinned
+from samebits.proof.record.pins import is_pins, pinned, told
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.tree import LINE_ENDS, with_line_ends
 from samebits.proof.verdict import Kind, Problem
+from samebits.proof.words import some
 
 MOST_COMMITS = 200  # that are looked through for a version of a file
 
@@ -45,7 +45,7 @@ def _changed_pins(stage: str, kind: Kind, path: str, pipeline: Pipeline) -> Iter
     now = pinned(path, Path(pipeline.root, path).read_bytes())
     for name in sorted(then.keys() | now.keys()):
         if then and then.get(name) != now.get(name):
-            text = f"package {name}: {then.get(name)} in the run, {now.get(name)} pinned now"
+            text = f"package {name}: {told(then.get(name))} in the run, {told(now.get(name))} pinned now"
             yield Problem(stage, "package-changed" if kind == "code-changed" else kind, path, text)
 
 

@@ -1,6 +1,6 @@
 """Is `dvc.lock` the record of a run of this very tree? Told from hashes alone, without data and without a run."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 from samebits.errors import UserError
@@ -11,8 +11,7 @@ from samebits.proof.record.values import ABSENT, ParamsFiles, as_in_lock, differ
 from samebits.proof.repository.pipeline import Item, Params, Pipeline, Stage, lock_of, name_of
 from samebits.proof.repository.tree import Hash, Missing, Unknown, line_ends_of
 from samebits.proof.verdict import Kind, Problem
-
-MOST = 5  # paths that a line names
+from samebits.proof.words import some
 
 
 def problems(pipeline: Pipeline) -> list[Problem]:
@@ -74,13 +73,6 @@ def line_ends(pipeline: Pipeline) -> dict[str, list[str]]:
             if item.here and item.recorded and (system := line_ends_of(item.recorded, partial(read, item.path))):
                 found.setdefault(system, []).append(item.path)
     return found
-
-
-def some(paths: Sequence[str]) -> str:
-    """The first few of some paths, as they are named in a line."""
-    distinct = list(dict.fromkeys(paths))
-    more = f" and {len(distinct) - MOST} more" if len(distinct) > MOST else ""
-    return ", ".join(distinct[:MOST]) + more
 
 
 def in_order(found: Iterable[Problem], pipeline: Pipeline) -> list[Problem]:

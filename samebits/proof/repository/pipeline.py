@@ -15,6 +15,7 @@ from dvc.exceptions import DvcException
 from dvc.fs import LocalFileSystem
 from dvc.output import Output as DvcOutput
 from dvc.repo import Repo
+from dvc.repo.index import Index
 from dvc.stage import PipelineStage
 from dvc.stage import Stage as DvcStage
 
@@ -43,6 +44,7 @@ class Item:
     recorded: Hash | None
     here: bool
     cached: bool
+    size: int | None
     dvc: DvcOutput
 
 
@@ -107,6 +109,7 @@ class Pipeline:
     """All stages of a repository, in the order in which DVC runs them.
 
     strangers: stages of a dvc.lock, by file and name, that its dvc.yaml does not have. store: what is at hand of it.
+    at_top: what stands among the metrics, plots, params and artifacts at the top of a dvc.yaml, by path from the root.
     """
 
     root: Path
@@ -114,6 +117,7 @@ class Pipeline:
     stages: list[Stage]
     strangers: list[tuple[str, str]]
     store: Store
+    at_top: list[str]
 
     @classmethod
     def read(cls, repo: Repo, store: Store | None = None) -> Self:
@@ -140,7 +144,7 @@ class Pipeline:
             for name in file.lockfile_contents.get("stages") or {}
             if (path, name) not in known
         ]
-        return cls(top, repo, stages, strangers, store or Store(repo))
+        return cls(top, repo, stages, strangers, store or Store(repo), _at_top(repo.index, top))
 
     @cached_property
     def outputs(self) -> dict[str, tuple[Stage, Item]]:
@@ -160,9 +164,9 @@ class Pipeline:
             return not_checked_out(self.root)
         return {}
 
-    def fresh(self) -> Contents:
-        """What its paths hold on disk now."""
-        return Contents(self.repo, {}, self.store.manifest, self.unchecked)
+    def fresh(self, root: Path = Path()) -> Contents:
+        """What its paths hold on disk now, there or in another root."""
+        return Contents(self.repo, {}, self.store.manifest, {} if root != Path() else self.unchecked, root)
 
     def locks(self) -> dict[str, str]:
         """The SHA-256 of each file that records a run, by path from the root, of those that are there."""
@@ -173,6 +177,17 @@ class Pipeline:
     def places(self) -> dict[str, int]:
         """The place of each stage in the order of the run, by name."""
         return {stage.name: place for place, stage in enumerate(self.stages)}
+
+    @cached_property
+    def promised_at_top(self) -> list[str]:
+        """Files of the tree that stand at the top of a dvc.yaml and that no stage declares."""
+        read = Paths(path for stage in self.stages for path in stage.reads)
+        found: dict[str, None] = {}
+        for path in self.at_top:
+            place = self.root / path
+            inside = [f"{path}/{each}" for each in self.fresh().files(path)] if place.is_dir() else [path]
+            found |= dict.fromkeys(each for each in inside if (self.root / each).is_file())
+        return [each for each in found if not self.makers(each) and not read.overlapping(each)]
 
     def makers(self, path: str) -> list[Stage]:
         """The stages, `.dvc` files too, of which an output lies in, around or at a path."""
@@ -265,7 +280,32 @@ def _item(item: DvcOutput, root: Path) -> Item:
     info = item.hash_info
     recorded = Hash(info.name, info.value) if info and isinstance(info.value, str) else None
     path = _relative(item.fs_path, root) if here else str(item.def_path)
-    return Item(path, str(item.def_path), recorded, here, bool(item.use_cache), item)
+    return Item(path, str(item.def_path), recorded, here, bool(item.use_cache), item.meta.size, item)
+
+
+def _at_top(index: Index, root: Path) -> list[str]:
+    """The paths of the metrics, plots, params and artifacts at the top of the dvc.yaml files."""
+    found: dict[str, None] = {}
+    for named in (index._metrics, index._plots, index._params, index._artifacts):
+        for file, content in named.items():
+            for path in _named(content):
+                whole = os.path.normpath(os.path.join(os.path.dirname(file), path))
+                found[_relative(os.path.join(root, whole), root)] = None
+    return [each for each in found if not each.startswith("../")]
+
+
+def _named(content: Any) -> Iterator[str]:
+    """The paths in such a part: in a list, as names of plots, or as what a plot or an artifact reads."""
+    if isinstance(content, list):
+        for each in content:
+            yield from _named(each) if isinstance(each, dict) else [each] if isinstance(each, str) else []
+    elif isinstance(content, dict):
+        for name, each in content.items():
+            axes = [each.get(axis) for axis in ("x", "y")] if isinstance(each, dict) else []
+            files = [path for axis in axes if isinstance(axis, dict) for path in axis]
+            if isinstance(each, dict) and isinstance(each.get("path"), str):
+                files = [each["path"]]
+            yield from files or [name]
 
 
 def _relative(path: str, root: Path) -> str:

@@ -80,19 +80,21 @@ class Contents:
     """Of a repository, what its paths hold; each file is read at most once.
 
     promised: the hashes of all outputs, by path from the root of DVC; None where one has none yet.
-    manifest: gives the manifest of a folder, by its hash, where it is at hand.
-    unchecked: files of git that a sparse checkout leaves out, with their objects.
+    manifest: gives the manifest of a folder, by its hash, where it is available. unchecked: files of git that a sparse
+    checkout leaves out, with their objects. root: where the paths are read, if that is not the root of DVC.
     """
 
     repo: Repo
     promised: dict[str, Hash | None]
     manifest: Callable[[Hash], Manifest | None]
     unchecked: dict[str, str] = field(default_factory=dict)
+    root: Path = Path()
     _read: dict[tuple[str, str, bytes], Holds] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._outputs = Paths(self.promised)
         self._unchecked = Paths(self.unchecked)
+        self.root = Path(self.repo.root_dir) / self.root
 
     def of(self, path: str, name: str = "md5", ends: bytes = b"") -> Holds:
         """What a path holds, by a hash of the given name; with given line ends of the texts on disk, if any."""
@@ -111,10 +113,11 @@ class Contents:
 
     def files(self, path: str) -> Iterator[str]:
         """The files in a folder that DVC sees, by their paths from it."""
-        folder = Path(self.repo.root_dir, path)
-        for parent, _, names in self.repo.dvcignore.walk(self.repo.fs, str(folder)):
-            for each in sorted(names):
-                yield Path(parent, each).relative_to(folder).as_posix()
+        ignored, here = self.repo.dvcignore, Path(self.repo.root_dir)
+        for parent, folders, names in os.walk(self.root / path):
+            inner = Path(parent).relative_to(self.root)
+            folders[:], names = ignored(str(here / inner), folders, names)
+            yield from ((inner / each).relative_to(path).as_posix() for each in sorted(names))
         inside = (each for each in self._unchecked.within(path) if not Path(self.repo.root_dir, each).exists())
         for each in inside:
             if not self.repo.dvcignore.is_ignored_file(str(Path(self.repo.root_dir, each))):
@@ -131,7 +134,7 @@ class Contents:
         return git("cat-file", "blob", self.unchecked[path], cwd=Path(self.repo.root_dir))
 
     def _hash(self, path: str, name: str, ends: bytes) -> Holds:
-        file, outputs = Path(self.repo.root_dir, path), self._outputs.within(path)
+        file, outputs = self.root / path, self._outputs.within(path)
         if file.is_file():
             return hash_of(file, name, ends)
         if not file.exists() and path in self.unchecked:

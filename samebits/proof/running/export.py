@@ -23,37 +23,45 @@ MOST_OF_POINTER = 1024  # bytes
 GIT = ["-c", "core.autocrlf=false", "-c", "core.hooksPath=", "-c", "advice.detachedHead=false", "-c", "core.fsmonitor="]
 
 
+BORROWED = ".git/borrowed"  # where a view shows the objects of the user's repository, read-only
+
+
 @dataclass(frozen=True)
 class Export:
-    """The files of a commit.
+    """The files of a commit, which no stage changes.
 
-    folder: all that is temporary. top: where the repository of git stands. root: where that of DVC does.
-    absent: by path from the root, what of the tree is not at hand, and the command that brings it.
+    folder: all that is temporary. top: the root of git's repository in it; root: that of DVC's. inside: a layer over
+    `top` in views: there, the same objects of git stand elsewhere. borrowed: these, by path from the top.
+    absent: by path from the root, what of the tree is not available, and the command that brings it.
     """
 
     folder: Path
     top: Path
     root: Path
+    inside: Path
+    borrowed: dict[str, Path] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
 
 
 @contextmanager
-def export(commit: str, root: Path, name: str = "export", inner: str | None = None) -> Iterator[Export]:
+def export(commit: str, root: Path, borrow: bool = True, inner: str | None = None) -> Iterator[Export]:
     """The files of a commit of the repository around `root`, a root of DVC; they go, however the block ends.
 
-    inner: where DVC's root is in the commit, where `root` is not that, but a bare repository.
+    borrow: whether git's objects stay where they are, which a stage could find, unless a view shows them elsewhere;
+    else they are copied. inner: where DVC's root is in the commit, where `root` is not that, but a bare repository.
     """
     inner = prefix_of(root) if inner is None else inner
     fetch_missing(commit, root)
     previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     folder = Path(tempfile.mkdtemp(prefix="samebits-")).resolve()
     try:
-        tree = Export(folder, folder / name, folder / name / inner)
-        _check_out(commit, root, tree.top)
+        top = folder / "commit"
+        tree = Export(folder, top, top / inner, folder / "inside")
+        _check_out(commit, root, tree, ".", borrow)
         if not tree.root.is_dir():
             raise UserError(f"{commit[:10]}: has no folder {inner}")
-        for path, why in [*_large_files(root, tree.top), *_submodules(root, tree.top)]:
-            tree.absent[Path(os.path.relpath(tree.top / path, tree.root)).as_posix()] = why
+        for path, why in [*_large_files(root, top), *_submodules(root, tree, ".", borrow)]:
+            tree.absent[Path(os.path.relpath(top / path, tree.root)).as_posix()] = why
         (tree.root / ".dvc").mkdir(exist_ok=True)
         yield tree
     except sqlite3.Error as error:  # DVC keeps databases there
@@ -67,18 +75,36 @@ def export(commit: str, root: Path, name: str = "export", inner: str | None = No
         signal.signal(signal.SIGTERM, previous)
 
 
-def _check_out(commit: str, root: Path, top: Path) -> None:
-    """A repository that borrows the objects of the one around `root`, with a commit checked out."""
-    form = git("rev-parse", "--show-object-format", cwd=root).decode().strip()
+def _check_out(commit: str, source: Path, tree: Export, path: str, borrow: bool) -> None:
+    """A repository with a commit of the one around `source` checked out, its history and its tags.
+
+    path: where, from the top of the tree.
+    """
+    top = tree.top / path
+    form = git("rev-parse", "--show-object-format", cwd=source).decode().strip()
     git("init", "-q", "--template=", f"--object-format={form}", str(top))
     info = top / ".git" / "info"
     info.mkdir(exist_ok=True)
     (info / "attributes").write_text(ATTRIBUTES)
-    objects, shallow = (_path_of_git(root, each) for each in ("objects", "shallow"))
-    (top / ".git" / "objects" / "info" / "alternates").write_text(f"{objects}\n")
+    objects, shallow = (_path_of_git(source, each) for each in ("objects", "shallow"))
     if shallow.exists():
         shutil.copy(shallow, top / ".git" / "shallow")
+    tags = git("for-each-ref", f"--merged={commit}", "--format=%(objectname) %(refname)", "refs/tags", cwd=source)
+    if borrow:
+        (top / ".git" / "objects" / "info" / "alternates").write_bytes(os.fsencode(objects) + b"\n")
+        there = tree.inside / path / ".git"
+        (there / "objects" / "info").mkdir(parents=True)
+        (there / "objects" / "info" / "alternates").write_text("../borrowed\n")
+        (there / "borrowed").mkdir()
+        tree.borrowed[os.path.normpath(f"{path}/{BORROWED}")] = objects
+    else:
+        wanted = "".join(f"{line.split()[0]}\n" for line in [commit, *tags.decode().splitlines()])
+        pack = git("pack-objects", "--revs", "--stdout", "-q", cwd=source, given=wanted.encode())
+        git("index-pack", "--stdin", cwd=top, given=pack)
     git("update-ref", "--no-deref", "HEAD", commit, cwd=top)
+    refs = (line.split(" ", 1) for line in tags.decode(errors="surrogateescape").splitlines())
+    orders = "".join(f"create {name} {object_}\n" for object_, name in refs)
+    git("update-ref", "--stdin", cwd=top, given=orders.encode(errors="surrogateescape"))
     git(*GIT, "read-tree", commit, cwd=top)
     git(*GIT, "checkout-index", "--all", "--force", cwd=top)
     git(*GIT, "update-index", "-q", "--refresh", cwd=top)
@@ -116,21 +142,26 @@ def _large_files(root: Path, top: Path) -> Iterator[tuple[str, str]]:
         file.chmod(mode)
 
 
-def _submodules(root: Path, top: Path) -> Iterator[tuple[str, str]]:
-    """Check out the submodules of which git has the commit here; tells of the others."""
-    listing = os.fsdecode(git("ls-files", "--stage", "-z", cwd=top))
+def _submodules(source: Path, tree: Export, path: str, borrow: bool) -> Iterator[tuple[str, str]]:
+    """Check out the submodules of which git has the commit here; tells of the others.
+
+    source: the user's repository. path: where it is checked out, from the top of the tree.
+    """
+    listing = os.fsdecode(git("ls-files", "--stage", "-z", cwd=tree.top / path))
     for line in listing.split("\0"):
         if line.startswith("160000 "):
-            commit, path = line.split()[1], line.partition("\t")[2]
+            commit, name = line.split()[1], line.partition("\t")[2]
+            inner = os.path.normpath(f"{path}/{name}")
             try:
-                source = top_of(root)
-                git("cat-file", "-e", f"{commit}^{{commit}}", cwd=_own_repository(source / path, source))
-                _check_out(commit, source / path, top / path)
+                around = top_of(source)
+                git("cat-file", "-e", f"{commit}^{{commit}}", cwd=_own_repository(around / name, around))
+                _check_out(commit, around / name, tree, inner, borrow)
             except UserError:
-                yield path, f"git submodule update --init '{path}'"
+                yield inner, f"git submodule update --init '{inner}'"
                 continue
-            for inner, why in [*_large_files(source / path, top / path), *_submodules(source / path, top / path)]:
-                yield f"{path}/{inner}", why
+            for file, why in _large_files(around / name, tree.top / inner):
+                yield f"{inner}/{file}", why
+            yield from _submodules(around / name, tree, inner, borrow)
 
 
 def _own_repository(folder: Path, around: Path) -> Path:

@@ -1,68 +1,165 @@
-"""The parent of a stage's command, which it may kill without harm to the check; it makes its surroundings.
+"""The parent of a stage's commands: it makes what they may see, gives up all rights, and runs them.
 
-A program: LAUNCHER [OPTION]... -- COMMAND...
+A program that is told all as JSON on stdin; `system.run` writes it. Where it is the first
+process of a namespace, all others of the namespace end with it. A stage may kill it without harm to the check.
 
-Where it is the first process of a namespace, all others of the namespace end with it. What it mounts is seen in its
-namespace of mounts only.
+It makes a second root beside the old one: everything read-only, then the mounts in their order. The old root goes, and
+with it every path that no mount shows again.
 """
 
-import argparse
-import contextlib
 import ctypes
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from typing import Any
 
 SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 0x1, 0x40  # linux/sockios.h, net/if.h
-MS_BIND, MS_REC = 0x1000, 0x4000  # linux/mount.h
-LARGE = 32 * 2**20  # bytes from which on a file is not copied to memory
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC = 0x1, 0x2, 0x4, 0x8, 0x1000, 0x4000  # linux/mount.h
+MNT_DETACH = 2
+SYS_MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = 442, -100, 0x8000, 0x1  # the same on all machines
+SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41, "ppc64le": 203, "s390x": 217}
+SYS_CAPSET = {"x86_64": 126, "aarch64": 91, "riscv64": 91, "ppc64le": 184, "s390x": 185}
+PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 24, 38, 47, 4  # linux/prctl.h
+LAST_CAP = 63
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+ACCELERATORS = ("nvidia", "dri", "kfd", "accel")  # names in /dev begin so
+OF_KERNEL = ("sys", "sysrq-trigger", "irq", "bus", "fs")  # in /proc, what changes the machine
+
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> int:
-    """Run the command; exit as it did, by a signal as a shell does."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--loopback", action="store_true", help="bring up 127.0.0.1")
-    parser.add_argument("--read-only", metavar="FILE", action="append", default=[], help="cannot be written to")
-    parser.add_argument("--host", metavar="NAME", help="the name of the host")
-    parser.add_argument("--umask", metavar="OCTAL", type=lambda text: int(text, 8))
-    parser.add_argument("--cpus", metavar="N", type=int, help="the first N of those that it may use")
-    parser.add_argument("--processes", metavar="N", type=int, default=0, help="that were started before the command")
-    parser.add_argument("--reorder", metavar="FOLDER", help="its entries come in another order")
-    parser.add_argument("--whole", metavar="PATH", action="append", default=[], help="in it, but for what is in this")
-    parser.add_argument("--empty", metavar="FOLDER", action="append", default=[], help="but for what is kept")
-    parser.add_argument("--keep", metavar="PATH", action="append", default=[])
-    separator = sys.argv.index("--")
-    asked, command = parser.parse_args(sys.argv[1:separator]), sys.argv[separator + 1 :]
-    folder = os.getcwd()
-    if asked.loopback:
-        with contextlib.suppress(OSError):
-            _bring_up_loopback()
-    if asked.host:
+    """Run the commands; exit as the last one did, by a signal as a shell does."""
+    told = json.load(sys.stdin)
+    orders = told["orders"]
+    if told["loopback"]:
+        _bring_up_loopback()
+    if orders["host"]:
         import socket
 
-        socket.sethostname(asked.host)
-    if asked.reorder:
-        _reorder(asked.reorder, asked.whole)
-    for path in asked.read_only:
-        _make_read_only(path)
-    for each in asked.empty:
-        _empty(each, [path for path in asked.keep if path.startswith(each + os.sep)])
-    os.chdir(folder)  # what was mounted there
-    if asked.umask is not None:
-        os.umask(asked.umask)
-    if asked.cpus:
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: asked.cpus])
-    for _ in range(asked.processes):
+        socket.sethostname(orders["host"])
+    if orders["root"]:
+        _make_root(orders["root"], orders["mounts"])
+    os.chdir(orders["folder"])
+    if orders["umask"] is not None:
+        os.umask(orders["umask"])
+    if orders["cpus"]:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: orders["cpus"]])
+    for _ in range(orders["processes"]):
         if not (child := os.fork()):
             os._exit(0)
         os.waitpid(child, 0)
-    shell = len(command) == 1  # a line for the shell of Windows
-    status = subprocess.run(command[0] if shell else command, shell=shell, check=False).returncode
-    if asked.reorder:
-        _put_back(asked.reorder, asked.reorder + ".under", asked.whole)
+    if orders["root"]:
+        _give_up_rights()
+    status = 0
+    for command in told["commands"]:
+        if told["report"] is not None:
+            os.write(told["report"], b".")
+        shell = len(command) == 1  # a line for the shell of Windows
+        words = command[0] if shell else command
+        status = subprocess.run(words, shell=shell, stdin=subprocess.DEVNULL, check=False).returncode
+        if status:
+            break
     return status if status >= 0 else 128 - status
+
+
+def _make_root(root: str, mounts: list[dict[str, Any]]) -> None:
+    """Make what `mounts` say the root of this process. root: an empty folder."""
+    _mount("/", root, None, MS_BIND | MS_REC)
+    _make_read_only(root, recursive=True)
+    _mount("proc", f"{root}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    for name in OF_KERNEL:
+        if os.path.exists(path := f"{root}/proc/{name}"):
+            _mount(path, path, None, MS_BIND | MS_REC)
+            _make_read_only(path)
+    _make_devices(f"{root}/dev")
+    for each in mounts:
+        _make(each, root + each["at"])
+    os.chdir(root)
+    _checked(LIBC.syscall(SYS_PIVOT_ROOT[os.uname().machine], b".", b"."), "pivot_root")
+    _checked(LIBC.umount2(b".", MNT_DETACH), "umount")
+    os.chdir("/")
+
+
+def _make(mount: dict[str, Any], at: str) -> None:
+    kind, source = mount["kind"], mount["source"]
+    if kind == "empty":
+        os.makedirs(at, exist_ok=True)
+        _mount("samebits", at, "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mount['mode']:o}")
+    elif kind == "overlay":
+        lower = mount["lower"]
+        if mount["reordered"]:
+            lower = [_reordered(each, f"{mount['work']}-{number}") for number, each in enumerate(lower)]
+        os.makedirs(at, exist_ok=True)
+        parts = {"lowerdir": ":".join(map(_escaped, lower)), "upperdir": _escaped(source), "workdir": mount["work"]}
+        options = ",".join(f"{name}={value}" for name, value in parts.items())
+        _mount("samebits", at, "overlay", MS_NODEV, f"{options},userxattr")
+    else:
+        _make_point(source, at)
+        _mount(source, at, None, MS_BIND | MS_REC)
+        if kind == "read-only":
+            _make_read_only(at, recursive=True)
+
+
+def _make_point(source: str, at: str) -> None:
+    """Something of the kind of `source` to mount it on."""
+    if os.path.isdir(source):
+        os.makedirs(at, exist_ok=True)
+    elif not os.path.exists(at):
+        os.makedirs(os.path.dirname(at), exist_ok=True)
+        with open(at, "w"):
+            pass
+
+
+def _make_devices(folder: str) -> None:
+    """The devices that harm nobody, and accelerators."""
+    names = [name for name in os.listdir("/dev") if name in DEVICES or name.startswith(ACCELERATORS)]
+    _mount("samebits", folder, "tmpfs", MS_NOSUID, "mode=755")
+    for name in names:
+        _make_point(f"/dev/{name}", f"{folder}/{name}")
+        _mount(f"/dev/{name}", f"{folder}/{name}", None, MS_BIND | MS_REC)
+    for name, target in {"fd": "self/fd", "stdin": "self/fd/0", "stdout": "self/fd/1", "stderr": "self/fd/2"}.items():
+        os.symlink(f"/proc/{target}", f"{folder}/{name}")
+    os.mkdir(f"{folder}/pts")
+    _mount("devpts", f"{folder}/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+    os.symlink("pts/ptmx", f"{folder}/ptmx")
+    os.mkdir(f"{folder}/shm")
+
+
+def _reordered(layer: str, copy: str) -> str:
+    """A copy of a layer in memory, where the entries of a folder come in another order. copy: a folder for it."""
+    os.makedirs(copy, exist_ok=True)
+    _mount("samebits", copy, "tmpfs", MS_NODEV, "mode=755")
+    _copy(layer, copy)
+    return copy
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a folder so that in memory, where the last made comes first, its entries come the other way round."""
+    names = os.listdir(source)
+    for name in names:
+        one, other = os.path.join(source, name), os.path.join(target, name)
+        if os.path.isdir(one) and not os.path.islink(one):
+            os.mkdir(other)
+            _copy(one, other)
+        else:
+            shutil.copy2(one, other, follow_symlinks=False)
+    shutil.copystat(source, target)
+    if len(names) > 1 and os.listdir(target) == names:
+        raise OSError(f"{target}: its entries come in the same order in memory")
+
+
+def _give_up_rights() -> None:
+    """No capability is left, and no program brings one back."""
+    for capability in range(LAST_CAP + 1):
+        if LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0):
+            break  # there are no more
+    LIBC.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    _checked(LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
+    header, nothing = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()  # linux/capability.h, version 3
+    _checked(LIBC.syscall(SYS_CAPSET[os.uname().machine], header, nothing), "capset")
 
 
 def _bring_up_loopback() -> None:
@@ -75,100 +172,27 @@ def _bring_up_loopback() -> None:
         fcntl.ioctl(anything, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP | IFF_RUNNING))
 
 
-def _make_read_only(path: str) -> None:
-    """In this namespace of mounts, a file that cannot be written to, whoever asks."""
-    for options in (["--bind", path, path], ["-o", "remount,bind,ro", path]):
-        subprocess.run(["mount", *options], check=False, capture_output=True)
+def _make_read_only(path: str, recursive: bool = False) -> None:
+    attributes = (ctypes.c_uint64 * 4)(MOUNT_ATTR_RDONLY, 0, 0, 0)
+    flags = AT_RECURSIVE if recursive else 0
+    arguments = (ctypes.c_int(AT_FDCWD), os.fsencode(path), ctypes.c_uint(flags), attributes, ctypes.c_size_t(32))
+    _checked(LIBC.syscall(SYS_MOUNT_SETATTR, *arguments), "mount_setattr", path)
 
 
 def _mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
     words = [each and os.fsencode(each) for each in (source, target, kind)]
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(*words, ctypes.c_ulong(flags), data and data.encode()):
-        raise OSError(ctypes.get_errno(), "mount", target)
+    _checked(LIBC.mount(*words, ctypes.c_ulong(flags), data and os.fsencode(data)), "mount", target)
 
 
-def _bind(source: str, target: str) -> None:
-    """Show a path at another place, too."""
-    if os.path.isdir(source):
-        os.makedirs(target, exist_ok=True)
-    else:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        with open(target, "a"):
-            pass
-    _mount(source, target, None, MS_BIND | MS_REC)
+def _escaped(path: str) -> str:
+    """A path as an option of overlay takes it."""
+    return path.replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
 
 
-def _empty(folder: str, keep: Sequence[str]) -> None:
-    """An empty folder in memory over a folder, in which some paths are as they were."""
-    os.makedirs(folder, exist_ok=True)  # it may lie in one that was emptied
-    opened = {}
-    for path in keep:
-        with contextlib.suppress(OSError):  # it has gone since
-            opened[path] = os.open(path, os.O_PATH)
-    mode = os.stat(folder).st_mode & 0o7777
-    _mount("samebits", folder, "tmpfs", 0, f"mode={mode:o}")
-    for path in sorted(opened):
-        if not os.path.lexists(path):  # else it lies in one that is kept
-            with contextlib.suppress(OSError):
-                _bind(f"/proc/self/fd/{opened[path]}", path)
-    for descriptor in opened.values():
-        os.close(descriptor)
-
-
-def _reorder(folder: str, whole: Sequence[str]) -> None:
-    """A copy in memory over a folder: there, entries come by the time at which they were made.
-
-    The folder itself is then to be had beside it. Raises OSError where the order would be the same.
-    """
-    under = folder + ".under"
-    os.makedirs(under, exist_ok=True)
-    _mount(folder, under, None, MS_BIND | MS_REC)
-    _mount("samebits", folder, "tmpfs", 0, "mode=755")
-    tried = [os.path.join(folder, name) for name in ("1", "2")]
-    for path in tried:
-        os.mkdir(path)
-    last_first = os.listdir(folder) == ["2", "1"]
-    for path in tried:
-        os.rmdir(path)
-    _copy(under, folder, whole, last_first)
-
-
-def _copy(source: str, target: str, whole: Sequence[str], last_first: bool) -> None:
-    names = os.listdir(source)
-    for name in names if last_first else reversed(names):
-        one, other = os.path.join(source, name), os.path.join(target, name)
-        if os.path.islink(one):
-            os.symlink(os.readlink(one), other)
-        elif other in whole or (os.path.isfile(one) and os.path.getsize(one) >= LARGE):
-            _bind(one, other)
-        elif os.path.isdir(one):
-            os.mkdir(other)
-            _copy(one, other, whole, last_first)
-            shutil.copystat(one, other)
-        else:
-            shutil.copy2(one, other)
-    if len(names) > 1 and os.listdir(target) == names:
-        raise OSError(f"{target}: its entries come in the same order in memory")
-
-
-def _put_back(source: str, target: str, whole: Sequence[str]) -> None:
-    """What a command made in the copy in memory, in the folder itself."""
-    here, device = set(os.listdir(source)), os.stat(source).st_dev
-    for name in set(os.listdir(target)) - here:
-        path = os.path.join(target, name)
-        shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
-    for name in here:
-        one, other = os.path.join(source, name), os.path.join(target, name)
-        if one in whole or (not os.path.islink(one) and os.stat(one).st_dev != device):
-            continue  # it is itself
-        if os.path.isdir(one) and not os.path.islink(one):
-            os.makedirs(other, exist_ok=True)
-            _put_back(one, other, whole)
-        else:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(other)
-            shutil.copy2(one, other, follow_symlinks=False)
+def _checked(result: int, what: str, path: str = "") -> None:
+    if result:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}", path)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""Running the stages of an export, one by one, from nothing."""
+"""Running the stages of a commit, each in a view of its own."""
 
+import itertools
 import os
 import re
-import shutil
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,18 +15,24 @@ from dvc.stage.run import _make_cmd, get_executable
 
 from samebits.errors import UserError
 from samebits.proof.repository.pipeline import Item, Pipeline, Stage
-from samebits.proof.repository.tree import Hash, lies_in
-from samebits.proof.running import system
+from samebits.proof.repository.tree import Contents, Hash, links_in
+from samebits.proof.running import system, views
+from samebits.proof.running.effects import Change, changes, is_of_tools
 from samebits.proof.running.export import Export
+from samebits.proof.running.layers import Layers, cleaned, copy_file
 from samebits.proof.running.machine import Environment, describe
 from samebits.proof.running.progress import Progress
+from samebits.proof.running.surroundings import USUAL, Surroundings
+from samebits.proof.running.system import Orders, Program
+from samebits.proof.running.views import Place, View
 from samebits.proof.settings import Settings
-from samebits.proof.strictness.kinds import Surroundings
-from samebits.proof.verdict import Problem
 
 LAST_LINES = 20  # of what a failed stage printed
 NETWORK = re.compile(r"network|resol[vu]|connect|unreachable|socket|url|https?:", re.IGNORECASE)
+NO_MODULE = re.compile(r"No module named '?([A-Za-z_]\w*)")
+HIDDEN = re.compile(r"(?<![\w.])/(?:[\w.@+-]+/)*[\w.@+-]+")  # an absolute path, in what a stage printed
 BIN = "Scripts" if os.name == "nt" else "bin"
+MOST_LINKS = 40  # that lead to one another, as the kernel's bound
 # Whoever sets up an environment for the stages must not change the one that is active
 NOT_FOR_SETUP = ("DVC_", "GIT_", "PYTHON", "VIRTUAL_ENV", "CONDA_PREFIX")
 
@@ -39,148 +46,281 @@ class Failed:
     output: str
 
 
+@dataclass(frozen=True)
+class Made:
+    """A run of a stage that is over.
+
+    failed: how, if it did. layer: a folder with what it wrote, for the stages after it; root: that of DVC in it.
+    contents: of that root. hashes: of its outputs that are there, by path. links: outputs with a link to what no commit
+    holds, and to what. changes: what it wrote that is not its own; same: paths from the top of the tree that it wrote
+    as they were; undeclared: files that it made and that nothing declares. when: from when to when
+    it ran, in seconds since 1970.
+    """
+
+    failed: Failed | None
+    layer: Path
+    root: Path
+    contents: Contents
+    hashes: dict[str, Hash]
+    links: dict[str, str]
+    changes: list[Change]
+    same: list[str]
+    undeclared: list[str]
+    when: tuple[float, float]
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return round(self.when[1] - self.when[0], 3)
+
+
 @dataclass
 class Runner:
-    """Runs stages in the export of a commit.
+    """Runs stages of the export of a commit.
 
-    extra: variables of the environment for all stages. read_only: files that no stage may write to. aside: where the
-    outputs in git went, by path. obtained: the hashes of what the run made. seconds: how long each stage took at first.
-    when: from when to when that was, in seconds since 1970. made_by_setup: paths in the tree.
+    shown: what views show of this machine, by path from the top of the tree. extra: variables of the environment for
+    all stages.
     """
 
     tree: Export
     pipeline: Pipeline
     settings: Settings
     progress: Progress
+    place: Place
+    shown: dict[str, Path]
     extra: Mapping[str, str] = field(default_factory=dict)
-    read_only: list[Path] = field(default_factory=list)
-    aside: dict[str, Path] = field(default_factory=dict)
-    obtained: dict[str, Hash] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    when: dict[str, tuple[float, float]] = field(default_factory=dict)
-    made_by_setup: list[Path] = field(default_factory=list)
 
-    def set_up(self) -> None:
-        """Make the environment of the stages by the commands of `setup`. Raises UserError where one fails."""
-        before = set(self.tree.root.iterdir())
+    def __post_init__(self) -> None:
+        self.prefix = os.path.relpath(self.tree.root, self.tree.top)
+        self.base = Layers((*([self.tree.inside] if self.tree.inside.is_dir() else []), self.tree.top))
+        self.homes: list[Path] = []
+        self.brought: Path | None = None  # the layer with what `setup` made
+        self._numbers, self._hashing = itertools.count(), threading.Lock()
+
+    def set_up(self, hidden: Sequence[Path] = (), caches: Sequence[Path] = ()) -> list[str]:
+        """Make the environment of the stages by the commands of `setup`; what it changed of the commit, by path.
+
+        hidden: folders of which it sees nothing, but for `caches` in them. Raises UserError where one fails.
+        """
+        if not self.settings.commands:
+            self.shown |= views.environments(self.place.top, self.place.top / self.prefix, self.base)
+            return []
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(NOT_FOR_SETUP)}
+        env = {**ours, "PIP_REQUIRE_VIRTUALENV": "1", "POETRY_VIRTUALENVS_IN_PROJECT": "true", **self._own()}
+        view = self._view(self.base, Surroundings(hidden=hidden), caches=caches)
         for command in self.settings.commands:
-            ours = {name: value for name, value in os.environ.items() if not name.startswith(NOT_FOR_SETUP)}
-            env = {**ours, "PIP_REQUIRE_VIRTUALENV": "1", "POETRY_VIRTUALENVS_IN_PROJECT": "true", **self._own()}
+            program = Program([shell(command)], env, Orders(""), network=True, printed=self.progress.printed)
             with self.progress.step(f"setup: {command}"):
-                ended = system.run(_shell(command), self.tree.root, env, network=True, printed=self.progress.printed)
+                ended = view.run(program, self.prefix)
             if ended.reason:
                 self.progress.failed(ended.output)
                 raise UserError(f"setup, `{command}`: {ended.reason}{_last(ended.output)}")
-        self.made_by_setup = sorted(set(self.tree.root.iterdir()) - before)
+        written = view.written()
+        changed = [name for name in (*written.files, *written.deleted) if self.base.find(name)]
+        cleaned(view.upper, changed)
+        self.base, self.brought = self.base.over(view.upper), view.upper
+        if not hidden:
+            self.homes = [view.home]
+        return [os.path.relpath(name, self.prefix).replace(os.sep, "/") for name in changed]
 
     def environment(self) -> tuple[dict[str, str], list[str]]:
         """The environment of the stages, and the names of the variables that they do not get."""
         return system.environment(self.settings.pass_env, {**self._own(), **self.extra})
 
     @cached_property
-    def place(self) -> Environment:
+    def described(self) -> Environment:
         """Where the stages run."""
-        return describe(self.environment()[0], self.tree.root)
+        return self.described_with([])
 
-    def take_outputs(self, running: list[Stage]) -> Iterator[Problem]:
-        """Take out what git holds of the outputs of stages, so that they start from nothing."""
-        for stage in running:
-            for out in stage.outs:
-                path = self.tree.root / out.path
-                if not out.here or not lies_in(path, self.tree.top):
-                    text = f"it writes {out.name}, outside of the repository; the check cannot run it"
-                    yield Problem(stage.name, "stage-failed", out.path, text)
-                elif os.path.lexists(path):
-                    self.aside[out.path] = self.tree.folder / "promised" / out.path
-                    self.aside[out.path].parent.mkdir(parents=True, exist_ok=True)
-                    shutil.move(path, self.aside[out.path])
+    def described_with(self, words: Sequence[str]) -> Environment:
+        """Where the stages run. words: `imports` has it tell which packages hold which modules, too."""
+        view = self._view(self.base)
 
-    def run(self, stage: Stage, number: int = 0, of: int = 0) -> Problem | None:
-        """Run the commands of a stage, the `number`th `of` all, or once more; the reason why it did not end well."""
-        if absent := [dep.path for dep in stage.deps if dep.here and not (self.tree.root / dep.path).exists()]:
-            text = f"{absent[0]}, which it reads, is not there: not in git, not promised by a `.dvc` file, not made"
-            return Problem(stage.name, "missing-source", absent[0], text)
-        start, at = time.monotonic(), time.time()
-        with self.progress.step(stage.name if of else f"{stage.name}, once more", number, of):
-            failed = self.attempt(stage)
-        self.seconds.setdefault(stage.name, round(time.monotonic() - start, 3))
-        self.when.setdefault(stage.name, (at, time.time()))
-        if failed:
-            self.progress.failed("\n".join(failed.output.splitlines()[-LAST_LINES:]))
-            text = failed.reason + _hints(failed, stage.name in self.settings.network, self.environment()[1])
-            return Problem(stage.name, "stage-failed", None, text)
-        return None
+        def run(command: Sequence[str], timeout: float) -> str:
+            program = Program([[*command, *words]], self.environment()[0], Orders(""), timeout=timeout)
+            return view.run(program, self.prefix).output
 
-    def attempt(self, stage: Stage, other: Surroundings | None = None, top: Path | None = None) -> Failed | None:
-        """Run the commands of a stage; how it failed, if it did.
-
-        other: surroundings, instead of the usual ones. top: where the repository of git stands, if it was moved.
-        """
-        other, here = other or Surroundings(), top or self.tree.top
-        env = self.environment()[0] | {"DVC_STAGE": stage.name}
-        env |= {"DVC_ROOT": str(here / self.tree.root.relative_to(self.tree.top))}
-        for command in stage.commands:
-            ended = system.run(
-                _shell(command),
-                here / os.path.relpath(stage.folder, self.tree.top),
-                other.applied(env),
-                stage.name in self.settings.network,
-                self.settings.timeout,
-                self.progress.printed,
-                self._at(here, self.read_only),
-                other.unshare,
-                other.launcher,
-            )
-            if ended.reason:
-                return Failed(f"`{command}`: {ended.reason}{_last(ended.output)}", ended.status, ended.output)
-        return None
-
-    def _at(self, top: Path, paths: Sequence[Path]) -> list[Path]:
-        """Paths, those in the tree as they are where it was moved to."""
-        old = self.tree.top
-        return [top / path.relative_to(old) if path.is_relative_to(old) else path for path in paths]
-
-    def hashes(self, stage: Stage) -> dict[str, Hash]:
-        """The hashes of the outputs of a stage that are there now."""
-        contents = self.pipeline.fresh()
-        found = {}
-        for out in (each for each in stage.outs if each.here):
-            holds = contents.on_disk(out.path, _hash_name(out))
-            if isinstance(holds, Hash):
-                found[out.path] = holds
+        found = describe(run)
+        views.thrown_away(view)
         return found
+
+    def run(
+        self,
+        stage: Stage,
+        layers: Layers,
+        other: Surroundings = USUAL,
+        plain: bool = False,
+        shown: Mapping[str, Path] | None = None,
+        elsewhere: Sequence[Path] = (),
+        variables: Mapping[str, str] | None = None,
+        printed: Callable[[bytes], object] | None = None,
+        watch: Callable[[View], Callable[[], None]] | None = None,
+    ) -> Made:
+        """Run the commands of a stage in a view of these layers.
+
+        other, plain, shown, elsewhere: as in `View`. variables: more of them. printed: is given what it prints.
+        watch: is called before; what it returns, after.
+        """
+        view = self._view(layers, other, plain, shown, [*self._outside(stage), *elsewhere])
+        env = self.environment()[0] | {"DVC_STAGE": stage.name, **(variables or {})}
+        env["DVC_ROOT"] = os.path.normpath(view.top / self.prefix)
+        program = Program(
+            [shell(each) for each in stage.commands],
+            env,
+            Orders(""),
+            stage.name in self.settings.network,
+            self.settings.timeout,
+            printed or self.progress.printed,
+        )
+        after = watch(view) if watch else None
+        start = time.time()
+        ended = view.run(program, os.path.relpath(stage.folder, self.tree.top))
+        when = start, time.time()
+        if after:
+            after()
+        failed = None
+        if ended.reason:
+            command = stage.commands[min(ended.number, len(stage.commands) - 1)]
+            failed = Failed(f"`{command}`: {ended.reason}{_last(ended.output)}", ended.status, ended.output)
+        return self._made(stage, view, failed, when)
+
+    def whole(self, layers: Layers) -> Path:
+        """A new folder with all that is in a tree, which shares its files: nobody may write to them."""
+        folder = self.new_folder("whole")
+        layers.copied(folder, links=True)
+        return folder
+
+    def new_folder(self, name: str) -> Path:
+        """An empty folder of the check."""
+        folder = self.tree.folder / "s" / f"{next(self._numbers)}-{name}"
+        folder.mkdir(parents=True)
+        return folder
+
+    def hints(self, failed: Failed, network: bool) -> str:
+        """What would let a stage that failed run."""
+        text, kept_back = "", self.environment()[1]
+        if not network and self.place.isolated and NETWORK.search(failed.output):
+            text += "; it had no network, which `network` in the settings gives"
+        module = NO_MODULE.search(failed.output)
+        if module and any(self.base.find(each) for each in (module[1], f"{module[1]}.py")):
+            text += f"; {module[1]} lies in the repository: set PYTHONPATH in the command, or pass yours by `pass_env`"
+        elif failed.status == 127 or module or "ModuleNotFoundError" in failed.output:
+            text += "; activate the environment of the stages, or let `setup` in the settings make it"
+        named = [name for name in kept_back if len(name) > 1 and re.search(rf"\b{re.escape(name)}\b", failed.output)]
+        if named:
+            text += f"; it did not get {', '.join(named)} of your environment, which `pass_env` gives"
+        if paths := self._hidden(failed.output):
+            text += f"; {paths[0]} is on this machine, and hidden from the stages: no commit holds it"
+        return text
+
+    def _hidden(self, output: str) -> list[str]:
+        """Paths of this machine that a stage named and did not see."""
+        if not self.place.isolated:
+            return []
+        folders = [*map(str, views.temporary_folders()), *views.IN_MEMORY, *map(str, self.place.secret)]
+        found = [each for each in dict.fromkeys(HIDDEN.findall(output)) if os.path.exists(each)]
+        named = [each for each in found if not each.startswith((f"{self.place.top}/", f"{self.tree.folder}/"))]
+        return [each for each in named if each.startswith(tuple(f"{folder}/" for folder in folders))]
+
+    def _view(
+        self,
+        layers: Layers,
+        other: Surroundings = USUAL,
+        plain: bool = False,
+        shown: Mapping[str, Path] | None = None,
+        elsewhere: Sequence[Path] = (),
+        caches: Sequence[Path] = (),
+    ) -> View:
+        folder = self.tree.folder / "s" / str(next(self._numbers))
+        known = {**self.tree.borrowed, **self.shown} if shown is None else shown
+        return View(self.place, folder, layers, known, self.homes, elsewhere, caches, other, plain).made()
+
+    def _outside(self, stage: Stage) -> list[Path]:
+        """What a stage declares that lies outside of the tree."""
+        paths = [Path(os.path.normpath(self.place.top / self.prefix / path)) for path in stage.reads]
+        return [path for path in paths if not path.is_relative_to(self.place.top) and path.exists()]
+
+    def _made(self, stage: Stage, view: View, failed: Failed | None, when: tuple[float, float]) -> Made:
+        written = view.written()
+        root = view.upper / self.prefix
+        links = dict(self._without_links(stage, view, root))
+        found = list(self._set_aside(view, changes(self.pipeline, stage, self.tree.top, self.base, written)))
+        cleaned(view.upper, [])
+        with self._hashing:
+            contents = self.pipeline.fresh(root)
+            made = {out.path: contents.on_disk(out.path, hash_name(out)) for out in stage.outs if out.here}
+        hashes = {path: each for path, each in made.items() if isinstance(each, Hash)}
+        known = {*(each.name for each in found), *(name for name in written.files if self._is_own(stage, name))}
+        undeclared = sorted(written.files.keys() - known)
+        return Made(failed, view.upper, root, contents, hashes, links, found, written.same, undeclared, when)
+
+    def _is_own(self, stage: Stage, name: str) -> bool:
+        path = os.path.relpath(name, self.prefix).replace(os.sep, "/")
+        return is_of_tools(path) or any(path == each or path.startswith(f"{each}/") for each in stage.makes)
+
+    def _set_aside(self, view: View, found: Iterator[Change]) -> Iterator[Change]:
+        """Take what is not the stage's own out of the layer that the stages after it get."""
+        for each in list(found):
+            if each.after is None:
+                yield each
+                continue
+            kept = view.folder / "changed" / each.name
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(each.after, kept)
+            yield Change(each.path, each.name, each.maker, each.of_source, each.readers, each.before, kept)
+
+    def _without_links(self, stage: Stage, view: View, root: Path) -> Iterator[tuple[str, str]]:
+        """Put what they lead to in the place of links in outputs, as DVC's cache does; tell of those that lead away."""
+        for out in (each for each in stage.outs if each.here):
+            for link in list(links_in(root / out.path)):
+                target = _target(view, link.relative_to(view.upper).as_posix())
+                if isinstance(target, str):
+                    yield out.path, target
+                elif target is not None:
+                    link.unlink()
+                    if target.is_dir():
+                        Layers((target,)).copied(link)
+                    else:
+                        copy_file(target, link)
 
     def _own(self) -> dict[str, str]:
         """What the check sets itself: no settings of DVC but those of the commit; the environment of `setup` first."""
         none = str(self.tree.folder / "settings")
         folders = ("DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR", "DVC_SITE_CACHE_DIR")
         own = {"DVC_NO_ANALYTICS": "1", **dict.fromkeys(folders, none)}
-        if (scripts := self.tree.root / ".venv" / BIN).is_dir():
-            own["PATH"] = f"{scripts}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-            own["VIRTUAL_ENV"] = str(scripts.parent)
+        scripts = os.path.normpath(os.path.join(self.prefix, ".venv", BIN))
+        if self.settings.commands and (made := self.base.find(scripts)):
+            here = self.place.top / scripts if self.place.isolated else made
+            own["PATH"] = f"{here}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+            own["VIRTUAL_ENV"] = str(here.parent)
         return own
 
 
-def _hash_name(out: Item) -> str:
+def _target(view: View, name: str) -> Path | str | None:
+    """Where a link of a view, by its path from the top, leads in the end.
+
+    A file or folder outside of the view that holds the bytes; a path of this machine, as text; None for nothing.
+    """
+    layers = view.layers.over(view.upper)
+    for _ in range(MOST_LINKS):
+        found = layers.find(name)
+        if found is None or not found.is_symlink() or found.resolve() in view.shown.values():
+            return found
+        path = os.path.normpath(view.top / os.path.dirname(name) / os.readlink(found))
+        if not Path(path).is_relative_to(view.top):
+            return path
+        name = os.path.relpath(path, view.top)
+    return None
+
+
+def hash_name(out: Item) -> str:
+    """By which kind of hash DVC tells an output."""
     return out.recorded.name if out.recorded else "md5"
 
 
-def _shell(command: str) -> list[str]:
+def shell(command: str) -> list[str]:
     """A command for the shell, as DVC gives it."""
     return [command] if sys.platform == "win32" else _make_cmd(get_executable(), command)
-
-
-def _hints(failed: Failed, network: bool, kept_back: list[str]) -> str:
-    """What would let a stage that failed run."""
-    text = ""
-    if not network and system.can_cut_off_network() and NETWORK.search(failed.output):
-        text += "; it had no network, which `network` in the settings gives"
-    if failed.status == 127 or "ModuleNotFoundError" in failed.output:
-        text += "; activate the environment of the stages, or let `setup` in the settings make it"
-    named = [name for name in kept_back if len(name) > 1 and re.search(rf"\b{re.escape(name)}\b", failed.output)]
-    if named:
-        text += f"; it did not get {', '.join(named)} of your environment, which `pass_env` gives"
-    return text
 
 
 def _last(output: str) -> str:

@@ -1,34 +1,34 @@
 """What no stage of a run makes: data of `.dvc` files, imports, outputs of stages that do not run."""
 
+import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dvc_objects.fs.generic import transfer
-from dvc_objects.fs.local import localfs
-
 from samebits.proof.repository.pipeline import Item, Pipeline, Stage
 from samebits.proof.repository.store import Store, first_line
 from samebits.proof.repository.tree import Hash, Paths, lies_in
+from samebits.proof.running.export import Export
+from samebits.proof.running.layers import copy_file
 from samebits.proof.verdict import Problem
 
-LARGE = 32 * 2**20  # bytes from which on a file is linked, as DVC links, rather than copied
+LARGE = 32 * 2**20  # bytes from which on a file is shown from the cache, not copied
 
 
 @dataclass
 class Sources:
     """The sources of a run in the export of a commit.
 
-    pipeline: of the export. top: where its repository of git stands. store: where the objects are.
-    linked: files that share their bytes with the user's cache.
+    pipeline: of the export. tree: that export. store: where the objects are. shared: whether large files may stay in
+    the user's cache, as views show them from there; else they are copied. shown: these, by path from the top.
     """
 
     pipeline: Pipeline
-    top: Path
+    tree: Export
     store: Store
-    linked: list[Path] = field(default_factory=list)
-    _states: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    shared: bool
+    shown: dict[str, Path] = field(default_factory=dict)
 
     def provide(self, running: list[Stage]) -> Iterator[Problem]:
         """Put all sources that are at hand in their places; those that a stage needs are asked of the remote, too."""
@@ -54,7 +54,7 @@ class Sources:
         hash_ = out.recorded
         if hash_ is None:
             return "it has no recorded hash"
-        if not lies_in(self.pipeline.root / out.path, self.top):
+        if not lies_in(self.pipeline.root / out.path, self.tree.top):
             return "it lies outside of the repository"
         objects = self._objects(hash_, out.dvc.remote, needed)
         if objects is None:
@@ -64,17 +64,13 @@ class Sources:
                 return "in the cache, it has other bytes than its name says"
             return self.store.failures.get(hash_) or "neither the cache nor a remote has all of it"
         for place, (each, path) in objects.items():
-            self._link(path, self.store.path_in(self.pipeline.repo, each))
+            self._put(path, self.store.path_in(self.pipeline.repo, each))
             if place is not None:
-                self._link(path, self.pipeline.root / out.path / place)
-        if not hash_.is_folder and out.dvc.meta.isexec:
-            file = self.pipeline.root / out.path
+                self._put(path, self.pipeline.root / out.path / place)
+        file = self.pipeline.root / out.path
+        if not hash_.is_folder and out.dvc.meta.isexec and not file.is_symlink():
             file.chmod(file.stat().st_mode | stat.S_IXUSR)
         return None
-
-    def changed(self) -> list[Path]:
-        """Files of the user's cache that the run changed through a link."""
-        return [path for path, before in self._states.items() if _state(path) != before]
 
     def _objects(self, hash_: Hash, remote: str | None, ask: bool) -> dict[str | None, tuple[Hash, Path]] | None:
         """The objects of an output by their places in it, None for a manifest; None where one is not at hand."""
@@ -91,17 +87,19 @@ class Sources:
             found[name] = each, path
         return None if manifest is None else found
 
-    def _link(self, path: Path, target: Path | None) -> None:
-        if target is None or target.exists():
+    def _put(self, path: Path, target: Path | None) -> None:
+        """Put the bytes of an object in a place of the export."""
+        if target is None or os.path.lexists(target):
             return
         target.parent.mkdir(parents=True, exist_ok=True)
-        large = path.stat().st_size >= LARGE
-        if large:
-            self.linked.append(target)
-            self._states[path] = _state(path)
-        links = ["reflink", "hardlink", "symlink", "copy"] if large else ["reflink", "copy"]
-        transfer(localfs, str(path), localfs, str(target), links=links)
-        if not large:
+        if self.shared and path.stat().st_size >= LARGE:
+            target.symlink_to(path.resolve())
+            name = target.relative_to(self.tree.top)
+            self.shown[name.as_posix()] = path.resolve()
+            (self.tree.inside / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.tree.inside / name).touch()  # where a view shows it
+        else:
+            copy_file(path, target)
             target.chmod(0o644)
 
     def _import(self, source: Stage, out: Item) -> bool:
@@ -115,8 +113,3 @@ class Sources:
             self.store.failures[out.recorded] = f"neither the cache, a remote nor its origin gives it{why}"
             return False
         return self.pipeline.fresh().on_disk(out.path, out.recorded.name) == out.recorded
-
-
-def _state(path: Path) -> tuple[int, int]:
-    now = path.stat()
-    return now.st_size, now.st_mtime_ns

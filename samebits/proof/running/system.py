@@ -6,22 +6,25 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Literal
 
+import msgspec
 import psutil
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 MARK = "SAMEBITS_RUN"  # the variable by which the processes of a run are known, where there is no namespace for them
 TAIL = 64 * 1024  # bytes of the output that are kept
 MOST_OUTPUT = 2**30  # bytes that a command may print
-WITHOUT = ["unshare", "--user", "--map-current-user", "--keep-caps"]
-OWN_PROCESSES = ["--pid", "--fork", "--kill-child", "--mount-proc"]
-NO_NETWORK = ["--net"]
+UNSHARE = ("unshare", "--user", "--keep-caps", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child")
+NO_NETWORK = "--net"
 
 # The variables of the environment that reach a stage, beside those of `pass_env`: what a program needs to start, to
 # find its libraries and to speak a language. `*` is any text.
@@ -46,11 +49,15 @@ PASSED = (
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: its exit status, or why it was ended, and the last of what it printed."""
+    """How a program ended: its exit status, or why it was ended, and the last of what it printed.
+
+    number: of the command that was the last to run.
+    """
 
     status: int
     stopped: str | None
     output: str
+    number: int = 0
 
     @property
     def reason(self) -> str | None:
@@ -71,59 +78,138 @@ def environment(pass_env: Sequence[str], own: Mapping[str, str]) -> tuple[dict[s
     return {**passed, **own}, sorted(os.environ.keys() - passed.keys())
 
 
-def run(
-    command: Sequence[str],
-    folder: Path,
-    env: Mapping[str, str],
-    network: bool,
-    timeout: float | None = None,
-    printed: Callable[[bytes], object] = lambda _: None,
-    read_only: Sequence[Path] = (),
-    unshare: Sequence[str] = (),
-    launcher: Sequence[str] = (),
-) -> Ended:
-    """Run a command until it ends, then end all that it started.
+_LIVE: set["subprocess.Popen[bytes]"] = set()
 
-    network: whether it may use it, where the system can keep it from that. timeout: in seconds. printed: is given what
-    it prints, as it does. read_only: files that it cannot write to, where the system can keep it from that. unshare,
-    launcher: more options of these, by which its surroundings are other.
+
+class Mount(msgspec.Struct, frozen=True):
+    """What a program sees at a path, `at`.
+
+    empty: a folder in memory. read-only, writable: what `source` is. overlay: the folders of `lower`, the first one on
+    top, and above them `source`, where all goes that is written; work: a folder for the kernel. mode: of an empty
+    folder. reordered: whether the entries of the folders of `lower` come in another order.
     """
-    mark = uuid.uuid4().hex
+
+    kind: Literal["empty", "read-only", "writable", "overlay"]
+    at: str
+    source: str | None = None
+    lower: list[str] = []
+    work: str | None = None
+    mode: int = 0o755
+    reordered: bool = False
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """What the launcher makes before it runs a program.
+
+    folder: where the commands run. root: an empty folder, in which it makes what the program sees; None leaves all as
+    it is. mounts: what is to be seen in it, in this order. The others are as in `Surroundings`.
+    """
+
+    folder: str
+    root: str | None = None
+    mounts: list[Mount] = []
+    host: str | None = None
+    umask: int | None = None
+    cpus: int | None = None
+    processes: int = 0
+
+
+class _Sent(msgspec.Struct, frozen=True):
+    """All that the launcher is told. report: a file to which it writes a byte for each command that it starts."""
+
+    orders: Orders
+    commands: Sequence[Sequence[str]]
+    loopback: bool
+    report: int | None
+
+
+@dataclass(frozen=True)
+class Program:
+    """Commands that run one after the other, each where the one before it ended well.
+
+    commands: as words; a single word is a line for the shell of Windows. env: of all. network: whether they may use it,
+    where the system can keep them from it. timeout: of all, in seconds. printed: is given what they print, as they do.
+    user, group: numbers under which they see themselves.
+    """
+
+    commands: Sequence[Sequence[str]]
+    env: Mapping[str, str]
+    orders: Orders
+    network: bool = False
+    timeout: float | None = None
+    printed: Callable[[bytes], object] = lambda _: None
+    user: int | None = None
+    group: int | None = None
+
+
+def run(program: Program) -> Ended:
+    """Run a program until it ends, then end all that it started."""
+    mark, isolated = uuid.uuid4().hex, program.orders.root is not None
+    reading, writing = os.pipe()
     process = subprocess.Popen(
-        [
-            *_prefix(network, unshare),
-            *(sys.executable, "-I", "-S", str(LAUNCHER)),
-            *_for_launcher(network, read_only),
-            *launcher,
-            "--",
-            *command,
-        ],
-        cwd=folder,
-        env={**env, MARK: mark},
-        stdin=subprocess.DEVNULL,
+        [*(_unshare(program) if isolated else []), sys.executable, "-I", "-S", str(LAUNCHER)],
+        env={**program.env, MARK: mark},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        pass_fds=(writing,) if os.name == "posix" else (),
     )
+    os.close(writing)
+    _LIVE.add(process)
     tail, too_much = bytearray(), threading.Event()
-    reader = threading.Thread(target=_read, args=(process, tail, printed, too_much))
+    reader = threading.Thread(target=_read, args=(process, tail, program.printed, too_much))
     reader.start()
     reason = None
     try:
-        process.wait(timeout)
+        sent = _Sent(
+            program.orders,
+            program.commands,
+            loopback=isolated and not program.network,
+            report=writing if os.name == "posix" else None,
+        )
+        assert process.stdin
+        with suppress(BrokenPipeError), process.stdin as stdin:
+            stdin.write(msgspec.json.encode(sent))
+        process.wait(program.timeout)
     except subprocess.TimeoutExpired:
-        reason = f"it took longer than {timeout:g} s, its timeout"
+        reason = f"it took longer than {program.timeout:g} s, its timeout"
     finally:
-        _end(process, mark)
+        _end(process, None if isolated else mark)
         reader.join()
+        with open(reading, "rb") as reported:
+            started = len(reported.read())
     if too_much.is_set():
         reason = f"it printed more than {MOST_OUTPUT >> 30} GiB"
-    return Ended(process.returncode, reason, tail.decode(errors="replace"))
+    return Ended(process.returncode, reason, tail.decode(errors="replace"), max(0, started - 1))
 
 
-def can_cut_off_network() -> bool:
-    """Whether this system lets a user run a program without network."""
-    return NO_NETWORK[0] in _namespaces()
+def end_all() -> None:
+    """End all programs that run now."""
+    for process in list(_LIVE):
+        process.kill()
+
+
+@functools.cache
+def can_isolate() -> bool:
+    """Whether this system lets a user give a program a root, processes and a network of its own."""
+    if sys.platform != "linux" or not shutil.which(UNSHARE[0]):
+        return False
+    with tempfile.TemporaryDirectory(prefix="samebits-") as name:
+        folder = Path(name).resolve()
+        for each in ("root", "below", "upper", "work"):
+            (folder / each).mkdir()
+        tree = Mount("overlay", str(folder / "below"), str(folder / "upper"), [str(folder / "below")], f"{folder}/work")
+        orders = Orders(str(folder / "below"), str(folder / "root"), [tree])
+        made = run(Program([["sh", "-c", ": > made"]], os.environ, orders)).reason is None
+        return made and (folder / "upper" / "made").exists() and not (folder / "below" / "made").exists()
+
+
+def _unshare(program: Program) -> list[str]:
+    user = os.geteuid() if program.user is None else program.user
+    group = os.getegid() if program.group is None else program.group
+    network = [] if program.network else [NO_NETWORK]
+    return [*UNSHARE, f"--map-user={user}", f"--map-group={group}", *network]
 
 
 def _read(
@@ -144,11 +230,12 @@ def _read(
     process.stdout.close()
 
 
-def _end(process: "subprocess.Popen[bytes]", mark: str) -> None:
+def _end(process: "subprocess.Popen[bytes]", mark: str | None) -> None:
     """End all processes of a run: those of its namespace with its first one, else all that carry the mark."""
     process.kill()
     process.wait()
-    while not has_own_processes() and (left := [each for each in psutil.process_iter() if _carries(each, mark)]):
+    _LIVE.discard(process)
+    while mark and (left := [each for each in psutil.process_iter() if _carries(each, mark)]):
         for each in left:
             try:
                 each.kill()
@@ -162,31 +249,3 @@ def _carries(process: psutil.Process, mark: str) -> bool:
         return bool(process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE)
     except (psutil.Error, OSError):
         return False
-
-
-def _prefix(network: bool, more: Sequence[str]) -> list[str]:
-    found = [each for each in _namespaces() if not (network and each in NO_NETWORK)]
-    return [*WITHOUT, *found, *more] if found else []
-
-
-def _for_launcher(network: bool, read_only: Sequence[Path]) -> list[str]:
-    loopback = ["--loopback"] if can_cut_off_network() and not network else []
-    files = [word for path in read_only for word in ("--read-only", str(path))] if has_own_processes() else []
-    return [*loopback, *files]
-
-
-def has_own_processes() -> bool:
-    """Whether this system lets a user run a program with processes and mounts of its own."""
-    return OWN_PROCESSES[0] in _namespaces()
-
-
-@functools.cache
-def _namespaces() -> list[str]:
-    """What this system lets a user put a program into: processes and a network of its own, or less, or nothing."""
-    if sys.platform != "linux" or not shutil.which(WITHOUT[0]):
-        return []
-    for options in ([*OWN_PROCESSES, *NO_NETWORK], NO_NETWORK, OWN_PROCESSES):
-        tried = [*WITHOUT, *options, sys.executable, "-I", "-S", "-c", ""]
-        if not subprocess.run(tried, capture_output=True, check=False).returncode:
-            return options
-    return []

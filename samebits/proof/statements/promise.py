@@ -75,7 +75,8 @@ class Promise:
         name = out.recorded.name if out.recorded else "md5"
         hash_ = with_own_line_ends(out.recorded, self.tree.root / out.path) or out.recorded
         promised = hash_.value if hash_ else None
-        if made.promised != promised:
+        edited = made.verdict == "differs" and made.promised == self._in_git(out, name)
+        if made.promised != promised and not edited:
             yield f"says that {_short(made.promised)} is promised; the commit promises {_short(promised)}"
         if (made.verdict == "same") != (made.obtained is not None and made.obtained == made.promised):
             yield f"{made.verdict}, but {_short(made.promised)} is promised, and {_short(made.obtained)} made"
@@ -91,6 +92,12 @@ class Promise:
             found = self._at_hand(file.path, Hash(name, file.hash))
             if found and found != file.sha256:
                 yield f"the SHA-256 of {file.path} is {_short(file.sha256)}, of the bytes at hand {_short(found)}"
+
+    def _in_git(self, out: Item, name: str) -> str | None:
+        """The hash of the file that git holds in the place of an output."""
+        file = self.tree.root / out.path
+        inside = os.path.isfile(file) and file.resolve().is_relative_to(self.tree.top)
+        return hash_of(file, name).value if inside else None
 
     def _at_hand(self, path: str, hash_: Hash) -> str | None:
         """The SHA-256 of the bytes of a hash of DVC: of the file in git at a path, or of the cache."""

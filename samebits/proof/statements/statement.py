@@ -65,6 +65,9 @@ class Facts(msgspec.Struct, frozen=True):
     varied: dict[str, bool]
     machine: dict[str, str]
     packages: list[str]
+    isolation: list[str] = []
+    unproved: list[str] = []
+    setup: bool = False
 
     @classmethod
     def of(cls, verdict: Verdict) -> Self:
@@ -86,6 +89,9 @@ class Facts(msgspec.Struct, frozen=True):
             varied=verdict.varied,
             machine=verdict.machine,
             packages=sorted(f"{name}=={version}" for name, version in verdict.packages.items()),
+            isolation=verdict.isolation,
+            unproved=sorted(verdict.unproved),
+            setup=verdict.setup,
         )
 
     @property

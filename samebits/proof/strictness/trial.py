@@ -1,11 +1,8 @@
 """A stage run once more, in a tree of some files and in some surroundings, against what it made at first."""
 
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,12 +10,13 @@ from samebits.git import git
 from samebits.proof.judging.diagnosis import difference
 from samebits.proof.judging.judge import Judge
 from samebits.proof.repository.pipeline import Stage
+from samebits.proof.running.execute import Run
 from samebits.proof.running.export import remove
-from samebits.proof.running.run import Runner
-from samebits.proof.running.sources import LARGE
-from samebits.proof.strictness import kinds as surroundings
-from samebits.proof.strictness.declared import Declared, age
-from samebits.proof.strictness.kinds import Surroundings, together
+from samebits.proof.running.layers import Layers
+from samebits.proof.running.run import Made
+from samebits.proof.running.surroundings import Surroundings, together
+from samebits.proof.running.views import View
+from samebits.proof.strictness.declared import Declared
 
 TICK = 1.05  # seconds after which every clock of seconds shows another one
 LONGEST = 600  # seconds of a run of which each may stand in an output
@@ -47,162 +45,107 @@ class Seen:
 
 @dataclass
 class Trial:
-    """Runs stages of which the first run ended well, and whose outputs are still in the tree.
+    """Runs a stage of which the first run ended well. notes: what could not be varied."""
 
-    linked: files that share their bytes with the user's cache. notes: what could not be varied.
-    folders: by stage, those in which it ran and wrote that were there before.
-    """
-
-    runner: Runner
+    run_: Run
+    stage: Stage
     judge: Judge
-    linked: list[Path]
     notes: list[str]
 
     def __post_init__(self) -> None:
-        tree = self.runner.tree
-        self.declared = Declared(self.runner)
-        self.aside, self.moved = tree.folder / "whole", tree.folder / "another place" / "of the tree"
-        self.home = tree.folder / "home"
-        self.folders: dict[str, list[str]] = {}
+        self.runner, self.first = self.run_.runner, self.run_.made[self.stage.name]
+        self.declared = Declared(self.run_, self.stage)
 
-    def steady(self, stage: Stage, files: Sequence[str], other: Surroundings) -> bool:
+    def steady(self, files: Sequence[str], other: Surroundings) -> bool:
         """Whether three runs make the same."""
-        made = []
-        for _ in range(3):
-            with self._tree(stage, files, whole=True):
-                failed = self.runner.attempt(stage, other)
-                made.append(None if failed else self.runner.hashes(stage))
-        return made[0] is not None and made[0] == made[1] == made[2]
+        layers, shown = self._layers(files, True), self._shown(files, True)
+        made = [self.runner.run(self.stage, layers, other, shown=shown) for _ in range(3)]
+        return not made[0].failed and made[0].hashes == made[1].hashes == made[2].hashes
 
     def run(
         self,
-        stage: Stage,
         files: Sequence[str],
         kinds: Sequence[Surroundings] = (),
         whole: bool = False,
         shown: Sequence[Path] = (),
-        watch: Callable[[Path, bool], None] = lambda *_: None,
+        watch: Callable[[View], Callable[[], None]] | None = None,
     ) -> Seen | None:
-        """Run a stage in a tree of some files; None if it made the same as at first.
+        """Run the stage in a tree of some files; None if it made the same as at first.
 
-        whole: with the history of git, too. shown: paths of folders that are hidden. watch: is called before and after.
+        whole: with the history of git, too. shown: paths of folders that are hidden. watch: as in `Runner.run`.
         """
-        other, top = together(kinds), self.runner.tree.top
-        time.sleep(max(0, self.runner.when[stage.name][1] + TICK - time.time()))
-        with self._tree(stage, files, whole):
-            if other.aged:
-                age(top, {os.path.relpath(path, top) for path in self._links()})
-            here = self.moved if other.moved else top
-            if other.moved:
-                self._move(top, here)
-            watch(here, True)
-            start = time.time()
-            failed = self.runner.attempt(stage, self._placed(stage, other, here, files, shown), here)
-            ran = start, time.time()
-            watch(here, False)
-            if other.moved:
-                self._move(here, top)
-            return Seen(failed.reason) if failed else self._compared(stage, ran)
+        other = together(kinds)
+        if other.reordered and not self._fits(files):
+            other = replace(other, reordered=False)
+        if not self.runner.place.isolated:
+            _fill(other.variables.get("HOME"), shown)
+        time.sleep(max(0, self.first.when[1] + TICK - time.time()))
+        made = self.runner.run(
+            self.stage,
+            self._layers(files, whole),
+            other,
+            plain=watch is not None,
+            shown=self._shown(files, whole),
+            elsewhere=shown,
+            watch=watch,
+        )
+        return Seen(made.failed.reason) if made.failed else self._compared(made)
 
-    def _compared(self, stage: Stage, ran: tuple[float, float]) -> Seen | None:
-        made, first = self.runner.hashes(stage), self.runner.obtained
-        tree = self.runner.tree
-        for out in (each for each in stage.outs if each.here and made.get(each.path) != first.get(each.path)):
-            one = self.aside / tree.root.relative_to(tree.top) / out.path
-            two = tree.root / out.path
-            if not self.judge.allows(out.path, one, two):
-                timed = _timed(one, self.runner.when[stage.name], two, ran)
-                told = difference(out.path, one, two) if os.path.lexists(two) else "it was not made"
-                return Seen(None, out.path, told, timed)
+    def _compared(self, made: Made) -> Seen | None:
+        first = self.first
+        for out in (each for each in self.stage.outs if each.here):
+            one, two = first.root / out.path, made.root / out.path
+            if made.hashes.get(out.path) != first.hashes.get(out.path) and not self.judge.allows(out.path, one, two):
+                timed = _timed(one, first.when, two, made.when)
+                return Seen(None, out.path, difference(out.path, one, two), timed)
         return None
 
-    def _placed(
-        self, stage: Stage, other: Surroundings, here: Path, files: Sequence[str], shown: Sequence[Path]
-    ) -> Surroundings:
-        """Surroundings with the paths of a tree, and some of those that are hidden."""
-        for path in shown:
-            if path.parent in other.hidden and not os.path.lexists(self.home / path.name):
-                (self.home / path.name).symlink_to(path)
-        more = list(other.launcher)
-        if other.reordered and self._fits(stage, files):
-            whole = [here / path.relative_to(self.runner.tree.top) for path in self.runner.made_by_setup]
-            more += ["--reorder", str(here), *(word for path in whole for word in ("--whole", str(path)))]
-        if "--empty" in more:
-            env = other.applied(self.runner.environment()[0])
-            cache = [os.path.realpath(path) for path in self.linked if path.is_symlink()]
-            keep = [str(self.runner.tree.folder), *self.declared.elsewhere(stage), *cache, *surroundings.kept(env)]
-            keep += map(str, shown)
-            more += [word for path in keep for word in ("--keep", path)]
-        return Surroundings(other.name, other.variables, other.unshare, more)
+    def _layers(self, files: Sequence[str], whole: bool) -> Layers:
+        built = self.runner.new_folder("declared")
+        self.declared.build(built, files)
+        git_ = self._git_of_commit if whole else self._history
+        return Layers((built, *([self.runner.brought] if self.runner.brought else []), git_))
+
+    def _shown(self, files: Sequence[str], whole: bool) -> dict[str, Path]:
+        """What views show of this machine: environments, and of the sources those among the files."""
+        known = set(files)
+        shown = {name: path for name, path in self.runner.shown.items() if name in known or path.is_dir()}
+        return {**shown, **(self.runner.tree.borrowed if whole else {})}
 
     @cached_property
     def _history(self) -> Path:
         """A repository of git with one commit, which is empty: tools find a root there, and no history."""
-        folder = self.runner.tree.folder / "history"
+        folder = self.runner.new_folder("history")
         git("init", "-q", "--template=", str(folder))
         nothing = git("write-tree", cwd=folder).decode().strip()
         commit = git(*WHO, "commit-tree", "-m", "samebits", nothing, cwd=folder).decode().strip()
         git("update-ref", "HEAD", commit, cwd=folder)
-        return folder / ".git"
+        return folder
 
-    def _fits(self, stage: Stage, files: Sequence[str]) -> bool:
-        """Whether a tree, with what a stage makes in it, has its place in memory."""
-        root = self.aside / self.runner.tree.root.relative_to(self.runner.tree.top)
-        sizes = [(self.aside / each).lstat().st_size for each in files]
-        size = sum(each for each in sizes if each < LARGE) + sum(_size(root / path) for path in stage.makes)
-        note = f"{stage.name}: the order of a folder's entries was not varied; its files do not fit into memory"
+    @cached_property
+    def _git_of_commit(self) -> Path:
+        """The history of the commit alone, as a layer."""
+        folder, tree = self.runner.new_folder("git"), self.runner.tree
+        layers = [each / ".git" for each in (tree.inside, tree.top) if (each / ".git").is_dir()]
+        Layers(tuple(layers)).copied(folder / ".git")
+        return folder
+
+    def _fits(self, files: Sequence[str]) -> bool:
+        """Whether a tree has its place in memory."""
+        size = sum((self.declared.top / each).lstat().st_size for each in files)
+        note = f"{self.stage.name}: the order of a folder's entries was not varied; its files do not fit into memory"
         if size > MOST_IN_MEMORY and note not in self.notes:
             self.notes.append(note)
         return size <= MOST_IN_MEMORY
 
-    @contextmanager
-    def _tree(self, stage: Stage, files: Sequence[str], whole: bool = False) -> Iterator[None]:
-        """A tree of some files in the place of all. whole: with the history of git."""
-        tree, built = self.runner.tree, self.runner.tree.folder / "strict"
-        self.declared.build(built, files, self.folders[stage.name], self._links())
-        remove(self.home)
-        self.home.mkdir()
-        os.rename(tree.top, self.aside)
-        os.rename(built, tree.top)
-        lent = [*self.runner.made_by_setup, *([tree.top / ".git"] if whole else [])]
-        self._lend(lent, self.aside, tree.top)
-        try:
-            if not whole:
-                shutil.copytree(self._history, tree.top / ".git")
-            yield
-        finally:
-            self._lend(lent, tree.top, self.aside)
-            remove(tree.top)
-            os.rename(self.aside, tree.top)
 
-    def _move(self, source: Path, target: Path) -> None:
-        """Move the tree; what `setup` made stays where it is."""
-        top = self.runner.tree.top
-        target.parent.mkdir(exist_ok=True)
-        if source == top:
-            os.rename(source, target)
-            source.mkdir()
-            self._lend(self.runner.made_by_setup, target, source)
-        else:
-            self._lend(self.runner.made_by_setup, target, source)
-            remove(target)
-            os.rename(source, target)
-
-    def _lend(self, paths: Sequence[Path], source: Path, target: Path) -> None:
-        for path in paths:
-            name = path.relative_to(self.runner.tree.top)
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            with suppress(FileNotFoundError):
-                os.rename(source / name, target / name)
-
-    def _links(self) -> set[Path]:
-        return set(self.linked)
-
-
-def _size(path: Path) -> int:
-    """The bytes of a file, or of the files of a folder."""
-    files = [path] if path.is_file() else [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
-    return sum(each.lstat().st_size for each in files)
+def _fill(home: str | None, shown: Sequence[Path]) -> None:
+    """Have a folder that stands for HOME hold links to these paths, and nothing else."""
+    if home:
+        remove(Path(home))
+        Path(home).mkdir()
+        for path in shown:
+            (Path(home) / path.name).symlink_to(path)
 
 
 def _timed(one: Path, ran: tuple[float, float], other: Path, again: tuple[float, float]) -> bool:

@@ -80,6 +80,12 @@ def facts(checked: Verdict) -> Iterator[tuple[str, str]]:
     elif checked.network:
         network = f"only for {', '.join(checked.network)}, by the settings"
     yield "Network", network
+    if checked.setup:
+        yield "Setup", "ran first, with the network"
+    for each in checked.isolation:
+        yield "Not isolated", each
+    if checked.unproved:
+        yield "Not proved", ", ".join(checked.unproved)
     for name, value in checked.machine.items():
         yield NAMES.get(name, name.capitalize()), value
     if checked.seconds:

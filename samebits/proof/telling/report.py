@@ -9,9 +9,9 @@ import msgspec
 
 from samebits import markdown
 from samebits.proof.comparators.findings import short
-from samebits.proof.record import lock
 from samebits.proof.telling.changes import Change, Changes
 from samebits.proof.verdict import Output, Problem, Record, Verdict
+from samebits.proof.words import some
 
 COLUMNS = ["name", "base", "now", "change", "better", "verdict"]
 DIRECTION = {True: "higher", False: "lower", None: ""}
@@ -58,6 +58,10 @@ def verdict(checked: Verdict, tablefmt: str) -> str:
             *(f"- {name}: {why}" for name, why in checked.taken.items()),
             "",
         ]
+    if checked.isolation:
+        lines += ["What did not hold on this system:", "", *(f"- {each}" for each in checked.isolation), ""]
+    if checked.unproved:
+        lines += ["Not proved, as no stage wrote them:", "", *(f"- {each}" for each in checked.unproved), ""]
     if checked.notes:
         lines += [*(f"- {note}" for note in checked.notes), ""]
     if checked.strict and checked.seconds:
@@ -74,7 +78,8 @@ def conclusion(checked: Verdict) -> str:
     machine = ", ".join(f"{key} {value}" for key, value in checked.machine.items())
     kinds = ", ".join(deciding(checked))
     answer = f"{SENTENCE[checked.conclusion]}{kinds and f' ({kinds})'}"
-    return f"{answer}: {counted(checked)} ({machine}; {network(checked.network)})."
+    unproved = f"; {some(checked.unproved)} not proved" if checked.unproved else ""
+    return f"{answer}: {counted(checked)}{unproved} ({machine}; {network(checked.network)})."
 
 
 def network(stages: Sequence[str] | None) -> str:
@@ -91,11 +96,15 @@ def deciding(checked: Verdict) -> list[str]:
 
 
 def counted(checked: Verdict) -> str:
-    """How many outputs are the same, or allowed to differ."""
+    """How many outputs are the same, or allowed to differ; where all are, what else is wrong."""
     same = sum(each.verdict == "same" for each in checked.outputs)
     count = f"{same} of {len(checked.outputs)} outputs are the same" if checked.outputs else "no stage ran"
     allowed = sum(each.allowed and each.verdict != "same" for each in checked.outputs)
-    return f"{count}, {allowed} more allowed by the settings" if allowed else count
+    count += f", {allowed} more allowed by the settings" if allowed else ""
+    wrong = checked.conclusion == "not reproduced" and checked.outputs
+    if wrong and all(checked.varied.values()) and all(each.allowed for each in checked.outputs):
+        return f"the commit is not the record of a run, though {count}"
+    return count
 
 
 def details(output: Output) -> list[str]:
@@ -121,7 +130,7 @@ def record(found: Record) -> str:
 def line_ends(converted: Mapping[str, Sequence[str]]) -> list[str]:
     """What to know of texts that the run had with other line ends, by the system that has these."""
     return [
-        f"{lock.some(paths)}: as in the run, which had the line ends of {system}; "
+        f"{some(paths)}: as in the run, which had the line ends of {system}; "
         "with `* text=auto eol=lf` in .gitattributes they are the same everywhere"
         for system, paths in converted.items()
     ]
@@ -165,7 +174,7 @@ def _gate(changes: Changes) -> str:
     if changes.failed:
         return f"Gate: {', '.join(changes.failed)} worse than the settings allow."
     free = [each.name for each in changes.metrics if each.name not in changes.gated and each.verdict != "same"]
-    return "Gate: passed" + (f"; no limit holds {lock.some(free)}." if free else ".")
+    return "Gate: passed" + (f"; no limit holds {some(free)}." if free else ".")
 
 
 def problems(found: list[Problem]) -> dict[str, list[str]]:

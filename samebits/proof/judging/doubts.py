@@ -1,0 +1,108 @@
+"""What else than the commit explains other bytes: other inputs, other line ends, other packages."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from samebits.proof.record import pins
+from samebits.proof.repository.pipeline import Pipeline, Stage
+from samebits.proof.repository.tree import Contents, line_ends_of
+from samebits.proof.running.run import Made
+from samebits.proof.verdict import Problem
+from samebits.proof.words import some
+
+# Programs whose packages are not Python's, and the files that record their versions
+OTHERS = {"Rscript": ("renv.lock",), "R": ("renv.lock",), "julia": ("Manifest.toml",), "node": ("package-lock.json",)}
+OF_INSTALLERS = {"pip", "setuptools", "wheel", "distribute"}
+WORD = re.compile(r"[\w./-]+")
+
+
+def other_inputs(stage: Stage, read: Contents) -> set[str | None]:
+    """The dependencies of a stage that were not what the lock says that it read, but for line ends.
+
+    read: what the run held.
+    """
+    return {
+        dep.path
+        for dep in stage.deps
+        if dep.recorded
+        and dep.here
+        and read.on_disk(dep.path, dep.recorded.name) != dep.recorded
+        and not line_ends_of(dep.recorded, partial(read.on_disk, dep.path))
+    }
+
+
+def of_inputs(
+    pipeline: Pipeline, stage: Stage, others: set[str | None], unknown: Sequence[Problem], running: set[str]
+) -> Iterator[Problem]:
+    """What the lock alone did not tell of other inputs: data that is now available decides.
+
+    others: as `other_inputs`. unknown: what the lock did not tell. running: names of the stages that ran.
+    """
+    for each in unknown:
+        if each.stage == stage.name and each.path in others:
+            makers = [maker for maker in pipeline.makers(each.path or "") if maker.outs]
+            if not makers:
+                yield each
+            elif not any(maker.name in running for maker in makers):
+                text = f"{each.path}: {makers[0].name} promises other data than the run read"
+                yield Problem(stage.name, "dependency-changed", each.path, text)
+
+
+def of_line_ends(stage: str, converted: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    """Where the run that was recorded read texts with other line ends. converted: these texts, by system."""
+    for system, paths in converted.items():
+        text = f"the run read {some(paths)} with the line ends of {system}; there, it may write other bytes"
+        yield Problem(stage, "environment-differs", paths[0], text)
+
+
+def of_written_line_ends(stage: Stage, made: Made) -> Iterator[Problem]:
+    """Outputs that are as promised but for their line ends."""
+    for out in stage.outs:
+        if out.here and out.recorded and out.path in made.hashes:
+            read = partial(made.contents.on_disk, out.path)
+            if system := line_ends_of(out.recorded, read):
+                text = f"{out.path}: the promised text but for its line ends, which were those of {system}"
+                yield Problem(stage.name, "environment-differs", out.path, text)
+
+
+def of_pins(stage: str, root: Path, here: Mapping[str, str]) -> Iterator[Problem]:
+    """Where other versions of packages are installed than the commit pins. here: versions by name."""
+    for file in (each for each in sorted(root.glob("*")) if pins.is_pins(each.name)):
+        if told := pins.differing(pins.pinned(file.name, file.read_bytes()), here):
+            count = f"{len(told)} of its packages have other versions here"
+            yield Problem(stage, "environment-differs", file.name, f"{file.name}: {count}: {some(told)}")
+
+
+def of_unrecorded(
+    stage: Stage, root: Path, modules: set[str], imports: Mapping[str, Sequence[str]], date: str
+) -> Iterator[Problem]:
+    """Packages that a stage uses and whose versions nobody recorded.
+
+    modules: that its Python imported, beside those that any imports. imports: the packages that hold a module, by its
+    name. date: of the commit.
+    """
+    recorded: set[str] = set()
+    for file in (each for each in sorted(root.glob("*")) if pins.is_pins(each.name)):
+        recorded |= pins.recorded(pins.pinned(file.name, file.read_bytes()))
+    used = {pins.normal(package) for module in modules for package in imports.get(module, ())}
+    if left := sorted(used - recorded - OF_INSTALLERS):
+        text = f"no file pins {some(left)}: the recorded run may have had other versions; those of the commit's time: "
+        text += f"`uv pip install --exclude-newer {date} {' '.join(left[:3])}`"
+        yield Problem(stage.name, "environment-differs", None, text)
+    programs = {Path(word).name for command in stage.commands for word in WORD.findall(command)}
+    for name in sorted(programs & OTHERS.keys()):
+        if not any((root / file).is_file() for file in OTHERS[name]):
+            text = f"no {OTHERS[name][0]} records the packages of {name}: the recorded run may have had other versions"
+            yield Problem(stage.name, "environment-differs", None, text)
+            break
+
+
+def of_editable(stage: str, paths: Sequence[str], top: Path) -> Iterator[Problem]:
+    """Where the stages import from the user's working tree, which a copy of the commit does not stand for."""
+    inside = [each for each in paths if Path(each).resolve().is_relative_to(top)]
+    if inside:
+        text = f"the stages import {some(inside)} of the working tree, not of the commit, and this system cannot put"
+        text += " the commit in its place; check where namespaces are allowed, or install without --editable"
+        yield Problem(stage, "environment-differs", None, text)

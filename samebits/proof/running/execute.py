@@ -1,0 +1,203 @@
+"""A run of all stages that a check is about: each once, after those that it needs, from nothing."""
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from samebits.proof.repository.pipeline import Pipeline, Stage
+from samebits.proof.repository.tree import Paths, lies_in
+from samebits.proof.running.chosen import Plan, ancestors
+from samebits.proof.running.export import Export
+from samebits.proof.running.layers import Layers
+from samebits.proof.running.order import along
+from samebits.proof.running.run import LAST_LINES, Made, Runner
+from samebits.proof.running.sources import Sources
+from samebits.proof.verdict import Problem
+
+Value = TypeVar("Value")
+
+
+@dataclass
+class Run:
+    """What came of it.
+
+    runner: ran the stages. running: those that were to run. taken: the others, and why. made: by name, of those that
+    ended. blocked: by name, why a stage did not run to its end. problems: of these. aside: what git holds of their
+    outputs, by path. wide: stages that only made what they promise where they saw what earlier ones made, of which they
+    declare nothing; and what that is.
+    """
+
+    runner: Runner
+    running: list[Stage]
+    taken: dict[str, str]
+    aside: dict[str, Path]
+    made: dict[str, Made] = field(default_factory=dict)
+    blocked: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    layers: dict[str, Layers] = field(default_factory=dict)
+    wide: dict[str, list[str]] = field(default_factory=dict)
+
+    def block(self, problem: Problem) -> None:
+        """Note that a stage cannot run, or did not run to its end."""
+        self.problems.append(problem)
+        self.blocked.setdefault(problem.stage, problem.text)
+
+    @property
+    def ended(self) -> list[Stage]:
+        """The stages that ran to their end."""
+        return [stage for stage in self.running if stage.name not in self.blocked]
+
+
+def executed(
+    plan: Plan,
+    runner: Runner,
+    sources: Sources,
+    hidden: Sequence[Path] = (),
+    caches: Sequence[Path] = (),
+    jobs: int = 1,
+) -> Run:
+    """Take out the outputs, put in the sources, set up, run.
+
+    hidden: folders of which `setup` sees nothing, but for `caches` in them. jobs: how many stages at a time.
+    """
+    tree, pipeline = runner.tree, runner.pipeline
+    run = Run(runner, list(plan.chosen), dict(plan.taken), {})
+    for stage in plan.chosen:
+        if stage.name in plan.may_be_taken:
+            places = [sources.place(stage, out, True) for out in stage.outs if out.here and out.cached]
+            if not any(places):
+                run.taken[stage.name] = plan.may_be_taken[stage.name]
+                run.running.remove(stage)
+    for path, command in tree.absent.items():
+        text = f"{path} is not available: `{command}` gets it"
+        run.notes.append(text)
+        for stage in run.running:
+            if Paths(stage.reads).overlapping(path):
+                run.block(Problem(stage.name, "missing-source", path, text))
+    for problem in [*_outputs_out(tree, run), *sources.provide(run.running)]:
+        run.block(problem)
+    if changed := runner.set_up(hidden, caches):
+        run.notes.append(f"setup changes {', '.join(changed[:3])} of the commit; the stages saw the commit's")
+    if runner.settings.commands:
+        run.notes.append("setup ran first, with the network; what it brought is not of the commit")
+    steps = _Steps(pipeline, run)
+    along(list(steps.by_name), steps.before, steps.step, jobs)
+    run.problems.sort(key=lambda each: pipeline.places.get(each.stage, len(pipeline.places)))
+    return run
+
+
+@dataclass
+class _Steps:
+    """The steps of a run, a stage each; several at a time, with one lock for what they share."""
+
+    pipeline: Pipeline
+    run: Run
+
+    def __post_init__(self) -> None:
+        self.by_name = {stage.name: stage for stage in self.run.running}
+        self.before = {name: ancestors(self.pipeline, stage) for name, stage in self.by_name.items()}
+        self.lock, self.tried = threading.Lock(), set[str]()
+
+    def step(self, name: str) -> list[str] | None:
+        """Run a stage; where it did not make what it promises, and may lack what it does not declare, once more.
+
+        Returns the stages that must have run before that.
+        """
+        earlier = list(self.by_name)[: self.pipeline_place(name)]
+        if name in self.tried:
+            self._with_all(name, earlier)
+            return None
+        self.tried.add(name)
+        with self.lock:
+            for other in (each for each in earlier if each in self.before[name] and each in self.run.blocked):
+                self.run.blocked.setdefault(name, f"{other}, whose outputs it reads, did not run to its end")
+            if name in self.run.blocked:
+                return None
+        good = self._made(name, [each for each in earlier if each in self.before[name]], f"{name}")
+        return earlier if not good and set(earlier) - self.before[name] else None
+
+    def pipeline_place(self, name: str) -> int:
+        """How many stages run before one, where one runs at a time."""
+        return list(self.by_name).index(name)
+
+    def _made(self, name: str, seen: Sequence[str], told: str) -> bool:
+        """Run a stage in a tree with what some others made; whether it made what it promises."""
+        stage, run = self.by_name[name], self.run
+        with self.lock:
+            layers = run.runner.base.over(*(run.made[each].layer for each in reversed(seen) if each in run.made))
+        if problem := _absent(run.runner, stage, layers):
+            run.block(problem)
+            return False
+        with run.runner.progress.step(told, self.pipeline_place(name) + 1, len(self.by_name)):
+            made = run.runner.run(stage, layers)
+        with self.lock:
+            run.made[name], run.layers[name] = made, layers
+            if problem := _failure(run.runner, stage, made):
+                run.block(problem)
+        return not problem and _as_promised(stage, made)
+
+    def _with_all(self, name: str, earlier: Sequence[str]) -> None:
+        """Run a stage in a tree with what all stages before it made, as DVC does; forget that where it is no better."""
+        run = self.run
+        others = [each for each in earlier if each in run.made and each not in self.before[name]]
+        undeclared = sorted({path for each in others for path in run.made[each].undeclared})
+        if not undeclared:
+            return
+        before = run.made.pop(name, None), run.layers.pop(name, None), run.blocked.pop(name, None)
+        problems = [each for each in run.problems if each.stage == name]
+        run.problems[:] = [each for each in run.problems if each.stage != name]
+        if self._made(name, earlier, f"{name}, with all that was made before it"):
+            run.wide[name] = undeclared
+            return
+        run.problems[:] = [*(each for each in run.problems if each.stage != name), *problems]
+        _put_back(run.made, name, before[0])
+        _put_back(run.layers, name, before[1])
+        _put_back(run.blocked, name, before[2])
+
+
+def _put_back(mapping: dict[str, Value], name: str, value: Value | None) -> None:
+    mapping.pop(name, None)
+    if value is not None:
+        mapping[name] = value
+
+
+def _absent(runner: Runner, stage: Stage, layers: Layers) -> Problem | None:
+    for dep in (each for each in stage.deps if each.here):
+        name = os.path.normpath(os.path.join(runner.prefix, dep.path))
+        there = os.path.lexists(runner.place.top / name) if name.startswith("..") else layers.find(name)
+        if not there:
+            text = f"{dep.path}, which it reads, is not there: not in git, not promised by a `.dvc` file, not made"
+            return Problem(stage.name, "missing-source", dep.path, text)
+    return None
+
+
+def _failure(runner: Runner, stage: Stage, made: Made) -> Problem | None:
+    if not made.failed:
+        return None
+    runner.progress.failed("\n".join(made.failed.output.splitlines()[-LAST_LINES:]))
+    text = made.failed.reason + runner.hints(made.failed, stage.name in runner.settings.network)
+    return Problem(stage.name, "stage-failed", None, text)
+
+
+def _as_promised(stage: Stage, made: Made) -> bool:
+    outs = [out for out in stage.outs if out.here]
+    return all(out.recorded is not None and made.hashes.get(out.path) == out.recorded for out in outs)
+
+
+def _outputs_out(tree: Export, run: Run) -> Iterator[Problem]:
+    """Take out what git holds of the outputs of stages, so that they start from nothing."""
+    for stage in run.running:
+        for out in stage.outs:
+            path = tree.root / out.path
+            if not out.here or not lies_in(path, tree.top):
+                text = f"it writes {out.name}, outside of the repository; the check cannot run it"
+                yield Problem(stage.name, "stage-failed", out.path, text)
+            elif os.path.lexists(path):
+                run.aside[out.path] = tree.folder / "promised" / out.path
+                run.aside[out.path].parent.mkdir(parents=True, exist_ok=True)
+                shutil.move(path, run.aside[out.path])
