@@ -35,9 +35,9 @@ def main() -> int:
             )
         else:
             options = ["--extra-index-url", INDEX]
-    for file in files:
+    for file in SIZES.keys() & set(files):
         pins = sum("==" in line for line in Path(file).read_text().splitlines())
-        print(f"{file}: {pins} packages" + (f", {SIZES[file]}" if file in SIZES else ""), flush=True)
+        print(f"{file}: {pins} packages, {SIZES[file]}", flush=True)
     requirements = [word for file in files for word in ("--requirement", file)]
     return _run([*PIP, "install", *options, *requirements])
 
