@@ -6,6 +6,8 @@ the same bits as on the machine that trained the model.
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +18,7 @@ import numpy as np
 from samebits import artifacts
 from samebits.artifacts import LOCK
 from samebits.errors import UserError
-from samebits.git import COMMIT, git
+from samebits.git import COMMIT, git, promisor_of
 from samebits.model import payload
 from samebits.model.linear import LinearModel
 
@@ -78,32 +80,58 @@ class Predictor:
         """The hash of the model's file, which dvc.lock promises."""
         return artifacts.md5(artifacts.read_bytes(self.path))
 
-    @cached_property
+    @property
     def commit(self) -> str | None:
-        """The commit of the image or of the repository, if its dvc.lock promises this very file."""
-        if not (root := self._root):
-            return None
-        if commit := os.environ.get(COMMIT):
-            return commit if self._promised_by((root / LOCK).read_text("utf-8")) else None
+        """The commit whose dvc.lock promises this very file: of the image, HEAD, or the last one that recorded it."""
+        return self._origin[0]
+
+    @cached_property
+    def head(self) -> str | None:
+        """The commit that is checked out around the model, if any."""
         try:
-            lock = git("show", f"HEAD:./{LOCK}", cwd=root).decode()
-            return git("rev-parse", "HEAD", cwd=root).decode().strip() if self._promised_by(lock) else None
+            return git("rev-parse", "HEAD", cwd=self._root).decode().strip() if self._root else None
         except UserError:
             return None
 
     def info(self) -> dict[str, Any]:
         """What the model is and where it comes from."""
         card = {key: value for key, value in self.card.items() if key not in FOR_THE_PAGE}
-        lock_md5 = artifacts.md5((self._root / LOCK).read_bytes()) if self._root else None
-        return {**card, "commit": self.commit, "model_md5": self.md5, "lock_md5": lock_md5}
+        commit, lock = self._origin
+        return {**card, "commit": commit, "model_md5": self.md5, "lock_md5": lock and artifacts.md5(lock)}
+
+    @cached_property
+    def _origin(self) -> tuple[str | None, bytes | None]:
+        """The commit, and the dvc.lock that promises this file; where no commit has one, that of the folder, if any."""
+        if not self._root:
+            return None, None
+        lock = (self._root / LOCK).read_bytes()
+        lock_here = lock if self._promised_by(lock) else None
+        if commit := os.environ.get(COMMIT):
+            return commit if lock_here else None, lock_here
+        for commit in self._candidates():
+            with suppress(UserError):  # a commit without a dvc.lock
+                lock = git("show", f"{commit}:./{LOCK}", cwd=self._root)
+                if self._promised_by(lock):
+                    return commit, lock
+        return None, lock_here
+
+    def _candidates(self) -> Iterator[str]:
+        """HEAD, then the commits of all branches that added or removed the hash of this file, the newest first."""
+        if self.head and self._root:
+            yield self.head
+            if not promisor_of(self._root):  # a partial clone would fetch each dvc.lock
+                yield from (
+                    git("log", "--all", f"-S{self.md5}", "--format=%H", "--", LOCK, cwd=self._root).decode().split()
+                )
 
     @cached_property
     def _root(self) -> Path | None:
         """The nearest folder above the model with a dvc.lock."""
         return next((folder for folder in self.path.resolve().parents if (folder / LOCK).is_file()), None)
 
-    def _promised_by(self, lock: str) -> bool:
-        """Whether the text of the dvc.lock in `_root` promises this file by its path and its hash."""
+    def _promised_by(self, lock: bytes) -> bool:
+        """Whether the dvc.lock in `_root` promises this file by its path and its hash."""
         assert self._root
         path = self.path.resolve().relative_to(self._root).as_posix()
-        return bool(re.search(rf"^ *- path: {re.escape(path)}\n +hash: md5\n +md5: {self.md5}$", lock, re.MULTILINE))
+        promise = rf"^ *- path: {re.escape(path)}\n +hash: md5\n +md5: {self.md5}$"
+        return bool(re.search(promise, lock.decode(errors="replace").replace("\r\n", "\n"), re.MULTILINE))

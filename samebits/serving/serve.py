@@ -10,13 +10,23 @@ from pathlib import Path
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from samebits.errors import UserError
+from samebits.errors import UserError, warn
 from samebits.model.predictor import Predictor
 from samebits.serving.connection import BoundedConnection
 from samebits.serving.counters import FOLDER
 
 SHARED_MEMORY = "/dev/shm"  # noqa: S108  all else may be read-only
 GRACE_SECONDS = 10  # after SIGTERM, to answer the requests in flight
+
+
+class Workers(Multiprocess):
+    """The processes of a server, which take no new connection after SIGTERM."""
+
+    def terminate_all(self) -> None:
+        """Close this process's port first: who connected to it now would wait for nobody."""
+        for each in self.sockets:
+            each.close()
+        super().terminate_all()
 
 
 def serve(path: str | Path, name: str, host: str, port: int, workers: int) -> None:
@@ -44,11 +54,21 @@ def serve(path: str | Path, name: str, host: str, port: int, workers: int) -> No
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
         address = "{}:{}".format(*listening.getsockname())
-        print(f"{name}, {predictor.card['bits']} bits a weight, on http://{address}/", flush=True)
+        if predictor.head and predictor.commit != predictor.head:
+            warn(_elsewhere(predictor))
+        of = f"commit {predictor.commit[:12]}" if predictor.commit else "an unknown commit"
+        print(f"{name} of {of}, {predictor.card['bits']} bits a weight, on http://{address}/", flush=True)
         if workers > 1:
-            Multiprocess(config, sockets=[listening]).run()
+            Workers(config, sockets=[listening]).run()
         else:
             uvicorn.Server(config).run(sockets=[listening])
+
+
+def _elsewhere(predictor: Predictor) -> str:
+    if not predictor.commit:
+        return f"{predictor.path}: no commit records this model; commit the dvc.lock of its run, or run `dvc repro`"
+    commits = f"of commit {predictor.commit[:12]}, not of HEAD, {str(predictor.head)[:12]}"
+    return f"{predictor.path}: this model is {commits}; `dvc checkout` or `dvc repro` makes HEAD's"
 
 
 def _application(path: str | Path, name: str) -> object:

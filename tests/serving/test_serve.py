@@ -1,4 +1,5 @@
 import asyncio
+import hashlib
 import http.client
 import json
 import os
@@ -32,9 +33,12 @@ INFER = "/v2/models/samebits/infer"
 class Running:
     """A server in a process of its own."""
 
-    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
-        self.process, self.port = process, port
-        self.url = f"http://127.0.0.1:{port}"
+    warning = ""  # what it says on stderr beside the requests
+
+    def __init__(self, process: subprocess.Popen[str], line: str) -> None:
+        self.process, self.line = process, line
+        self.port = int(re.search(r":(\d+)/$", line)[1])  # type: ignore[index]
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def get(self, path: str) -> tuple[int, str]:
         return self.send("GET", path)
@@ -76,9 +80,7 @@ def running(project: Project, *arguments: str) -> Iterator[Running]:
         assert process.stdout
         assert process.stderr
         try:
-            line = process.stdout.readline()
-            port = int(re.search(r":(\d+)/$", line)[1])  # type: ignore[index]
-            server = Running(process, port)
+            server = Running(process, process.stdout.readline())
             while process.poll() is None:
                 try:
                     if server.get("/v2/health/ready")[0] == 200:
@@ -89,8 +91,9 @@ def running(project: Project, *arguments: str) -> Iterator[Running]:
             yield server
         finally:
             process.terminate()
-        said = set(process.stderr.read().splitlines())
-        assert said <= {"WARNING:  Invalid HTTP request received."}, "no request makes it stumble"
+        said = set(process.stderr.read().splitlines()) - {"WARNING:  Invalid HTTP request received."}
+        server.warning = "".join(line for line in said if line.startswith("warning: "))
+        assert said <= {server.warning}, "no request makes it stumble"
 
 
 @pytest.fixture(scope="module")
@@ -380,6 +383,36 @@ def test_a_port_in_use_is_one_line(trained: Project, server: Running) -> None:
     done = trained.run("python", "-m", "samebits", "serve", "--port", str(server.port), check=False)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: cannot listen on 127.0.0.1, port {server.port}: Address already in use")
+
+
+def test_a_model_of_another_commit_is_told(reproduced: Project) -> None:
+    project = reproduced
+    first = project.git("rev-parse", "HEAD").strip()
+    project.git("switch", "-q", "-c", "four-bits")
+    project.replace("params.yaml", "bits: 8", "bits: 4")
+    project.run("dvc", "repro")
+    warning, line, page = told(project)
+    assert "no commit records this model" in warning
+    assert line == "samebits of an unknown commit, 4 bits a weight"
+    project.commit("four bits")
+    four = project.git("rev-parse", "HEAD").strip()
+    assert told(project)[:2] == ("", f"samebits of commit {four[:12]}, 4 bits a weight")
+    project.git("switch", "-q", "main")
+    warning, line, page = told(project)
+    assert f"this model is of commit {four[:12]}, not of HEAD, {first[:12]}; `dvc checkout` or `dvc repro`" in warning
+    assert line == f"samebits of commit {four[:12]}, 4 bits a weight"
+    assert (page["commit"], page["head"]) == (four, first)
+    assert page["lock_md5"] == hashlib.md5(project.git("show", f"{four}:dvc.lock").encode()).hexdigest()
+    project.run("dvc", "checkout", "quantize")
+    assert told(project)[:2] == ("", f"samebits of commit {first[:12]}, 8 bits a weight")
+
+
+def told(project: Project) -> tuple[str, str, Any]:
+    """The warning of a server, its line without the address, and the data of its page."""
+    with running(project) as server:
+        page = server.get("/")[1]
+    data = json.loads(re.search('<script type="application/json" id="data">(.*?)</script>', page)[1])  # type: ignore[index]
+    return server.warning, server.line.partition(", on http")[0], data
 
 
 def test_the_page_needs_nothing_from_outside(server: Running) -> None:
