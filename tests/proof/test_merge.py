@@ -2,6 +2,7 @@
 
 import atexit
 import functools
+import json
 import os
 import shutil
 import subprocess
@@ -131,6 +132,8 @@ def test_a_merge_keeps_what_one_side_ran_and_repro_runs_the_rest(tmp_path: Path)
     assert done.returncode == 0, done.stderr
     assert "dvc.lock: each@one, each@two from theirs; evaluate must run: `dvc repro`\n" in done.stderr
     assert "metrics.json: whole from ours\n" in done.stderr
+    with repo.dvc() as dvc:
+        dvc.checkout(allow_missing=True)
     assert kinds(repo.problems()) == {("evaluate", "stage-unrecorded")}
     assert repo.repro() == ["evaluate"]
     repo.commit()
@@ -322,6 +325,56 @@ def test_a_merged_lock_has_the_bytes_that_dvc_writes(tmp_path: Path) -> None:
     with repo.dvc() as dvc:
         dvc.reproduce(list(repo.lock()["stages"]), force=True, single_item=True)
     assert repo.read("dvc.lock") == merged
+
+
+BLANKS = f"echo {'x' * 60} {'y' * 68}/  --test"  # DVC folds it, and loses one of the two blanks
+FORMS = ["schema: '2.0'\nstages:\n{}", "stages:\n{}schema: '2.0'\n", "{{schema: '2.0', stages: {{{}}}}}"]
+
+
+def entry(name: str, **content: str) -> str:
+    lines = [f"  {name}:", f"    cmd: {content.pop('cmd', 'echo')}"]
+    return "\n".join([*lines, *(f"    {key}: {each}" for key, each in content.items()), ""])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("form", FORMS)
+def test_entries_that_stay_are_the_same_bytes(tmp_path: Path, form: str, end: str) -> None:
+    odd = entry("a", cmd=BLANKS, params="{p.yaml: {x: .nan, y: [1,   2]}}  # a comment")
+    changed = entry("b", params="{p.yaml: {z: 2}}")
+    lists = [[odd, entry("b")], [odd, changed], [odd, entry("b"), entry("c")]]
+    if form.startswith("{"):  # not as DVC writes it
+        lists = [[f"{each[2]}: {json.dumps({'cmd': BLANKS})}" for each in every] for every in lists]
+    texts = [form.format(("" if "\n" in form else ", ").join(every)).replace("\n", end) for every in lists]
+    told = merged(tmp_path, *(each.encode() for each in texts))
+    assert list(yaml.safe_load(told)["stages"]) == ["a", "b", "c"]
+    assert yaml.safe_load(told)["stages"]["a"]["cmd"] == BLANKS
+    if not form.startswith("{"):
+        assert told.decode() == form.format(odd + changed + entry("c")).replace("\n", end)
+
+
+@pytest.mark.parametrize("side", ["main", "theirs"])
+@pytest.mark.parametrize("what", ["code.sh", "params.yaml"])
+def test_an_entry_leaves_where_one_side_changed_what_it_read_without_a_run(
+    tmp_path: Path, side: str, what: str
+) -> None:
+    repo = four_stages(tmp_path / "repo")
+    repo.write("code.sh", "true\n")
+    stages = repo.lock("dvc.yaml")["stages"]
+    stages["evaluate"]["deps"].append("code.sh")
+    repo.pipeline(stages=stages)
+    repo.run()
+    repo.branch("theirs", d=2)
+    repo.git("switch", "-q", "main")
+    repo.change(d=3)
+    repo.git("switch", "-q", side)
+    if what == "code.sh":
+        repo.write("code.sh", "false\n")
+    else:
+        repo.replace("params.yaml", "c: 1", "c: 7")
+    repo.commit("without a run")
+    repo.git("switch", "-q", "main")
+    repo.attempt("merge", "theirs")  # d conflicts
+    assert set(repo.lock()["stages"]) == {"prepare", "train"}
 
 
 @pytest.mark.parametrize(

@@ -1,51 +1,47 @@
 """What git calls to merge a file that the pipeline writes: dvc.lock stage by stage, a generated file whole."""
 
 import contextlib
-import os
 import posixpath
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
-from dvc.utils.serialize import YAMLFileCorruptedError, dumps_yaml, parse_yaml, parse_yaml_for_update
+from dvc.utils.serialize import YAMLFileCorruptedError, parse_yaml
 from voluptuous import Invalid
 
 from samebits import artifacts
 from samebits.artifacts import LOCK
 from samebits.errors import UserError
-from samebits.git import git
 from samebits.markdown import printable
 from samebits.proof.merging import rules as merge
+from samebits.proof.merging.commits import Commits, commits_of
+from samebits.proof.merging.text import Text, written
+from samebits.proof.record.values import same
 from samebits.proof.repository import aliases
 from samebits.proof.repository.tree import parents
 from samebits.proof.words import some
 
 
 def merge_lock(base: Path, ours: Path, theirs: Path, path: str) -> None:
-    """Write the merged lock over `ours`, as DVC writes it, and say what became of it.
+    """Write the merged lock over `ours`, each entry byte for byte, and say what became of it.
 
     Raises UserError, and leaves `ours` as it is, where one of the two cannot be read.
     """
     content, other = artifacts.read_bytes(ours), artifacts.read_bytes(theirs)
     was = _ancestor(artifacts.read_bytes(base), path)
-    found = merge.merge(
-        None if was is None else _stages(was),
-        _stages(_lock(content, f"{path} of ours")),
-        _stages(_lock(other, f"{path} of theirs")),
-    )
-    mine, yours = (parse_yaml_for_update(each.decode(), path) for each in (content, other))
-    mine.setdefault("schema", "2.0")
+    mine, yours = _lock(content, f"{path} of ours"), _lock(other, f"{path} of theirs")
+    found = _merged(commits_of(base, ours, theirs, path), path, was, mine, yours)
+    sides = {"ours": mine, "theirs": yours}
+    stages = {name: sides[side]["stages"][name] for name, side in found.taken.items()}
+    merged = {"schema": "2.0", **mine, "stages": stages}
     if (datasets := _datasets(was, mine, yours, path)) is not None:
-        mine["datasets"] = datasets
-    kept = mine.get("stages") or {}
-    for name in set(kept) - set(found.taken):
-        del kept[name]
-    kept.update({name: yours["stages"][name] for name, side in found.taken.items() if side == "theirs"})
-    mine["stages"] = kept
-    text = dumps_yaml(mine).encode()
-    ours.write_bytes(text.replace(b"\n", b"\r\n") if b"\r\n" in content else text)
+        merged["datasets"] = datasets
+    text = _text(content, other, found, merged)
+    if not same(parse_yaml(text, path), merged):
+        raise UserError(f"{path}: its entries cannot be kept as they are; take one side whole, then `dvc repro`")
+    ours.write_bytes(text.replace("\n", "\r\n").encode() if b"\r\n" in content else text.encode())
     _say(path, found)
 
 
@@ -54,11 +50,33 @@ def merge_generated(base: Path, ours: Path, theirs: Path, path: str) -> None:
 
     Git merges file by file, in no order that a driver may count on, so the three locks are read from the commits.
     """
-    found = _locks(base, ours, theirs, path)
-    takes = any(_taken_from_theirs(path, folder, *versions) for folder, versions in found)
+    commits = commits_of(base, ours, theirs, path)
+    takes = commits is not None and _taken_from_theirs(commits, path)
     if takes:
         ours.write_bytes(theirs.read_bytes())
     print(f"{printable(path)}: whole from {'theirs' if takes else 'ours'}", file=sys.stderr)
+
+
+def _merged(commits: Commits | None, path: str, *locks: Mapping[str, Any] | None) -> merge.Merged:
+    """What becomes of the stages of a lock at a path. locks: of base, ours and theirs."""
+    base, ours, theirs = (None if each is None else merge.entries(each) for each in locks)
+
+    def refuted(entry: Mapping[str, Any]) -> bool:
+        return commits is not None and commits.refutes(posixpath.dirname(path), entry)
+
+    return merge.merge(base, ours or {}, theirs or {}, refuted)
+
+
+def _text(content: bytes, other: bytes, found: merge.Merged, merged: Mapping[str, Any]) -> str:
+    """The merged lock: copied line by line where both sides have the form that DVC writes."""
+    mine, yours = (Text(each.decode().replace("\r\n", "\n")) for each in (content, other))
+    sides = {"ours": mine, "theirs": yours}
+    copied = [sides[side].entries.get(name) for name, side in found.taken.items()]
+    if mine.indent == yours.indent and copied and None not in copied:
+        text = mine.with_entries(each for each in copied if each)
+        if same(parse_yaml(text, LOCK), merged):
+            return text
+    return written(merged)
 
 
 def _say(path: str, found: merge.Merged) -> None:
@@ -82,10 +100,6 @@ def _lock(content: bytes, name: str) -> Mapping[str, Any]:
         ) from None
 
 
-def _stages(lock: Mapping[str, Any]) -> merge.Entries:
-    return lock.get("stages") or {}
-
-
 def _ancestor(content: bytes, path: str) -> Mapping[str, Any] | None:
     """The lock of the base, which git may have merged itself; None where it cannot be read."""
     try:
@@ -103,55 +117,18 @@ def _datasets(base: Mapping[str, Any] | None, ours: Any, theirs: Any, path: str)
     return found
 
 
-def _locks(base: Path, ours: Path, theirs: Path, path: str) -> Iterator[tuple[str, list[merge.Entries]]]:
-    """The folders of the locks in the commits that are merged, with the entries of base, ours and theirs.
-
-    None where the commits are not known for sure, as where git merges two ancestors.
-    """
-    blobs = [_hash(file) for file in (base, ours, theirs)]
-    for commits in _commits(path, str(blobs[2])):
-        if [_blob(commit, path) for commit in commits] == blobs:
-            listing = git("ls-tree", "-r", "-z", "--name-only", commits[2]).decode(errors="surrogateescape")
-            for lock in (each for each in listing.split("\0") if posixpath.basename(each) == LOCK):
-                with contextlib.suppress(UserError):  # a lock that cannot be read makes a conflict of its own
-                    yield posixpath.dirname(lock), [_stages(_lock(_content(commit, lock), lock)) for commit in commits]
-            return
-
-
-def _commits(path: str, blob: str) -> Iterator[tuple[str, str, str]]:
-    """Commits that may be base, ours and theirs, in a merge; in a rebase, a pick or a stash."""
-    for name in os.environ:
-        if name.startswith("GITHEAD_"):
-            commit = name.removeprefix("GITHEAD_")
-            yield git("merge-base", "HEAD", commit).decode().split()[0], "HEAD", commit
-    for commit in git("log", "--all", f"--find-object={blob}", "--format=%H", "--", path).decode().split():
-        yield f"{commit}^", "HEAD", commit
-
-
-def _hash(file: Path) -> str | None:
-    """The object of a file that git gives a driver: none where it is empty, as git gives one that is not there."""
-    return git("hash-object", "--no-filters", str(file)).decode().strip() if file.stat().st_size else None
-
-
-def _blob(commit: str, path: str) -> str | None:
-    """The object of a file in a commit; None where there is none."""
-    try:
-        return git("rev-parse", "--verify", "--quiet", f"{commit}:{path}").decode().strip()
-    except UserError:
-        return None
-
-
-def _content(commit: str, path: str) -> bytes:
-    blob = _blob(commit, path)
-    return git("cat-file", "blob", blob) if blob else b""
-
-
-def _taken_from_theirs(path: str, folder: str, base: merge.Entries, ours: merge.Entries, theirs: merge.Entries) -> bool:
-    """Whether a stage that makes the path, or a folder around it, stays in the merged lock as theirs."""
-    found = merge.merge(base, ours, theirs)
-    return any(
-        posixpath.normpath(posixpath.join(folder, out)) in (path, *parents(path))
-        for name, side in found.taken.items()
-        if side == "theirs"
-        for out in merge.Run(theirs[name]).outs
-    )
+def _taken_from_theirs(commits: Commits, path: str) -> bool:
+    """Whether a stage that makes the path, or a folder around it, stays in its merged lock as theirs."""
+    for lock in (each for each in commits.trees[2] if posixpath.basename(each) == LOCK):
+        with contextlib.suppress(UserError):  # a lock that cannot be read makes a conflict of its own
+            base, ours, theirs = (_lock(content, lock) for content in commits.contents(lock))
+            found = _merged(commits, lock, base, ours, theirs)
+            makes = (
+                posixpath.normpath(posixpath.join(posixpath.dirname(lock), out))
+                for name, side in found.taken.items()
+                if side == "theirs"
+                for out in merge.Run(merge.entries(theirs)[name]).outs
+            )
+            if any(each in (path, *parents(path)) for each in makes):
+                return True
+    return False

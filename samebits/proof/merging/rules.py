@@ -8,7 +8,7 @@ stage leaves the lock: `dvc repro` runs it.
 """
 
 import posixpath
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -21,7 +21,20 @@ Side = Literal["ours", "theirs"]
 Entries = Mapping[str, Mapping[str, Any]]  # the `stages` of a dvc.lock
 SIDES: tuple[Side, Side] = "ours", "theirs"
 HASHES = "hash", "md5", "etag", "checksum", "files", "dataset"  # by which DVC knows what a path held
-ABSENT, UNKNOWN, CONFLICT = object(), object(), object()
+ABSENT, UNKNOWN, CONFLICT, NAN = object(), object(), object(), object()
+
+
+def entries(lock: Mapping[str, Any]) -> Entries:
+    """The stages of a lock, with a value for NaN that is equal to itself."""
+    return _with_nan(lock.get("stages") or {})
+
+
+def _with_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _with_nan(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [*map(_with_nan, value)]
+    return NAN if value != value else value
 
 
 @dataclass(frozen=True)
@@ -63,9 +76,17 @@ class Run:
         return found
 
 
-def merge(base: Entries | None, ours: Entries, theirs: Entries) -> Merged:
-    """Which entry of each stage stays. base: of the common ancestor; None where that is unknown."""
-    return _Merge(base, ours, theirs).result()
+def merge(
+    base: Entries | None,
+    ours: Entries,
+    theirs: Entries,
+    refuted: Callable[[Mapping[str, Any]], bool] = lambda _: False,
+) -> Merged:
+    """Which entry of each stage stays.
+
+    base: of the common ancestor; None where that is unknown. refuted: whether the merged tree contradicts an entry.
+    """
+    return _Merge(base, ours, theirs, refuted).result()
 
 
 def three_way(base: Any, ours: Any, theirs: Any) -> Any:
@@ -80,6 +101,7 @@ class _Merge:
     base: Entries | None
     ours: Entries
     theirs: Entries
+    refuted: Callable[[Mapping[str, Any]], bool]
     taken: dict[str, Side] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -98,7 +120,11 @@ class _Merge:
     def result(self) -> Merged:
         names = list(dict.fromkeys([*self.ours, *self.theirs]))
         for name in self._in_order(names):
-            candidates = [side for side in self._sides(name) if self._describes(name, side)]
+            candidates = [
+                side
+                for side in self._sides(name)
+                if self._describes(name, side) and not self.refuted(self.runs[side][name].entry)
+            ]
             if candidates:
                 self.taken[name] = candidates[0]
         # Only stages that need one another, which the two pipelines together can hold, were judged before their makers

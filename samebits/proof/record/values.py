@@ -38,7 +38,7 @@ class ParamsFiles:
             return None
         if not keys:
             return dict(document)
-        found = ((key, _get(document, key)) for key in keys)
+        found = ((key, get(document, key)) for key in keys)
         return {key: value for key, value in found if value is not ABSENT}
 
 
@@ -58,7 +58,7 @@ def parsed(content: bytes, path: str) -> dict[str, Any]:
     return dict(document)
 
 
-def _get(document: Mapping[str, Any], key: str) -> Any:
+def get(document: Mapping[str, Any], key: str) -> Any:
     """The value of a key, as DVC finds it."""
     found: Any = document
     for part in key.split("."):
