@@ -240,7 +240,7 @@ def _judged(subject: Subject, run: Run, progress: Progress) -> _Found:
         else:
             _judge_stage(subject, run, judge, found, stage, made)
     found.problems += audit.of(subject.user, run)
-    found.unproved = effects.unproved(pipeline, list(run.made.values()), runner.prefix)
+    found.unproved += effects.unproved(pipeline, list(run.made.values()), runner.prefix)
     if asked.strict:
         strict = Strict(run, judge, found.notes)
         found.problems = strict.told(run.ended, found.problems)
@@ -283,8 +283,17 @@ def _judge_stage(subject: Subject, run: Run, judge: Judge, found: _Found, stage:
         with runner.progress.step(f"{stage.name}, without {some([each.path for each in asked])}"):
             without = runner.run(stage, tree)
     effect = effects.judged(pipeline, stage, made, without, judge, subject.asked.strict)
-    found.problems += effect.problems
+    found.doubt(effect.doubts)
     found.notes += effect.notes
+    found.unproved += effect.unproved
+    if effect.problems:
+        environment = _of_environment(subject, runner, stage, layers)
+        found.doubt(environment)
+        if environment:  # what it wrote may be other bytes for these
+            found.notes += [each.text for each in effect.problems]
+        else:
+            found.problems += effect.problems
+    found.problems += effect.replaced
     different = [
         out for out, each in zip(outs, outputs, strict=True) if each.verdict in ("differs", "equal", "close", "new")
     ]
@@ -308,8 +317,7 @@ def _judge_stage(subject: Subject, run: Run, judge: Judge, found: _Found, stage:
     causes = list(diagnosis.causes(stage, different, made, again, judge, here))
     unsteady = [each for each in causes if each.kind == "not-deterministic"]
     if len(unsteady) < len(causes):
-        told += doubts.of_line_ends(stage.name, lock.line_ends(pipeline))
-        told += _of_packages(subject, runner, stage, layers)
+        told += _of_environment(subject, runner, stage, layers)
         found.doubt(told)
     found.problems += unsteady if told else causes
 
@@ -325,8 +333,15 @@ def _again(runner: Runner, stage: Stage, layers: Layers, made: Made) -> list[Mad
     return again
 
 
+def _of_environment(subject: Subject, runner: Runner, stage: Stage, layers: Layers) -> list[Problem]:
+    """Doubts by line ends and packages. A run tells what Python imports, beside what any Python imports."""
+    return [
+        *doubts.of_line_ends(stage.name, lock.line_ends(subject.pipeline)),
+        *_of_packages(subject, runner, stage, layers),
+    ]
+
+
 def _of_packages(subject: Subject, runner: Runner, stage: Stage, layers: Layers) -> Iterator[Problem]:
-    """Doubts by packages: a run that tells what Python imports, beside what any Python imports."""
     yield from doubts.of_pins(stage.name, subject.tree.root, runner.described.packages)
     modules: list[set[str]] = []
     for commands in (stage.commands, ['python -c ""']):

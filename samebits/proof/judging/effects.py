@@ -1,24 +1,36 @@
 """What it means that a stage wrote what is not its own."""
 
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from samebits.proof.comparators import compare
 from samebits.proof.judging.judge import Judge
 from samebits.proof.repository.pipeline import Pipeline, Stage
-from samebits.proof.running.effects import Change, is_of_tools
+from samebits.proof.repository.tree import hash_of, line_ends_of
+from samebits.proof.running.effects import Change
 from samebits.proof.running.layers import same_file
 from samebits.proof.running.run import Made
 from samebits.proof.verdict import Kind, Problem
 from samebits.proof.words import some
 
 
-@dataclass(frozen=True)
+@dataclass
 class Effects:
-    """What is wrong with what a stage wrote beside its outputs, and what is only to be noted."""
+    """What a stage wrote beside its outputs.
 
-    problems: list[Problem]
-    notes: list[str]
+    problems: what is wrong with it, unless another environment explains other bytes. replaced: outputs of other stages.
+    doubts: what only has other line ends. noted: files that nobody declares. notes: what else is to be said.
+    unproved: results at the top of a dvc.yaml that depend on what was there.
+    """
+
+    problems: list[Problem] = field(default_factory=list)
+    replaced: list[Problem] = field(default_factory=list)
+    doubts: list[Problem] = field(default_factory=list)
+    noted: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    unproved: list[str] = field(default_factory=list)
 
 
 def open_questions(pipeline: Pipeline, made: Made, judge: Judge) -> list[Change]:
@@ -36,50 +48,55 @@ def judged(
     without: a run in a tree without the files of `open_questions`, where there are any. strict: whether what nobody
     declares is an error.
     """
-    problems: list[Problem] = []
-    notes: list[str] = []
-    own: list[Change] = []
-    noted: list[str] = []
-    asked = {each.path for each in open_questions(pipeline, made, judge)}
-    whole = {each.path for each in made.changes if each.path in asked and _same_without(each, without)}
+    found, inputs = Effects(), []
     for each in made.changes:
-        if each.before and each.after and judge.allows(each.path, each.before, each.after):
-            continue
         if each.maker and not each.of_source:
             text = f"{each.path}: {stage.name} replaced what {each.maker} made"
-            problems.append(Problem(each.maker, "output-edited", each.path, text))
-        elif each.path in whole or each.path in asked:
-            differs = compare(each.path, each.before, each.after, []).differences  # type: ignore[arg-type]
-            how = f" ({differs[0].sentence()})" if differs else ""
-            top = each.path in pipeline.promised_at_top
-            if each.path in whole:
-                text = f"{each.path}: {stage.name} writes it, and the commit holds other bytes{how}"
-                kind: Kind = "output-edited" if top else "undeclared-output"
-                problems.append(Problem(stage.name, kind, each.path, text))
-            elif strict:
-                text = f"{each.path}: {stage.name} changes this file of the commit without declaring it{how}"
-                problems.append(Problem(stage.name, "undeclared-output", each.path, text))
-            else:
-                noted.append(each.path)
-        elif each.readers:
-            own.append(each)
+            found.replaced.append(Problem(each.maker, "output-edited", each.path, text))
+        elif each.before and each.after and judge.allows(each.path, each.before, each.after):
+            continue
+        elif system := _other_line_ends(each):
+            text = f"{each.path}: the same text but for its line ends, which were those of {system}"
+            found.doubts.append(Problem(stage.name, "environment-differs", each.path, text))
+        elif each.readers and each.path not in pipeline.promised_at_top:
+            inputs.append(each)
         elif each.of_source:
-            notes.append(f"{stage.name} overwrites its own source {each.path}; write to another path")
-        elif strict:
-            text = f"{each.path}: {stage.name} deletes this file of the commit"
-            problems.append(Problem(stage.name, "undeclared-output", each.path, text))
+            found.notes.append(f"{stage.name} overwrites its own source {each.path}; write to another path")
         else:
-            noted.append(each.path)
-    problems += _overwritten(stage, own)
-    if noted:
-        notes.append(f"{stage.name} changes files of the commit that nobody declares: {some(noted)}")
-    return Effects(problems, notes)
+            _undeclared(pipeline, stage, each, without, strict, found)
+    found.problems += _overwritten(stage, inputs)
+    if found.noted:
+        found.notes.append(f"{stage.name} changes files of the commit that nobody declares: {some(found.noted)}")
+    return found
+
+
+def _undeclared(
+    pipeline: Pipeline, stage: Stage, change: Change, without: Made | None, strict: bool, found: Effects
+) -> None:
+    """A file of the commit that nobody declares, or only the top of a dvc.yaml does."""
+    at_top, whole = change.path in pipeline.promised_at_top, _same_without(change, without)
+    how = ""
+    if change.before and change.after and (told := compare(change.path, change.before, change.after, []).differences):
+        how = f" ({told[0].sentence()})"
+    if whole or strict:
+        does = "writes it, and the commit holds other bytes" if whole else "changes or deletes it without declaring it"
+        kind: Kind = "output-edited" if whole and at_top else "undeclared-output"
+        found.problems.append(Problem(stage.name, kind, change.path, f"{change.path}: {stage.name} {does}{how}"))
+    elif at_top:
+        found.unproved.append(change.path)
+    else:
+        found.noted.append(change.path)
+
+
+def _other_line_ends(change: Change) -> str | None:
+    """The system whose line ends the file of the commit has, where that is all in which it differs."""
+    if not change.before or not change.after or change.before.is_symlink() or change.after.is_symlink():
+        return None
+    return line_ends_of(hash_of(change.before, "md5"), partial(hash_of, change.after))
 
 
 def unproved(pipeline: Pipeline, ran: Sequence[Made], prefix: str) -> list[str]:
     """Metrics and plots at the top of dvc.yaml, in git, that no stage wrote."""
-    import os
-
     names = {os.path.normpath(os.path.join(prefix, path)): path for path in pipeline.promised_at_top}
     written = {each.name for made in ran for each in made.changes} | {name for made in ran for name in made.same}
     return [path for name, path in names.items() if name not in written]
@@ -94,17 +111,14 @@ def _same_without(change: Change, without: Made | None) -> bool:
 
 
 def _overwritten(stage: Stage, changes: Sequence[Change]) -> Iterator[Problem]:
-    """Inputs that a stage changed: the others are judged on the commit's bytes, not on these."""
-    seen: set[tuple[str, str | None]] = set()
+    """Inputs of other stages that a stage changed, a line each kind; the others are judged on the commit's bytes."""
+    found: dict[tuple[str, str], list[str]] = {}
     for each in changes:
-        if is_of_tools(each.path):
-            continue
-        what = "the source" if each.of_source else "an input" if each.before else "a file in an input"
-        verb = "deletes" if each.after is None else "overwrites" if each.before else "makes"
-        others = [name for name in each.readers if name != stage.name]
-        of = f"{what} of {some(others)}" if others else f"{what} {each.maker}" if each.maker else what
-        if (of, each.maker) in seen and len(changes) > 5:
-            continue
-        seen.add((of, each.maker))
-        text = f"{each.path}: {stage.name} {verb} it, {of}; the commit's bytes were used. Write to another path"
-        yield Problem(stage.name, "input-overwritten", each.path, text)
+        verb = "deletes" if each.after is None else "overwrites" if each.before else "adds"
+        found.setdefault((verb, some(each.readers)), []).append(each.path)
+    for (verb, readers), paths in found.items():
+        text = (
+            f"{some(paths)}: {stage.name} {verb} {'it' if len(paths) == 1 else 'them'}, an input of {readers}, which "
+        )
+        text += "the check gave the commit's bytes; write to another path"
+        yield Problem(stage.name, "input-overwritten", paths[0], text)

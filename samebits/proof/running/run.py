@@ -209,6 +209,8 @@ class Runner:
         named = [name for name in kept_back if len(name) > 1 and re.search(rf"\b{re.escape(name)}\b", failed.output)]
         if named:
             text += f"; it did not get {', '.join(named)} of your environment, which `pass_env` gives"
+        if "Read-only file system" in failed.output and self.place.isolated:
+            text += "; stages cannot write outside of the repository, nor to large sources"
         if paths := self._hidden(failed.output):
             text += f"; {paths[0]} is on this machine, and hidden from the stages: no commit holds it"
         return text
