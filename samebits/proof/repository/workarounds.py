@@ -1,10 +1,12 @@
 """What DVC does not survive, mended before it reads: a plug-in that is missing, a hash that looks like a number."""
 
+import os
 import re
 from importlib.util import find_spec
 from typing import Any
 
-from dvc.dvcfile import FileMixin
+from dvc.dvcfile import FileMixin, Lockfile
+from dvc.fs import LocalFileSystem
 from dvc_objects.fs import known_implementations
 from dvc_objects.fs.base import FileSystem
 
@@ -13,6 +15,7 @@ CHECKSUMS = {"ssh": "md5", "hdfs": "checksum", "webhdfs": "checksum", "gdrive": 
 NUMBER = re.compile(r"\b(?:md5|etag|checksum)[\"']?\s*:\s*[-+.\d][-+.\d_eE]*\s*(?:[,}#\n]|$)")
 
 _load_yaml = FileMixin._load_yaml
+_locks: dict[str, tuple[tuple[int, ...], tuple[Any, str]]] = {}  # by path, with what tells a change
 
 
 class NotInstalled(FileSystem):
@@ -41,13 +44,26 @@ def __getattr__(name: str) -> type[NotInstalled]:
     return type(name, (NotInstalled,), about | {"why": known_implementations[name]["err"]})
 
 
-def _load_with_texts_as_hashes(self: FileMixin, **options: Any) -> tuple[Any, str]:
-    """A file of DVC as its own schema has it, where a hash is a text; DVC checks the file by that and forgets it."""
-    data, text = _load_yaml(self, **options)
-    return (self.validate(data, self.relpath) if NUMBER.search(text) else data), text
+def _load(self: FileMixin, **options: Any) -> tuple[Any, str]:
+    """A file of DVC as its own schema has it, where a hash is a text; DVC checks the file by that and forgets it.
+
+    A lock, of which half of a run's time is the reading, is read once.
+    """
+    if not isinstance(self, Lockfile) or options or not isinstance(self.repo.fs, LocalFileSystem):
+        return _load_yaml(self, **options) if options else _with_texts_as_hashes(self)
+    about = os.stat(self.path)
+    key = about.st_mtime_ns, about.st_size, about.st_ino
+    if self.path not in _locks or _locks[self.path][0] != key:
+        _locks[self.path] = key, _with_texts_as_hashes(self)
+    return _locks[self.path][1]
+
+
+def _with_texts_as_hashes(file: FileMixin) -> tuple[Any, str]:
+    data, text = _load_yaml(file)
+    return (file.validate(data, file.relpath) if NUMBER.search(text) else data), text
 
 
 for _scheme, _about in known_implementations.items():
     if find_spec(_about["class"].partition(".")[0]) is None:
         _about["class"] = f"{__name__}.{_scheme}"
-FileMixin._load_yaml = _load_with_texts_as_hashes
+FileMixin._load_yaml = _load
