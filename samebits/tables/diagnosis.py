@@ -81,6 +81,11 @@ def text_among_numbers(connection: duckdb.DuckDBPyConnection, source: str) -> st
     return f"column {name}, row {row}: {value!r} is text"
 
 
+def clean(text: str) -> str:
+    """A text in one line that ends no comment and moves no cursor."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
 def string(text: str) -> str:
     """A text in SQL."""
     return "'" + text.replace("'", "''") + "'"

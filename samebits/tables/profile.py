@@ -18,7 +18,7 @@ import joblib
 from tqdm import tqdm
 
 from samebits.errors import UserError
-from samebits.tables.diagnosis import MISSING, identifier, string
+from samebits.tables.diagnosis import MISSING, clean, identifier, string
 from samebits.tables.table import reading
 
 LEVELS = 20  # a text of so many values or fewer is a category
@@ -36,6 +36,7 @@ KINDS = {
     "time": "time",
 }
 NOTHING = "any_value(NULL)"  # an aggregate where nothing is asked
+MOST_COLUMNS = 2000  # the time that the moments and the profile take grows with their square
 AT_ONCE = 16  # columns in a question; more take more memory at a time
 WITH_ZONE = r"\d{4}-\d\d-\d\d[T ].*(Z|[+-]\d\d(:?\d\d)?)"  # a time that DuckDB leaves as text
 
@@ -91,8 +92,10 @@ class Column:
 class Profile:
     """The columns of the rows of a table whose target is known."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, target: str) -> None:
-        self._connection, table = connection, connection.table("cells")
+    def __init__(self, connection: duckdb.DuckDBPyConnection, cells: str, target: str) -> None:
+        """cells: the SQL name of the table."""
+        self._connection, self._used = connection, cells
+        table = connection.sql(f"FROM {cells}")
         columns = [Column(name, type_.id) for name, type_ in zip(table.columns, table.types, strict=True)]
         found = [column for column in columns if column.name == target]
         if not found:
@@ -102,8 +105,9 @@ class Profile:
         self.all_rows = self.target.rows
         self.rows = self.all_rows - self.target.missing
         if self.target.missing:
-            known = f"SELECT * FROM cells WHERE {self.target.value} IS NOT NULL"
-            connection.execute(f"CREATE OR REPLACE TEMP VIEW used AS {known}")
+            self._used = "used"
+            known = f"SELECT * FROM {cells} WHERE {self.target.value} IS NOT NULL"
+            connection.execute(f"CREATE TEMP VIEW used AS {known}")
         self._others = [column for column in columns if column.name != target]
 
     @functools.cached_property
@@ -125,7 +129,7 @@ class Profile:
         found: list[Any] = []
         for start in range(0, len(aggregates), 8 * AT_ONCE):
             sql = ", ".join(aggregates[start : start + 8 * AT_ONCE])
-            found += self._connection.sql(f"SELECT {sql} FROM used").fetchall()[0]
+            found += self._connection.sql(f"SELECT {sql} FROM {self._used}").fetchall()[0]
         return found
 
     def _described(self, columns: list[Column]) -> list[Column]:
@@ -210,11 +214,6 @@ class Profile:
         ]
 
 
-def clean(text: str) -> str:
-    """A text in one line that ends no comment and moves no cursor."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-
-
 def _of_text(text: str) -> str:
     """The SQL that counts: empty texts; those that are no markers; of these, finite numbers; and times with a zone."""
     known = f"{text} NOT IN ({', '.join(map(string, MARKERS))})"
@@ -232,6 +231,14 @@ def _most_first(level: tuple[str, int]) -> tuple[int, str]:
     return -level[1], level[0]
 
 
+def check_width(path: str, columns: int) -> None:
+    """Raise UserError where a table is too wide."""
+    if columns > MOST_COLUMNS:
+        raise UserError(
+            f"{path}: {columns:,} columns; samebits use takes at most {MOST_COLUMNS:,}: keep those that matter"
+        )
+
+
 @contextlib.contextmanager
 def profiled(source: str, target: str) -> Iterator[Profile]:
     """The profile of a table, as the pipeline will read it. Raises UserError where it cannot be read."""
@@ -239,18 +246,18 @@ def profiled(source: str, target: str) -> Iterator[Profile]:
         [(threads,)] = connection.sql("SELECT current_setting('threads')").fetchall()
         try:
             connection.execute(f"SET threads = {joblib.cpu_count()}")
-            if source.lower().endswith(".parquet"):
-                connection.execute("CREATE TEMP VIEW cells AS FROM source")
-            else:  # text is parsed once; on disk, for it may be larger than memory
+            check_width(Path(source).name, len(connection.table("source").columns))
+            cells = "source"
+            if not source.lower().endswith(
+                ".parquet"
+            ):  # text is parsed once; on disk, for it may be larger than memory
+                cells = "scratch.cells"
                 connection.execute(f"ATTACH {string(str(Path(folder, 'cells.duckdb')))} AS scratch")
                 connection.execute(f"SET enable_progress_bar = {sys.stdout.isatty()}")  # it writes there
-                connection.execute("CREATE TABLE scratch.cells AS FROM source")
+                connection.execute(f"CREATE TABLE {cells} AS FROM source")
                 connection.execute("SET enable_progress_bar = false")
-                connection.execute("CREATE TEMP VIEW cells AS FROM scratch.cells")
-            connection.execute("CREATE TEMP VIEW used AS FROM cells")
-            yield Profile(connection, target)
+            yield Profile(connection, cells, target)
         finally:
             connection.execute("DROP VIEW IF EXISTS used")
-            connection.execute("DROP VIEW IF EXISTS cells")
             connection.execute("DETACH DATABASE IF EXISTS scratch")
             connection.execute(f"SET threads = {threads}")

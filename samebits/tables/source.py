@@ -14,11 +14,12 @@ import duckdb
 
 from samebits.errors import UserError
 from samebits.tables import diagnosis, remote
-from samebits.tables.diagnosis import string
+from samebits.tables.diagnosis import clean, string
 
 TYPES_OF_TEXT = ["BOOLEAN", "DOUBLE", "TIME", "DATE", "TIMESTAMP", "VARCHAR"]
 MAY_CHANGE = ["enable_optimizer", "enable_progress_bar", "threads"]  # settings
 READS = {"SELECT_NODE", "SET_OPERATION_NODE", "CTE_NODE", "RECURSIVE_CTE_NODE"}  # in the syntax tree of a query
+LONGEST = 600  # characters of a message: DuckDB repeats lines of a file
 REFUSED = " - file system operations are disabled by configuration"
 
 
@@ -124,7 +125,8 @@ def first_line(error: Exception) -> str:
     before, refused, _ = message.partition(REFUSED)
     if refused:
         return f"{before.partition(': ')[2]}: a query reads the table source alone"
-    return " ".join(message.split("\n\n")[0].split("\n\tCandidate functions")[0].split())
+    told = clean(message.split("\n\n")[0].split("\n\tCandidate functions")[0])
+    return told if len(told) <= LONGEST else f"{told[: LONGEST // 2]} … {told[-LONGEST // 2 :]}"
 
 
 def _sql(pattern: str, paths: tuple[str, ...]) -> str:

@@ -9,9 +9,9 @@ import msgspec
 from samebits import params
 from samebits.errors import UserError
 from samebits.tables import dependence, features, summary
-from samebits.tables.diagnosis import identifier, string
+from samebits.tables.diagnosis import clean, identifier, string
 from samebits.tables.features import Line
-from samebits.tables.profile import Column, Profile, clean, profiled
+from samebits.tables.profile import Column, Profile, profiled
 from samebits.tables.table import Table
 
 HASH_ROWS = 5_000_000  # from here on the split is by hash, which reads the rows once and keeps no number of each

@@ -171,3 +171,11 @@ def test_what_reads_only_is_accepted() -> None:
         "FROM source",
     ):
         assert read(query) == [[1], [3]], query
+
+
+def test_what_a_file_holds_reaches_no_terminal_raw() -> None:
+    Path("hostile.csv").write_text("x,y\n1,2\n" + "\x1b[31m" * 500_000 + "\n")
+    with pytest.raises(UserError) as caught:
+        read("SELECT * FROM source", "hostile.csv")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 1000

@@ -6,7 +6,6 @@ import json
 import shutil
 import statistics
 import subprocess
-import zipfile
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
@@ -482,75 +481,6 @@ def test_what_is_no_table_is_told(table: str, told: str, project_folder: Path) -
     Path("folder").mkdir()
     Path("table.xlsx").write_text("no Excel")
     assert refused(table, "--target", "y").startswith(told)
-
-
-def test_the_first_sheet_of_a_workbook_becomes_csv(project_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    y = noise(30)
-    rows = [(i * i, ["north", "south", ""][i % 3], 44562 + 20 * i, t) for i, t in enumerate(y)]
-    write_workbook("Sales of 2022.xlsx", ["units", "region", "day", "revenue"], rows)
-    run_use("Sales of 2022.xlsx", "--target", "revenue", "--yes")
-    assert "reading first, the first of 2 sheets" in capsys.readouterr().err
-    data = params.load().data
-    assert data.source == "data/raw/Sales of 2022.csv"
-    table = Table.of(data.source, data.query, data.target)
-    [(X, found, *_)] = [block for fragment in table.fragments for block in table.blocks(fragment)]
-    assert found.tolist() == y
-    columns = dict(zip(table.features, X.T.tolist(), strict=True))
-    assert columns["units"] == [i * i for i in range(30)]
-    assert columns["day"] == [20 * i for i in range(30)]  # 44562 is 2022-01-01 in Excel
-    assert columns["region = south"] == [float(i % 3 == 1) for i in range(30)]
-    assert columns["region is missing"] == [float(i % 3 == 2) for i in range(30)]
-
-
-def write_workbook(path: str, header: Sequence[str], rows: Rows) -> None:
-    """The smallest workbook that ECMA-376 allows, of two sheets; numbers of the column `day` are dates."""
-    main, relations = "http://schemas.openxmlformats.org/spreadsheetml/2006/main", "application/vnd.openxmlformats-"
-    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    package = "http://schemas.openxmlformats.org/package/2006"
-
-    def cell(name: str, value: Any) -> str:
-        if isinstance(value, str):
-            return f'<c t="inlineStr"><is><t>{value}</t></is></c>' if value else "<c/>"
-        return f'<c s="{int(name == "day")}"><v>{value}</v></c>'
-
-    lines = [
-        [cell("", name) for name in header],
-        *([cell(*pair) for pair in zip(header, row, strict=True)] for row in rows),
-    ]
-    sheet = "".join(f"<row>{''.join(line)}</row>" for line in lines)
-    kinds = {
-        "workbook": "sheet.main",
-        "worksheets/sheet1": "worksheet",
-        "worksheets/sheet2": "worksheet",
-        "styles": "styles",
-    }
-    overrides = "".join(
-        f'<Override PartName="/xl/{part}.xml" ContentType="{relations}officedocument.spreadsheetml.{kind}+xml"/>'
-        for part, kind in kinds.items()
-    )
-    of_book = "".join(
-        f'<Relationship Id="r{i}" Type="{office}/{kind}" Target="{target}.xml"/>'
-        for i, (kind, target) in enumerate(
-            [("worksheet", "worksheets/sheet1"), ("worksheet", "worksheets/sheet2"), ("styles", "styles")]
-        )
-    )
-    xf = '<xf numFmtId="{}" fontId="0" fillId="0" borderId="0"/>'
-    parts = {
-        "[Content_Types].xml": f'<Types xmlns="{package}/content-types">'
-        '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-        f"{overrides}</Types>",
-        "_rels/.rels": f'<Relationships xmlns="{package}/relationships">'
-        f'<Relationship Id="r0" Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">{of_book}</Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
-        '<sheet name="first" sheetId="1" r:id="r0"/><sheet name="second" sheetId="2" r:id="r1"/></sheets></workbook>',
-        "xl/styles.xml": f'<styleSheet xmlns="{main}"><cellXfs>{xf.format(0)}{xf.format(14)}</cellXfs></styleSheet>',
-        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{sheet}</sheetData></worksheet>',
-        "xl/worksheets/sheet2.xml": f'<worksheet xmlns="{main}"><sheetData/></worksheet>',
-    }
-    with zipfile.ZipFile(path, "w") as file:
-        for name, text in parts.items():
-            file.writestr(name, text)
 
 
 @pytest.mark.slow
