@@ -405,3 +405,57 @@ def test_a_name_from_the_repository_cannot_speak_to_the_terminal(
     assert run(repo) == 0
     assert "\x1b" not in capsys.readouterr().out
     assert [rule.path for rule in Settings.load(repo.root).outputs] == ["\x1b[31m.log"]
+
+
+def environments(repo: Repository) -> list[tuple[str, str]]:
+    return [(what, found) for what, found, _ in table(looked(repo), "environment")]
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        ("SEED=1 MODE=full absent1 a.py", "absent1"),
+        ("env -u HOME X=1 absent1 a.py", "absent1"),
+        ("cd src && nice -n 5 timeout -k 3 10 absent1 a.py", "absent1"),
+        ("true; time absent1 | absent2", "absent1, absent2"),
+    ],
+)
+def test_a_program_is_seen_behind_variables_and_starters(tmp_path: Path, command: str, missing: str) -> None:
+    repo = Repository(tmp_path / "repo")
+    repo.pipeline(stages={"a": {"cmd": command, "outs": ["o.txt"]}})
+    repo.commit()
+    assert (missing, "not found here") in environments(repo)
+
+
+@pytest.mark.parametrize(
+    ("command", "environment", "setup", "network"),
+    [
+        ("uv run python a.py", "uv run", ["uv sync --frozen"], False),
+        ("uv run --project tools python a.py", "uv run tools", ["uv sync --frozen --project tools"], False),
+        ("X=1 conda run -n geo python a.py", "conda run geo", ["conda env create --quiet --file geo.yaml"], False),
+        ("pipx run --spec csvkit==2.0.1 csvcut a.csv", "pipx run csvkit==2.0.1", [], True),
+        ("docker run --rm -v .:/w alpine:3 cat /w/a", "docker run alpine:3", [], True),
+        ("calkit xenv -n py --no-check -- python a.py", "calkit xenv py", [], True),
+    ],
+)
+def test_the_environment_of_a_stage_is_named_and_made(
+    tmp_path: Path, command: str, environment: str, setup: list[str], network: bool
+) -> None:
+    repo = Repository(tmp_path / "repo")
+    for path in ("uv.lock", "tools/uv.lock"):
+        repo.write(path, '[[package]]\nname = "numpy"\nversion = "2.0.0"\n')
+    repo.write("geo.yaml", "name: geo\ndependencies:\n- gdal=3.9\n")
+    repo.pipeline(stages={"a": {"cmd": command, "outs": ["o.txt"]}})
+    repo.commit()
+    assert (environment, "runs a") in environments(repo)
+    found = looked(repo).settings
+    assert set(setup) <= set(found.commands)
+    assert found.network == (["a"] if network else [])
+
+
+@pytest.mark.parametrize(("folder", "found"), [("a", True), ("a/b", True), ("a/b/c", False)])
+def test_a_file_that_names_packages_is_looked_for_two_folders_down(tmp_path: Path, folder: str, found: bool) -> None:
+    repo = Repository(tmp_path / "repo")
+    repo.write(f"{folder}/requirements.txt", "numpy==2.0.0\n")
+    scripted(repo, "import numpy\n")
+    assert any(folder in command for command in looked(repo).settings.commands) is found

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samebits.proof.telling import graph, page
+from samebits.proof.telling.layout import Box, layout
 from samebits.proof.verdict import Difference, Node, Output, Problem, Row, Verdict
 from tests import pages
 from tests.proof.repositories import Repository, simple
@@ -277,3 +278,11 @@ def test_the_graph_of_a_repository(tmp_path: Path) -> None:
     )
     repo.run()
     assert repo.check().graph == {"one": Node(["in.txt"], ["a"]), "two": Node(["a"], ["two"])}
+
+
+def test_a_box_that_nothing_leads_to_stands_just_before_the_first_that_it_leads_to() -> None:
+    before = {"alone": [], "source": [], "a": [], "b": ["a"], "c": ["b", "source"]}
+    found = layout(before, list(before), dict.fromkeys(before, Box(0, 0, 10, 10)))
+    assert found is not None
+    x = {name: box.x for name, box in found.boxes.items()}
+    assert x["alone"] == x["a"] < x["source"] == x["b"] < x["c"]

@@ -8,6 +8,7 @@ import pytest
 from samebits.errors import UserError
 from samebits.proof.telling import report
 from samebits.proof.telling.changes import Change
+from samebits.proof.verdict import Problem
 from tests.conftest import Project
 from tests.proof.repositories import Repository, simple
 
@@ -287,3 +288,13 @@ def test_a_partial_clone_gets_the_files_of_the_base_at_once(tmp_path: Path) -> N
     fetched = thin.git("count-objects", "-v").splitlines()
     assert [(each.name, each.base, each.now) for each in thin.changes("HEAD~1").params] == [("n", 3, 4)]
     assert thin.git("count-objects", "-v").splitlines() != fetched
+
+
+def test_open_questions_stand_beside_what_decides_or_alone() -> None:
+    decides = Problem("fit", "code-changed", "a.py", "a.py: changed")
+    asks = Problem("load", "missing-source", "d.csv", "d.csv: missing")
+    assert report.problems([asks]) == {"What keeps it from being decided:": ["load: d.csv: missing"]}
+    assert report.problems([asks, decides]) == {
+        "The first stage that diverged is fit:": ["a.py: changed"],
+        "Besides:": ["load: d.csv: missing"],
+    }

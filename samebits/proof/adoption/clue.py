@@ -1,6 +1,7 @@
 """What the code of a stage tells."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,12 @@ class Clue:
 class Code:
     """The code of a stage as far as its text tells.
 
-    programs: the first words of its commands. imports: modules of others.
+    programs: that its commands need here. environments: of their own, in which its commands run; a list of runner, name
+    and folder. imports: modules of others.
     """
 
     programs: list[str] = field(default_factory=list)
+    environments: list[tuple[str, str, Path]] = field(default_factory=list)
     imports: set[str] = field(default_factory=set)
     clues: list[Clue] = field(default_factory=list)
     seeded: bool = False

@@ -1,6 +1,5 @@
 """What the code of a stage tells as text, never run: that it needs a network or a variable, that it draws numbers."""
 
-import itertools
 import json
 import os
 import re
@@ -8,7 +7,7 @@ import shlex
 from contextlib import suppress
 from pathlib import Path
 
-from samebits.proof.adoption import python
+from samebits.proof.adoption import python, shell
 from samebits.proof.adoption.clue import Clue, Code
 from samebits.proof.repository.pipeline import Stage
 
@@ -20,7 +19,6 @@ ONLINE = re.compile(
     r"dvc (?:get|get-url|import|import-url|pull|fetch|push|update)|docker (?:pull|run|build)|apt-get|"
     r"(?:pip|npm|conda|uv pip) install|huggingface-cli|hf download|ollama)\b(?!\.\w)"
 )
-BUILTINS = frozenset(("cd", "echo", "export", "set", "test", "true", "false", "if", "for", "while", "source"))
 
 
 def read(stage: Stage, root: Path) -> Code:
@@ -30,7 +28,12 @@ def read(stage: Stage, root: Path) -> Code:
     for command in stage.commands:
         _command(command, stage.file, None, code)
         words = _words(command)
-        code.programs += [each for each in _programs(command) if each not in code.programs]
+        for each in shell.started(command):
+            code.programs += [each.needed] if each.needed not in code.programs else []
+            if each.runner:
+                code.environments.append((each.runner, each.environment or each.named, stage.folder))
+            if each.fetches:
+                code.clues.append(Clue("network", each.fetches, stage.file))
         for before, word in zip(["", *words], words, strict=False):
             where = python.module(word, [stage.folder]) if before == "-m" else [stage.folder / word]
             found += [(each, [each.parent, stage.folder, root, root / "src"], True) for each in where]
@@ -73,17 +76,6 @@ def _words(command: str) -> list[str]:
         return shlex.split(command)
     except ValueError:
         return command.split()
-
-
-def _programs(command: str) -> list[str]:
-    """The first words of the commands in a line, without paths and what a shell has itself."""
-    tokens = shlex.shlex(command, posix=True, punctuation_chars=True)
-    tokens.whitespace_split = True
-    with suppress(ValueError):  # a quote without its end
-        pairs = list(itertools.pairwise([";", *tokens]))
-        firsts = [word for before, word in pairs if set(before) <= set(";&|(")]
-        return [word for word in firsts if re.fullmatch(r"[\w.+-]+", word) and word not in BUILTINS]
-    return []
 
 
 def _cells(text: str) -> str:

@@ -5,10 +5,11 @@ import re
 import shlex
 import shutil
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from samebits.proof.adoption import environments
 from samebits.proof.adoption.clue import Code
 from samebits.proof.adoption.need import Need
 from samebits.proof.record import pins
@@ -50,8 +51,9 @@ print(json.dumps([name for name in sys.argv[1:] if not there(name)]))
 """
 
 
-def needs(root: Path, tracked: Iterable[str], codes: list[Code]) -> tuple[list[str], list[Need]]:
-    """The commands that make the environment, and what there is to know of it."""
+def needs(root: Path, tracked: Iterable[str], by_stage: Mapping[str, Code]) -> tuple[list[str], list[Need]]:
+    """The commands that make the environments, and what there is to know of them."""
+    tracked, codes = list(tracked), list(by_stage.values())
     path, setup, others = _declared(root, tracked, codes)
     found = []
     if others and not path:
@@ -73,6 +75,11 @@ def needs(root: Path, tracked: Iterable[str], codes: list[Code]) -> tuple[list[s
     for programs, do in (of_setup, "install it"), (of_stages, "install it, unless `setup` does"):
         if absent := [each for each in programs if not shutil.which(each)]:
             found.append(Need("environment", some(absent), "not found here", do if setup else "install it"))
+    for (runner, name, folder), stages in environments.used(by_stage).items():
+        made = environments.made_by(root, tracked, runner, name, folder)
+        setup += [each for each in made if each not in setup]
+        what = " ".join(filter(None, (runner, name)))
+        found.append(Need("environment", what, f"runs {some(stages)}", "`setup` makes it" if made else ""))
     return setup, found
 
 

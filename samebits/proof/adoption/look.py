@@ -38,7 +38,7 @@ def look(pipeline: Pipeline) -> Look:
     found = Look()
     codes = {stage.name: code.read(stage, pipeline.root) for stage in stages}
     found.needs += sources.needs(pipeline, stages, Paths(tracked))
-    setup, needs = environment.needs(pipeline.root, tracked, list(codes.values()))
+    setup, needs = environment.needs(pipeline.root, tracked, codes)
     found.needs += needs
     rules: list[Rule] = []
     variables: dict[str, Clue] = {}
