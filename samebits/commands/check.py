@@ -7,12 +7,15 @@ from pathlib import Path
 from samebits import artifacts
 from samebits.commands import add_result_file
 from samebits.errors import UserError
+from samebits.git import top_of
 from samebits.proof import reproduce
+from samebits.proof.commit import roots
 from samebits.proof.repository.pipeline import repository
 from samebits.proof.running.progress import Progress
 from samebits.proof.statements import statement
 from samebits.proof.telling import annotations, report
 
+OF_ONE = ("stages", "since", "statement", "html", "annotations", "outputs", "keep")  # arguments for one verdict alone
 STATUS = {"reproduced": 0, "not reproduced": 1, "inconclusive": 2}
 
 
@@ -22,6 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "stages", metavar="STAGE", nargs="*", help="check these stages and those that they need (default: all)"
     )
+    parser.add_argument("--all", action="store_true", help="check every DVC repository of this git repository")
     parser.add_argument("--commit", metavar="REV", default="HEAD", help="the commit to check (default: HEAD)")
     parser.add_argument("--since", metavar="REV", help="skip stages whose dvc.lock entry is unchanged since REV")
     parser.add_argument("--vary", action="store_true", help="repeat the run in 20 or more environments")
@@ -39,11 +43,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Run the pipeline of a commit from nothing, compare, print the verdict."""
+    if arguments.jobs < 0:
+        raise UserError(f"--jobs {arguments.jobs}: must be 0, for one stage per CPU, or more")
     for folder in (arguments.outputs, arguments.keep):
         if folder is not None:
             artifacts.check_writable(Path(folder, ".samebits"))  # before a long run, not after
-    if arguments.jobs < 0:
-        raise UserError(f"--jobs {arguments.jobs}: must be 0, for one stage per CPU, or more")
     asked = reproduce.Asked(
         revision=arguments.commit,
         stages=arguments.stages,
@@ -54,7 +58,11 @@ def run(arguments: Namespace) -> int:
         jobs=arguments.jobs,
         keep=arguments.keep,
     )
-    verdict = reproduce.check(asked, Progress(sys.stderr, arguments.verbose))
+    progress = Progress(sys.stderr, arguments.verbose)
+    if arguments.all:
+        return _all(arguments, asked, progress)
+    _name_roots(arguments.commit)
+    verdict = reproduce.check(asked, progress)
     if arguments.markdown:
         artifacts.write_text(report.verdict(verdict, "github") + "\n", arguments.markdown)
     if arguments.html:
@@ -64,10 +72,41 @@ def run(arguments: Namespace) -> int:
     if arguments.annotations:
         found = annotations.of_verdict(verdict, Path(repository().root_dir))
         annotations.write(found, arguments.annotations)
-    if arguments.json:
-        print(report.as_json(verdict))
-    else:
-        print(report.verdict(verdict, "simple"))
+    print(report.as_json(verdict) if arguments.json else report.verdict(verdict, "simple"))
     if arguments.statement:
         statement.write(verdict, arguments.statement)
     return STATUS[verdict.conclusion]
+
+
+def _all(arguments: Namespace, asked: reproduce.Asked, progress: Progress) -> int:
+    """Check every DVC repository of a git repository, a verdict each; the status of the worst."""
+    for name in OF_ONE:
+        if getattr(arguments, name):
+            raise UserError(f"--all does not go with {'STAGE' if name == 'stages' else f'--{name}'}")
+    top, verdicts = top_of(Path.cwd()), []
+    for folder in roots(asked.revision):
+        progress.say(f"{folder or './'}:")
+        verdicts.append(reproduce.check(asked, progress, top / folder))
+    if not verdicts:
+        raise UserError(f"{asked.revision}: no DVC repository in this commit")
+    if arguments.json:
+        print("[" + ",\n".join(map(report.as_json, verdicts)) + "]")
+    else:
+        print("\n\n".join(f"{each.root}:\n{report.verdict(each, 'simple')}" for each in verdicts))
+    if arguments.markdown:
+        texts = [f"## {each.root}\n\n{report.verdict(each, 'github')}\n" for each in verdicts]
+        artifacts.write_text("\n".join(texts), arguments.markdown)
+    statuses = {STATUS[each.conclusion] for each in verdicts}
+    return next(status for status in (1, 2, 0) if status in statuses)
+
+
+def _name_roots(revision: str) -> None:
+    """Raise UserError outside of all DVC repositories of a git repository that has some."""
+    try:
+        repository().close()
+    except UserError:
+        if found := roots(revision):
+            folders = ", ".join(each or "./" for each in found)
+            text = f"no DVC repository here; this git repository has {folders}: run in one of them, or with --all"
+            raise UserError(text) from None
+        raise

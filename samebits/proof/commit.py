@@ -54,11 +54,16 @@ def _config(tree: Export, user: Repo | None = None) -> dict[str, Any]:
     return found
 
 
+def roots(revision: str) -> list[str]:
+    """The folders of a commit in which a DVC repository has its root, with / at their end; '' for the top."""
+    listing = os.fsdecode(git("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit_of(revision))).split("\0")
+    return sorted(each.removesuffix(CONFIG) for each in listing if posixpath.join("/", each).endswith(f"/{CONFIG}"))
+
+
 def _root_in(commit: str) -> str:
     """The folder of a commit in which DVC's root is, with / at its end. Raises UserError where there is not one."""
-    listing = os.fsdecode(git("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit)).split("\0")
-    found = [each.removesuffix(CONFIG) for each in listing if posixpath.join("/", each).endswith(f"/{CONFIG}")]
+    found = roots(commit)
     if "" in found or len(found) == 1:
         return min(found)
-    several = f"several DVC repositories ({', '.join(sorted(found))})" if found else "no DVC repository"
+    several = f"several DVC repositories ({', '.join(found)})" if found else "no DVC repository"
     raise UserError(f"{commit[:10]}: {several}; run in a checkout, in the folder of the one that is meant")

@@ -41,10 +41,6 @@ from samebits.proof.words import some
 
 QUICK = 60.0  # seconds; a stage that takes less may run a third time, to tell whether it is deterministic
 IMPORTED = re.compile(rb"^import time:\s+\d+ \|\s+\d+ \|\s*([A-Za-z_]\w*)", re.MULTILINE)
-SHORTCOMINGS = (
-    "each stage ran in a copy of the commit, not at the path of the repository",
-    "stages could read and write whatever you can: this system gives them no view of their own",
-)
 
 
 @dataclass(frozen=True)
@@ -83,10 +79,10 @@ class Asked:
     keep: str | None = None
 
 
-def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdict:
+def check(asked: Asked | None = None, progress: Progress | None = None, folder: Path | None = None) -> Verdict:
     """Run the pipeline of a commit from nothing and compare every output with the commit.
 
-    The commit is one of the DVC repository around the working directory. The check writes only to temporary folders and
+    The commit is one of the git repository around the working directory. The check writes only to temporary folders and
     to the folders `outputs` and `keep`.
 
     Parameters
@@ -95,6 +91,8 @@ def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdi
         What to check; by default, HEAD.
     progress : Progress, optional
         Where progress is shown; by default, nowhere.
+    folder : Path, optional
+        The root of the DVC repository; by default, the one around the working directory.
 
     Returns
     -------
@@ -115,7 +113,7 @@ def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdi
 
     """
     asked, progress = asked or Asked(), progress or Progress()
-    user = repository(config={"core": {"no_scm": True}})
+    user = repository(folder, config={"core": {"no_scm": True}})
     root = Path(user.root_dir)
     commit = commit_of(asked.revision)
     progress.say(f"{commit[:10]}: running the pipeline from nothing")
@@ -156,7 +154,7 @@ def check(asked: Asked | None = None, progress: Progress | None = None) -> Verdi
             seconds={name: made.seconds for name, made in run.made.items()},
             varied=varied,
             strict=asked.strict,
-            isolation=[] if subject.place.isolated else list(SHORTCOMINGS),
+            isolation=subject.place.shortcomings,
             unproved=found.unproved,
             setup=bool(subject.settings.commands),
         )

@@ -23,11 +23,15 @@ SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41, "ppc64le": 203, "
 SYS_CAPSET = {"x86_64": 126, "aarch64": 91, "riscv64": 91, "ppc64le": 184, "s390x": 185}
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 24, 38, 47, 4  # linux/prctl.h
 LAST_CAP = 63
+SYS_LANDLOCK_CREATE, SYS_LANDLOCK_ADD, SYS_LANDLOCK_RESTRICT = 444, 445, 446  # linux/landlock.h, the same everywhere
+LANDLOCK_VERSION, LANDLOCK_BENEATH = 1, 1
+WRITES = sum(1 << bit for bit in (1, 4, 5, 6, 7, 8, 9, 10, 11, 12))  # write, remove, and make of each kind
+WRITES_SINCE = {2: 1 << 13, 3: 1 << 14}  # by version: move to another folder, truncate
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 ACCELERATORS = ("nvidia", "dri", "kfd", "accel")  # names in /dev begin so
 OF_KERNEL = ("sys", "sysrq-trigger", "irq", "bus", "fs")  # in /proc, what changes the machine
 
-LIBC = ctypes.CDLL(None, use_errno=True)
+LIBC: Any = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def main() -> int:
@@ -53,6 +57,8 @@ def main() -> int:
         os.waitpid(child, 0)
     if orders["root"]:
         _give_up_rights()
+    elif orders["writable"]:
+        keep_from_writing(orders["writable"])
     status = 0
     for command in told["commands"]:
         if told["report"] is not None:
@@ -160,6 +166,32 @@ def _give_up_rights() -> None:
     _checked(LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
     header, nothing = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()  # linux/capability.h, version 3
     _checked(LIBC.syscall(SYS_CAPSET[os.uname().machine], header, nothing), "capset")
+
+
+def landlock() -> int:
+    """The version of Landlock, with which a process without rights gives up more; 0 where there is none."""
+    if sys.platform != "linux":
+        return 0
+    return max(0, LIBC.syscall(SYS_LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(LANDLOCK_VERSION)))
+
+
+def keep_from_writing(but: list[str]) -> None:
+    """Have this process, and all that it starts, change files in these folders alone; modes and times it still can."""
+    if not (version := landlock()):
+        return
+    access = WRITES | sum(bit for since, bit in WRITES_SINCE.items() if version >= since)
+    rules = ctypes.c_uint64(access)
+    ruleset = LIBC.syscall(SYS_LANDLOCK_CREATE, ctypes.byref(rules), ctypes.c_size_t(8), ctypes.c_uint32(0))
+    for path in but:
+        if os.path.isdir(path):
+            folder = os.open(path, os.O_PATH | os.O_DIRECTORY)
+            rule = access.to_bytes(8, sys.byteorder) + folder.to_bytes(4, sys.byteorder)
+            arguments = (ctypes.c_int(ruleset), ctypes.c_int(LANDLOCK_BENEATH), rule, ctypes.c_uint32(0))
+            _checked(LIBC.syscall(SYS_LANDLOCK_ADD, *arguments), "landlock", path)
+            os.close(folder)
+    _checked(LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
+    _checked(LIBC.syscall(SYS_LANDLOCK_RESTRICT, ctypes.c_int(ruleset), ctypes.c_uint32(0)), "landlock")
+    os.close(ruleset)
 
 
 def _bring_up_loopback() -> None:

@@ -19,7 +19,9 @@ from typing import Literal
 import msgspec
 import psutil
 
-LAUNCHER = Path(__file__).with_name("launcher.py")
+from samebits.proof.running import launcher
+
+LAUNCHER = Path(launcher.__file__)
 MARK = "SAMEBITS_RUN"  # the variable by which the processes of a run are known, where there is no namespace for them
 TAIL = 64 * 1024  # bytes of the output that are kept
 MOST_OUTPUT = 2**30  # bytes that a command may print
@@ -102,12 +104,14 @@ class Orders(msgspec.Struct, frozen=True):
     """What the launcher makes before it runs a program.
 
     folder: where the commands run. root: an empty folder, in which it makes what the program sees; None leaves all as
-    it is. mounts: what is to be seen in it, in this order. The others are as in `Surroundings`.
+    it is. mounts: what is to be seen in it, in this order. writable: without a root of its own, the folders in which it
+    may change files; none is all. The others are as in `Surroundings`.
     """
 
     folder: str
     root: str | None = None
     mounts: list[Mount] = []
+    writable: list[str] = []
     host: str | None = None
     umask: int | None = None
     cpus: int | None = None
@@ -203,6 +207,11 @@ def can_isolate() -> bool:
         orders = Orders(str(folder / "below"), str(folder / "root"), [tree])
         made = run(Program([["sh", "-c", ": > made"]], os.environ, orders)).reason is None
         return made and (folder / "upper" / "made").exists() and not (folder / "below" / "made").exists()
+
+
+def can_keep_from_writing() -> bool:
+    """Whether this system can at least keep a program from changing files outside of some folders."""
+    return launcher.landlock() > 0
 
 
 def _unshare(program: Program) -> list[str]:

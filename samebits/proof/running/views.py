@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from msgspec import structs
+
 from samebits.proof.running import system
 from samebits.proof.running.layers import Layers, Written, copy_file, files_in, same_file, squashed, written_over
 from samebits.proof.running.surroundings import USUAL, Surroundings
@@ -39,6 +41,17 @@ class Place:
     folder: Path
     secret: Sequence[Path] = ()
     isolated: bool = True
+
+    @property
+    def shortcomings(self) -> list[str]:
+        """What of a view does not hold on this system."""
+        if self.isolated:
+            return []
+        writes = "change the modes of your files" if system.can_keep_from_writing() else "write to whatever you can"
+        return [
+            "each stage ran in a copy of the commit, in another folder than that of the repository",
+            f"stages could read whatever you can, and {writes}",
+        ]
 
 
 @dataclass(frozen=True)
@@ -120,7 +133,15 @@ class View:
         )
         if self.place.isolated:
             mounts = self._mounts(env, program.network)
-            orders = Orders(orders.folder, str(self.folder / "r"), mounts, *_rest(orders))
+            orders = structs.replace(orders, root=str(self.folder / "r"), mounts=mounts)
+        else:
+            own = self.folder / "t0"
+            own.mkdir(exist_ok=True)
+            env |= dict.fromkeys(TEMPORARY_VARIABLES, str(own))
+            home = env.get("HOME", "")  # under strict, one of the check's own
+            own_home = [home] if _is_under(home, [str(self.place.folder)]) else []
+            writable = [*map(str, (self.folder, *self.caches)), "/dev", *own_home]
+            orders = structs.replace(orders, writable=writable)
         return system.run(replace(program, env=env, orders=orders, user=self.other.user, group=self.other.group))
 
     def written(self) -> Written:
@@ -248,10 +269,6 @@ def _interpreters(environment: str) -> Iterable[str]:
         real = os.path.realpath(os.path.join(environment, "bin", name))
         if os.path.isfile(real) and os.path.basename(os.path.dirname(real)) == "bin":
             yield os.path.dirname(os.path.dirname(real))
-
-
-def _rest(orders: Orders) -> tuple[str | None, int | None, int | None, int]:
-    return orders.host, orders.umask, orders.cpus, orders.processes
 
 
 def _home(env: Mapping[str, str]) -> Path | None:
