@@ -1,7 +1,11 @@
 """Statements of several machines, combined: what they made alike, and which statement is not to be believed."""
 
+import base64
 import json
+import os
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ import rfc8785
 from samebits.errors import UserError
 from samebits.proof.statements import statement, verify
 from samebits.proof.statements.statement import Facts, Made, Statement
+from samebits.proof.telling import report
 from samebits.proof.verdict import File
 from tests.proof.repositories import Repository, simple
 from tests.proof.stating import ARM, facts, otherwise, reasons, replaced, repo, verdict, verified
@@ -224,3 +229,39 @@ def test_no_text_of_a_statement_is_a_line_of_its_own(
     combined = verified(repo, tmp_path, replaced(facts, machine=machine), at_least=2)
     begun = [line for line in verify.text(combined, tablefmt).splitlines() if "erified" in line.split(":")[0]]
     assert begun == []
+
+
+def test_a_stage_cannot_be_taken_and_have_run(repo: Repository, facts: Facts, tmp_path: Path) -> None:
+    found = verified(repo, tmp_path, replaced(facts, taken=["count"]))
+    assert reasons(found) == {"0.json": ["count is said to be taken as recorded, and to have run"]}
+    assert found.status == 1
+
+
+def test_a_key_that_stands_twice_is_refused(repo: Repository, facts: Facts, tmp_path: Path) -> None:
+    text = statement.encode(Statement.of(facts))
+    twice = text.replace(b'"strict":false', b'"strict":true,"strict":false')
+    assert twice != text
+    payload = base64.b64encode(twice).decode()
+    inner = json.dumps({"payloadType": statement.PAYLOAD, "payload": payload, "signatures": []})
+    payload = base64.b64encode(text).decode()
+    outer = f'{{"payload": "", "payloadType": "{statement.PAYLOAD}", "payload": "{payload}", "signatures": []}}'
+    for content in (twice, inner.encode(), outer.encode()):
+        with pytest.raises(UserError, match=r"0\.json: an object in it has a key twice"):
+            verified(repo, tmp_path, content)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no named pipes in folders")
+def test_a_pipe_without_an_end_is_no_statement(repo: Repository, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with repo.inside(), pytest.raises(UserError, match=r"pipe: is no file"):
+        verify.verify([str(tmp_path / "pipe")])
+
+
+def test_json_has_no_character_that_a_terminal_obeys() -> None:
+    @dataclass
+    class Found:
+        text: str
+
+    shown = report.as_json(Found("a\u202eb\x9b31m\x1b[0m ä \U000e0001"))  # type: ignore[arg-type]
+    assert shown.replace("\n", "").isprintable()
+    assert json.loads(shown) == {"text": "a\u202eb\x9b31m\x1b[0m ä \U000e0001"}

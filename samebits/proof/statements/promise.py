@@ -55,6 +55,8 @@ class Promise:
         if facts.conclusion == "reproduced":
             stages = {made.stage for made in facts.outputs}
             yield from (f"reproduced, but {told.text}" for told in self._told if told.stage in stages)
+        ran = {made.stage for made in facts.outputs}
+        yield from (f"{name} is said to be taken as recorded, and to have run" for name in facts.taken if name in ran)
         told = {made.path for made in facts.outputs}
         for name in {made.stage for made in facts.outputs}.intersection(self.pipeline.places):
             makes = self.pipeline.stages[self.pipeline.places[name]].makes

@@ -6,6 +6,7 @@ the time, with which no two would have the same bytes.
 
 import base64
 import binascii
+import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
@@ -192,6 +193,8 @@ def write(verdict: Verdict, path: str) -> None:
 def load(path: str) -> list[Read]:
     """As `read`, of a file."""
     try:
+        if Path(path).exists() and not Path(path).is_file():  # a pipe that nobody writes to has no end
+            raise UserError(f"{path}: is no file; `samebits check --statement FILE` writes one")
         with Path(path).open("rb") as file:
             return read(file.read(MOST + 1), path)
     except OSError as error:
@@ -207,7 +210,7 @@ def read(content: bytes, name: str) -> list[Read]:
     if len(content) > MOST:
         raise UserError(f"{name}: larger than {MOST >> 20} MB, which no statement of a check is")
     try:
-        found = [msgspec.json.decode(content)]
+        found = [_decoded(content, name)]
         texts = [content]
     except (ValueError, RecursionError):
         texts = [line for line in content.splitlines() if line.strip()]
@@ -249,6 +252,18 @@ def _payload(value: Any, name: str) -> bytes | None:
 
 def _json(content: bytes, name: str) -> Any:
     try:
-        return msgspec.json.decode(content)
+        return _decoded(content, name)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{name}: not JSON ({error})") from None
+
+
+def _decoded(content: bytes, name: str) -> Any:
+    """A JSON document. Raises UserError where an object has a key twice: readers differ in which one they take."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise UserError(f"{name}: an object in it has a key twice")
+        return found
+
+    return json.loads(content.decode(), object_pairs_hook=unique)
