@@ -175,17 +175,17 @@ def test_a_pipeline_without_outputs_is_not_proved(tmp_path: Path, way: str) -> N
     assert "promises no output" in texts(verdict)
 
 
-def editable(repo: Repository, folder: Path) -> str:
-    """An environment in which the repository's package is installed with --editable; its PATH."""
+def editable(package: Path, folder: Path) -> str:
+    """An environment in which a package is installed with --editable; its PATH."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     [site] = folder.glob("lib/*/site-packages")
-    (site / "__editable__.mine-1.pth").write_text(f"{repo.root / 'src'}\n")
+    (site / "__editable__.mine-1.pth").write_text(f"{package}\n")
     return f"{folder}/bin{os.pathsep}{os.environ['PATH']}"
 
 
 def test_an_editable_install_means_the_commit(tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     repo = Repository(tmp_path / "repo")
-    monkeypatch.setenv("PATH", editable(repo, tmp_path / "venv"))
+    monkeypatch.setenv("PATH", editable(repo.root / "src", tmp_path / "venv"))
     repo.write("src/mine/__init__.py", "V = 1\n")
     command = "python -c 'import mine; print(mine.V)' > one.txt"
     repo.pipeline(stages={"one": {"cmd": command, "deps": ["src/mine/__init__.py"], "outs": ["one.txt"]}})
@@ -193,6 +193,21 @@ def test_an_editable_install_means_the_commit(tmp_path: Path, way: str, monkeypa
     repo.git("tag", "sound")
     repo.write("src/mine/__init__.py", "V = 2\n")  # in the working tree alone
     assert repo.check(revision="sound").conclusion == ("reproduced" if way == "views" else "inconclusive")
+
+
+def test_an_editable_install_of_another_package_is_part_of_the_environment(
+    tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it lies among the temporary files of the machine, which no stage sees."""
+    package = tmp_path / "other" / "mine"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("V = 1\n")
+    monkeypatch.setenv("PATH", editable(package.parent, tmp_path / "venv"))
+    repo = Repository(tmp_path / "repo")
+    repo.pipeline(stages={"one": {"cmd": "python -c 'import mine; print(mine.V)' > one.txt", "outs": ["one.txt"]}})
+    repo.run()
+    assert repo.check().conclusion == "reproduced"
+    assert repo.check(strict=True).conclusion == "reproduced"
 
 
 def test_history_and_tags_are_those_of_the_commit(tmp_path: Path, way: str) -> None:

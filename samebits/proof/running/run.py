@@ -161,7 +161,8 @@ class Runner:
         other, plain, shown, elsewhere: as in `View`. variables: more of them. printed: is given what it prints.
         watch: is called before; what it returns, after.
         """
-        view = self._view(layers, other, plain, shown, [*self._outside(stage), *elsewhere])
+        packages = map(Path, self.described.paths)  # installed as the others are, though they lie elsewhere
+        view = self._view(layers, other, plain, shown, [*self._outside(stage), *packages, *elsewhere])
         env = self.environment()[0] | {"DVC_STAGE": stage.name, **(variables or {})}
         env["DVC_ROOT"] = os.path.normpath(view.top / self.prefix)
         program = Program(
