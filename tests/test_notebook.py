@@ -14,7 +14,8 @@ from tools.notebook import run
 
 NOTEBOOK = ROOT / "docs" / "why-your-laptop-disagrees-with-ci.ipynb"
 WRITTEN_WITH = (3, 11)  # of Python: another one pickles otherwise
-OF_THIS_RUN = r"\(machine .*\)" + ("" if sys.version_info[:2] == WRITTEN_WITH else r"|\b[0-9a-f]{10,}\b")
+HASHES = r"\b[0-9a-f]{10}\b" if sys.version_info[:2] == WRITTEN_WITH else r"\b[0-9a-f]{10,}\b"  # of commits, or all
+OF_THIS_RUN = rf"\(machine .*\)|{HASHES}"
 
 
 @pytest.mark.slow

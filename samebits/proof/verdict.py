@@ -251,8 +251,9 @@ class Verdict(msgspec.Struct, frozen=True):
         Whether an environment of `--vary` gave the same bytes, by its description.
     strict : bool
         Whether each stage also ran with only its declared inputs.
-    isolation : list of str
-        What the system could not keep the stages from; empty if each stage ran in a view.
+    isolation : list of str or None
+        What the system could not keep the stages from; empty if each stage ran in a view; None if an older version
+        of samebits wrote the verdict, which did not tell.
     unproved : list of str
         Metrics, plots and artifacts at the top of a dvc.yaml that no stage wrote.
     setup : bool
@@ -277,7 +278,7 @@ class Verdict(msgspec.Struct, frozen=True):
     seconds: dict[str, float]
     varied: dict[str, bool]
     strict: bool = False
-    isolation: list[str] = []
+    isolation: list[str] | None = None
     unproved: list[str] = []
     setup: bool = False
 

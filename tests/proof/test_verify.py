@@ -24,7 +24,14 @@ __all__ = ["facts", "repo", "verdict"]  # fixtures
 
 pytestmark = pytest.mark.posix_shell
 
-SEALED = {"version", "strict", "machine", "packages", "taken"}  # what only a signature can seal; all else is found out
+SEALED = {
+    "version",
+    "strict",
+    "machine",
+    "isolation",
+    "packages",
+    "taken",
+}  # what only a signature can seal; all else is found out
 
 
 def test_three_machines_one_of_other_bytes(repo: Repository, facts: Facts, tmp_path: Path) -> None:

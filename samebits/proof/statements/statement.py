@@ -47,10 +47,11 @@ class Made(msgspec.Struct, frozen=True):
     files: list[File]
 
 
-class Facts(msgspec.Struct, frozen=True):
+class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a check found, and where, as `verdict.Verdict` has it; no times, no names of hosts.
 
-    problems: their kinds. taken: the stages that did not run. packages: as `name==version`.
+    problems: their kinds. taken: the stages that did not run. packages: as `name==version`. A new field has a default,
+    with which it is left out: what an older version wrote still follows from its facts, byte for byte.
     """
 
     version: str
@@ -66,7 +67,7 @@ class Facts(msgspec.Struct, frozen=True):
     varied: dict[str, bool]
     machine: dict[str, str]
     packages: list[str]
-    isolation: list[str] = []
+    isolation: list[str] | None = None
     unproved: list[str] = []
     setup: bool = False
 

@@ -82,7 +82,7 @@ def facts(checked: Verdict) -> Iterator[tuple[str, str]]:
     yield "Network", network
     if checked.setup:
         yield "Setup", "ran first, with the network"
-    for each in checked.isolation:
+    for each in checked.isolation or []:
         yield "Not isolated", each
     if checked.unproved:
         yield "Not proved", ", ".join(checked.unproved)
