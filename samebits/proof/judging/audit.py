@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from dvc.repo import Repo
 from msgspec.structs import replace
 
 from samebits.proof.comparators import compare
@@ -16,7 +15,7 @@ from samebits.proof.running.run import Made
 from samebits.proof.verdict import Output, Problem
 
 
-def of(user: Repo, run: Run) -> Iterator[Problem]:
+def of(run: Run) -> Iterator[Problem]:
     """What is wrong with the outputs of a run, and with the user's own of them."""
     for stage in run.ended:
         for path, target in run.made[stage.name].links.items():
@@ -24,7 +23,7 @@ def of(user: Repo, run: Run) -> Iterator[Problem]:
             yield Problem(stage.name, "missing-source", path, text)
         for out in (each for each in stage.outs if each.here and each.recorded):
             if out.cached and out.recorded:
-                yield from _edited_in_cache(user, stage, out.path, out.recorded)
+                yield from _edited_in_cache(run, stage, out.path, out.recorded)
 
 
 def edited_in_git(out: Item, output: Output, kept: Path | None, made: Made) -> tuple[Output, list[Problem]]:
@@ -46,8 +45,8 @@ def edited_in_git(out: Item, output: Output, kept: Path | None, made: Made) -> t
     return replace(output, verdict="differs", allowed=False, promised=held, differences=differences[:1]), problems
 
 
-def _edited_in_cache(user: Repo, stage: Stage, path: str, hash_: Hash) -> Iterator[Problem]:
-    local = Store(user)
+def _edited_in_cache(run: Run, stage: Stage, path: str, hash_: Hash) -> Iterator[Problem]:
+    local = Store(run.runner.pipeline.store.repo)
     manifest = local.manifest(hash_) if hash_.is_folder else None
     for each in [hash_, *(manifest or {}).values()]:
         local.get(each)

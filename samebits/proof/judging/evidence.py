@@ -1,0 +1,66 @@
+"""Runs that tell why: a stage once more, without some files, or to see which packages it imports."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from samebits.git import git
+from samebits.proof.judging import doubts
+from samebits.proof.record import lock
+from samebits.proof.repository.pipeline import Stage
+from samebits.proof.repository.tree import Contents
+from samebits.proof.running.layers import Layers
+from samebits.proof.running.run import Made, Runner
+from samebits.proof.verdict import Problem
+from samebits.proof.words import some
+
+QUICK = 60.0  # seconds; a stage that takes less may run a third time, to tell whether it is deterministic
+IMPORTED = re.compile(rb"^import time:\s+\d+ \|\s+\d+ \|\s*([A-Za-z_]\w*)", re.MULTILINE)
+
+
+def again(runner: Runner, stage: Stage, layers: Layers, made: Made) -> list[Made]:
+    """Run a stage once more, and a third time where that is quick and told nothing. made: the first run."""
+    found: list[Made] = []
+    for _ in range(2):
+        with runner.progress.step(f"{stage.name}, once more"):
+            found.append(runner.run(stage, layers))
+        if found[-1].hashes != made.hashes or made.seconds >= QUICK:
+            break
+    return found
+
+
+def without(names: Sequence[str], runner: Runner, stage: Stage, layers: Layers) -> Made | None:
+    """Run a stage in a tree without some files, by their paths from the top; None where there are none."""
+    if not names:
+        return None
+    folder = runner.whole(layers)
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+    with runner.progress.step(f"{stage.name}, without {some(names)}"):
+        return runner.run(stage, Layers((folder,)))
+
+
+def read_by(runner: Runner, layers: Layers) -> Contents:
+    """What the paths of a stage's tree held."""
+    return runner.pipeline.fresh(runner.whole(layers) / runner.prefix)
+
+
+def of_environment(runner: Runner, stage: Stage, layers: Layers) -> list[Problem]:
+    """What of the environment may explain other bytes: line ends and packages."""
+    return [*doubts.of_line_ends(stage.name, lock.line_ends(runner.pipeline)), *_of_packages(runner, stage, layers)]
+
+
+def _of_packages(runner: Runner, stage: Stage, layers: Layers) -> Iterator[Problem]:
+    """Doubts by packages. A run tells what the stage's Python imports, beside what any Python imports."""
+    root = runner.tree.root
+    yield from doubts.of_pins(stage.name, root, runner.described.packages)
+    modules: list[set[str]] = []
+    for commands in (stage.commands, ['python -c ""']):
+        printed = bytearray()
+        quiet = replace(stage, commands=commands)
+        runner.run(quiet, layers, variables={"PYTHONPROFILEIMPORTTIME": "1"}, printed=printed.extend)
+        modules.append({each.decode() for each in IMPORTED.findall(bytes(printed))})
+    date = git("log", "-1", "--format=%cs", "HEAD", cwd=runner.tree.top).decode().strip()
+    imported = modules[0] - modules[1]
+    imports = runner.described_with(["imports"]).imports if imported else {}
+    yield from doubts.of_unrecorded(stage, root, imported, imports, date)
