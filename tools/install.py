@@ -58,7 +58,7 @@ def _run(command: list[str]) -> int:
 
         threading.Thread(target=tell, daemon=True).start()
         for line in pip.stdout:
-            if not doing.startswith("Installing"):  # the last step, of which pip says no more
+            if not doing.startswith("Installing collected"):  # the last step, of which pip says no more
                 doing = re.split(r": | \(", line.strip())[0]
         ended.set()
     return pip.returncode
