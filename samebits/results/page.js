@@ -25,6 +25,7 @@ const draw = (place) => {
     spec.height.step *= new Set(data[spec.data.name].map((row) => row[spec.encoding.y.field])).size;
   Object.assign(spec, {datasets: data, width, height: spec.height?.step ?? spec.height,
     autosize: {type: "fit-x", contains: "padding"}});
+  if (spec.config?.style?.halo) spec.config.style.halo.stroke = "var(--card)";
   const config = {background: "transparent", font, view: {stroke: line}, text: {color: soft},
     axis: {...words, gridColor: line, tickColor: line, domainColor: soft},
     legend: {...words, ...(width < 600 && {orient: "bottom", direction: "vertical"})},

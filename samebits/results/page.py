@@ -188,11 +188,16 @@ def parameters(rows: Rows, ranks: dict[str, int]) -> Table:
 
 
 def number(value: float | None, how: str) -> str:
-    """A number as a text; none where there is none. how: as for `format`; p for a probability, which is never 0."""
+    """A number as a text; none where there is none.
+
+    how: as for `format`; p for a probability, which is never 0; s for four significant digits.
+    """
     if value is None:
         return ""
     if how == "p":
         return number(value, ".3g") if value else "< 1e-323"
+    if how == "s":
+        return format(float(f"{value:.4g}"), ",.9g")
     return format(value, how)
 
 
