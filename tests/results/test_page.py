@@ -111,6 +111,9 @@ def test_a_page_says_what_the_files_hold(project: Project) -> None:
     assert page.text.startswith("A linear model of MedHouseVal")
     assert f"{metrics['float']['r2']:.4f}" in page.text
     assert f"{metrics['bytes']} bytes" in page.text
+    difference = f"{metrics['quant']['r2'] - metrics['float']['r2']:+.2g}".replace("-", "\N{MINUS SIGN}")
+    assert f"{difference} against float64, on the same rows" in page.text
+    assert f"On the training rows, quantization loses {metrics['loss_ppm']:.3g} millionths of R2." in page.text
     fit = json.loads((project.root / "metrics/coefficients.json").read_text())
     for each in fit["coefficients"]:
         estimate, error, t, p, low, high, *_ = page.row(each["name"], 8)
@@ -240,6 +243,13 @@ def test_results_that_are_not_there_are_a_mistake_of_one_line(project: Project) 
     line = project.mistake("python", "-m", "samebits", "results", "--html", "page.html")
     assert "metrics/coefficients.json: No such file or directory; `dvc repro` writes" in line
     assert not (project.root / "page.html").exists()
+
+
+def test_large_errors_are_numbers_that_one_reads(project: Project) -> None:
+    for rmse, told in {74548.34: "74,550", 1234567.8: "1,235,000", 0.7456: "0.7456"}.items():
+        with changing(project.root / "metrics/evaluate.json") as metrics:
+            metrics["quant"]["rmse"] = rmse
+        assert f"8 bits {told} typical error" in page_of(project).text
 
 
 @pytest.mark.container

@@ -1,4 +1,5 @@
 import itertools
+import json
 import re
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -76,10 +78,60 @@ def test_the_page_fits_a_phone_and_a_dark_scheme(
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width
         paper = browser.find_element(By.TAG_NAME, "body").value_of_css_property("background-color")
         assert paper.startswith("rgba(255, 255, 255") == (scheme == "light")
-        labels = [label.rect for label in browser.find_elements(By.CSS_SELECTOR, "#widths .value")]
-        assert len(labels) == 15
-        assert all(left["x"] + left["width"] <= right["x"] + 1 for left, right in itertools.pairwise(labels))
-        assert all(max(label["width"], label["height"]) > 20 for label in labels)  # large enough to be read
+        labels_stand_apart(browser)
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_a_target_of_six_digits_has_room(reproduced: Project, browser: webdriver.Chrome, width: int) -> None:
+    path = reproduced.root / "models" / "card.json"
+    card = json.loads(path.read_text())
+    for of in card["widths"].values():
+        of.update(coef=[1e5 * each for each in of["coef"]], intercept=1e5 * of["intercept"])
+    card["metrics"]["test"]["rmse"] *= 1e5
+    path.write_text(json.dumps(card))
+    with running(reproduced) as server:
+        emulate(browser, width, "light")
+        browser.get(server.url)
+        labels_stand_apart(browser)
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        stems = [[float(str(each.get_attribute(y))) for y in ("y1", "y2")] for each in lines(browser)]
+        dots = browser.find_elements(By.CSS_SELECTOR, "#widths circle")
+        [served] = [float(str(dot.get_attribute("cy"))) for dot in dots if dot.get_attribute("class") == "served"]
+        assert {start for start, _ in stems} == {served}
+        drops = {bits: served - end for bits, (_, end) in zip(of_widths(browser), stems, strict=True)}
+        values = of_widths(browser)
+        for bits, value in values.items():  # lengths are in proportion
+            assert drops[bits] / drops[2] == pytest.approx((value - values[8]) / (values[2] - values[8]), abs=1e-6)
+
+
+def lines(browser: webdriver.Chrome) -> list[WebElement]:
+    """The stems, without the line on which they stand."""
+    return browser.find_elements(By.CSS_SELECTOR, "#widths line")[1:]
+
+
+def labels_stand_apart(browser: webdriver.Chrome) -> None:
+    """The predictions by bit-width do not touch each other, and stand in their picture."""
+    picture = browser.find_element(By.ID, "widths").rect
+    labels = [label.rect for label in browser.find_elements(By.CSS_SELECTOR, "#widths .value")]
+    assert len(labels) == 15
+    assert all(left["x"] + left["width"] <= right["x"] + 1 for left, right in itertools.pairwise(labels))
+    assert all(max(label["width"], label["height"]) > 20 for label in labels)  # large enough to be read
+    assert all(label["y"] >= picture["y"] - 1 for label in labels)
+
+
+def test_the_page_warns_of_another_commit(reproduced: Project, browser: webdriver.Chrome) -> None:
+    first = reproduced.git("rev-parse", "HEAD").strip()
+    with running(reproduced) as server:
+        browser.get(server.url)
+        assert not browser.find_element(By.ID, "elsewhere").is_displayed()
+    lock = (reproduced.root / "dvc.lock").read_text()
+    (reproduced.root / "dvc.lock").write_text(re.sub(r"(quant_params.joblib\n.*\n +md5: ).", r"\g<1>x", lock))
+    reproduced.commit("another model")
+    second = reproduced.git("rev-parse", "HEAD").strip()
+    with running(reproduced) as server:
+        browser.get(server.url)
+        text = f"This model is of commit {first[:12]}. Commit {second[:12]} is checked out."
+        assert browser.find_element(By.ID, "elsewhere").text == text
 
 
 def test_a_person_types_a_row(trained: Project, browser: webdriver.Chrome) -> None:
