@@ -48,6 +48,10 @@ test-image: $(DEV)  ## test the image with podman and a local registry; as root 
 crash: $(DEV)  ## kill the pipeline before each of its writes, check that `make` repairs it; on Linux; KILLS=20 for 20 kills
 	pytest -m crash --numprocesses 0 --capture no $(if $(KILLS),--kills $(KILLS))
 
+.PHONY: fuzz
+fuzz: $(DEV)  ## give the proof files with faults, look for tracebacks and hangs; FUZZ=1000 for so many
+	FUZZ=$(or $(FUZZ),1000) pytest --numprocesses 0 tests/proof/test_fuzz.py tests/proof/test_record.py
+
 .PHONY: check
 check: $(INSTALLED)  ## prove that HEAD describes its model: run it from nothing, compare; CHECK=--vary for 20 environments
 	SAMEBITS_BACKEND=loky samebits check $(CHECK)

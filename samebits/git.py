@@ -78,6 +78,14 @@ def is_in_git(path: str, folder: Path) -> bool:
         return False
 
 
+def is_ignored(path: str, folder: Path) -> bool:
+    """Whether git ignores a path, from a folder; False where it cannot tell."""
+    try:
+        return bool(git("check-ignore", "--", path, cwd=folder))
+    except UserError:
+        return False
+
+
 def is_or_was_in_git(path: str, folder: Path) -> bool:
     """Whether a path, from a folder, is in HEAD or was in a commit before it; True where git cannot tell."""
     try:

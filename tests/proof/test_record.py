@@ -238,3 +238,14 @@ def test_a_lock_of_dvc_1_is_called_so(tmp_path: Path) -> None:
     assert done.stderr == (
         "error: dvc.lock: DVC 1 wrote it, before schema 2.0; delete it, then `dvc repro` writes it anew\n"
     )
+
+
+def test_a_file_that_git_once_held_and_now_ignores_is_no_accusation(tmp_path: Path) -> None:
+    repo = one_stage(tmp_path / "repo", outs=[{"out.txt": {"cache": False}}])
+    repo.run()
+    repo.git("rm", "-q", "out.txt")
+    repo.commit("without it")
+    assert kinds(repo.problems()) == {("one", "output-missing")}
+    repo.write(".gitignore", "*.txt\n")
+    repo.commit("ignored")
+    assert kinds(repo.problems()) == {("one", "cannot-tell")}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from samebits.errors import UserError
-from samebits.git import is_in_git, is_or_was_in_git
+from samebits.git import is_ignored, is_in_git, is_or_was_in_git
 from samebits.proof.comparators.findings import short
 from samebits.proof.record.at_hand import AtHand
 from samebits.proof.record.values import ABSENT, ParamsFiles, as_in_lock, differences
@@ -167,7 +167,7 @@ def _changed(pipeline: Pipeline, stage: Stage, dep: Item, makers: list[Stage], r
 
 
 def _missing(pipeline: Pipeline, stage: Stage, path: str, kind: Kind) -> Problem:
-    if is_or_was_in_git(path, pipeline.root):
+    if is_or_was_in_git(path, pipeline.root) and not is_ignored(path, pipeline.root):
         return Problem(stage.name, kind, path, f"{path}: missing")
     text = f"{path}: neither in git nor promised by a `.dvc` file; what the run had is not part of the commit"
     return Problem(stage.name, "cannot-tell", path, text)

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from dvc.dependency import DatasetDependency, DbDependency, ParamsDependency, RepoDependency
 from dvc.dvcfile import load_file
-from dvc.exceptions import DvcException
+from dvc.exceptions import DvcException, NotDvcRepoError
 from dvc.fs import LocalFileSystem
 from dvc.output import Output as DvcOutput
 from dvc.repo import Repo
@@ -252,8 +252,10 @@ def repository(folder: str | Path | None = None, config: dict[str, Any] | None =
     """
     try:
         return Repo(folder and str(folder), config=config)
-    except DvcException as error:
+    except NotDvcRepoError as error:
         raise UserError(f"DVC: {error}; run in a repository that has a {PIPELINE}") from None
+    except DvcException as error:
+        raise UserError(f"DVC: {error}") from None
 
 
 def _stage(stage: DvcStage, root: Path, file: Any) -> Stage:
