@@ -1,9 +1,15 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
+from samebits.exact import least_squares
+from samebits.exact.moments import Moments
 from samebits.model.linear import LinearModel
 from samebits.model.predictor import Predictor
-from samebits.quantization.card import SHOWN, telling_rows
+from samebits.model.schemes import SCHEMES
+from samebits.quantization.card import SHOWN, describe, telling_rows
+from samebits.quantization.rounding import Task, choose
 from tests import housing
 from tests.conftest import Project
 
@@ -65,3 +71,37 @@ def test_a_row_beyond_the_range_of_float64_tells_nothing() -> None:
     model, wide = LinearModel(np.array([1.0]), 0.0), LinearModel(np.array([1e300]), 0.0)
     X = np.append(np.arange(10.0), 1e10)[:, np.newaxis]
     assert telling_rows(X, model, np.zeros(1), [model, wide])[-1] == 9
+
+
+def test_the_card_shows_rows_within_the_ranges_of_all_features_that_are_predicted_well() -> None:
+    """Those of the first test rows whose every value training has seen, the ends of the ranges among them."""
+    generator = np.random.default_rng(0)
+    X = generator.uniform(-1, 1, (60, 2))
+    y = X @ [2.0, -1.0] + 0.1 * generator.standard_normal(60)
+    train = Moments.of(X, y)
+    quantized = choose(
+        Task.of(least_squares.solve(train).model, train, SCHEMES["per_channel_pow2"]), 8, "exact"
+    ).quantized
+    low, high = X.min(axis=0), X.max(axis=0)
+    inside = np.array([low, high, (low[0], high[1]), (0.0, 0.0), (0.5, 0.5)])
+    outside = np.array(
+        [(2 * high[0], 0.0), (0.0, 2 * low[1]), (3 * low[0], 3 * high[1]), (0.1, np.nextafter(high[1], 2))]
+    )
+    rows = np.vstack([outside, inside, [[0.25, 0.25]]])
+    values = quantized.model.predict(rows)
+    values[-1] += 100  # which makes the error of all the rest small beside it
+    data = {
+        "features": ["a", "b"],
+        "target": "y",
+        "min": low,
+        "max": high,
+        "train": train.to_plain(),
+        "test": Moments.of(rows, values).to_plain(),
+    }
+    card = describe(quantized, "exact", {2: quantized.model}, data, {"X": rows, "y": values})
+    assert sorted(row["x"] for row in card["rows"]) == sorted(inside.tolist())
+    assert card["features"]["a"]["min"] == low[0]
+    assert card["features"]["b"]["max"] == high[1]
+    assert card["features"]["b"]["mean"] == float(sum(map(Fraction, X[:, 1].tolist())) / 60)
+    assert card["payload_bytes"] * 8 >= 2 * 8 + 32
+    assert (card["target"], card["bits"], card["rounding"]) == ("y", 8, "exact")

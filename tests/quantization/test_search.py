@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from samebits.exact.rational import exactly
 from samebits.quantization.exchange import improve
 from samebits.quantization.quadratic import Quadratic
-from samebits.quantization.search import Grids, search, search_all
+from samebits.quantization.search import Grids, Points, search, search_all
 
 
 def random_problem(seed: int, m: int) -> tuple[np.random.Generator, np.ndarray, np.ndarray]:
@@ -68,6 +68,7 @@ def test_no_exchange_of_one_or_two_levels_improves_what_improve_returns(seed: in
     index, scale = np.searchsorted(grids.levels, points.levels[0]), grids.scale[points.grid[0]]
     cost = cost_of(grids.levels[index] * scale, v, Q)
     assert np.isclose(cost, points.cost[0], rtol=1e-6)
+    assert max(points.levels.max(), 0) - min(points.levels.min(), 0) <= grids.span
     for first, second in itertools.combinations_with_replacement(range(m), 2):
         for step, other in itertools.product((-1, 0, 1), repeat=2):
             moved = index.copy()
@@ -104,3 +105,23 @@ def test_a_damped_loss_proves_nothing() -> None:
     A = np.array([[1.0, 2.0], [2.0, 4.0]])
     found = search_all(quadratic(np.zeros(2), A), GRIDS[0], np.ones(2), bound=1.0, most_nodes=10**6)
     assert not found.complete
+
+
+def test_an_exchange_that_would_leave_the_span_is_not_made() -> None:
+    """From (-1, 0) the best level of the second is 3, but the span allows 2."""
+    grids = Grids(np.array([1.0]), np.arange(-3.0, 4.0), span=3)
+    start = Points(np.array([[-1.0, 0.0]]), np.array([0]), np.array([np.inf]))
+    assert improve(quadratic(np.array([-1.0, 3.0]), np.diag([100.0, 1.0])), grids, start).levels.tolist() == [[-1, 2]]
+
+
+def test_each_order_of_the_coordinates_has_a_tree_of_its_own() -> None:
+    """The coordinate of the largest error comes first; the orders agree in some places."""
+    loss = quadratic(np.zeros(4), np.eye(4))
+    for error, order in [
+        ((4, 3, 2, 1), [0, 1, 2, 3]),
+        ((4, 3, 1, 2), [0, 1, 3, 2]),
+        ((1, 3, 2, 4), [3, 1, 2, 0]),
+        ((8, 6, 4, 2), [0, 1, 2, 3]),
+    ]:
+        assert loss.tree(np.array(error, float)).order.tolist() == order
+    assert len({id(each) for each in loss.trees.values()}) == 3

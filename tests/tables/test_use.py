@@ -242,11 +242,21 @@ def test_rows_without_target_are_left_out_and_counted() -> None:
     assert "leaves out 10 rows without y" in result.query
 
 
-def test_a_target_of_two_words_becomes_0_and_1() -> None:
-    answer = ["no", "yes", "no"] * 20
+@pytest.mark.parametrize("words", [("cat", "dog"), ("no", "yes"), ("0 rooms", "a room")])
+def test_a_target_of_two_words_becomes_0_and_1(words: tuple[str, str]) -> None:
+    more, less = words
+    answer = [more, less, more] * 20
     result = used(["x", "y"], list(zip(noise(60), answer, strict=True)))
-    assert result.y.tolist() == [float(v == "yes") for v in answer]
+    assert result.y.tolist() == [float(v == less) for v in answer]
     assert any("linear probability model" in note for note in result.proposal.notes)
+    assert (f"target: 1 for {less}, 20 rows; 0 for {more}" in result.query) == (words != ("no", "yes"))  # a BOOLEAN
+
+
+def test_what_is_proposed_is_counted() -> None:
+    rows = [(i * i, "same", t if i else None) for i, t in enumerate(noise(40))]
+    proposal = used(["x", "constant", "y"], rows).proposal
+    assert (proposal.features, proposal.columns, proposal.rows, proposal.split) == (1, 3, 39, "shuffle")
+    assert proposal.query.startswith("-- 39 rows, 3 columns; 1 feature\n")
 
 
 HOSTILE = [

@@ -1,0 +1,45 @@
+"""The printed summary, to the letter."""
+
+import numpy as np
+
+from samebits import ExactLinearRegression
+
+X = np.array([[1.0, 2], [2, 1], [3, 5], [4, 3], [5, 8]])
+Y = np.array([1.0, 2, 2, 5, 4])
+
+LEAST_SQUARES = """\
+price: ordinary least squares, 5 rows
+
+                   coef  std err        t   P>|t|   [0.025   0.975]   VIF
+-------------------------------------------------------------------------
+(intercept)  -0.0714286   0.5985  -0.1194   0.916  -2.6464   2.5036
+x1                  1.5   0.2973    5.045  0.0371  0.22078   2.7792  2.75
+x2            -0.428571   0.1694    -2.53   0.127  -1.1575  0.30033  2.75
+
+R2                 0.940476    P>F                  0.0595
+adjusted R2        0.880952    log-likelihood    -1.966516
+residual std       0.566947    condition number      14.02
+residual df               2    AIC                9.933032
+F(2, 2)                15.8    BIC               8.7613457
+
+assumed: independent, normal errors of equal variance"""
+
+RIDGE = """\
+price: ridge regression, alpha = 1.5, 5 rows
+
+                  coef
+----------------------
+(intercept)   0.482759
+x1             1.03448
+x2           -0.206897
+
+R2            0.867222    GCV            1.27171
+effective df   2.62553"""
+
+
+def test_a_summary_prints_as_a_table() -> None:
+    assert str(ExactLinearRegression().fit(X, Y).summary("price")) == LEAST_SQUARES
+
+
+def test_a_summary_of_an_odd_number_of_lines_leaves_the_last_place_empty() -> None:
+    assert str(ExactLinearRegression(alpha=1.5).fit(X, Y).summary("price")) == RIDGE

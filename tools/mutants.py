@@ -1,0 +1,65 @@
+"""Changes a room in one place at a time, with mutmut, and says which changes its tests let through.
+
+    python tools/mutants.py ROOM [PATTERN...]     as in `exact` or `quantization "*exchange*"`
+
+It works in a copy of the files that git tracks, below .venv/mutants. Tests that run the whole pipeline are left out: it
+would run the code of its commit, not the changed one.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PLACE = ROOT / ".venv" / "mutants"
+PLUGIN = """
+def pytest_collection_modifyitems(items):
+    items[:] = [each for each in items if not {"committed", "trained", "project"} & set(each.fixturenames)]
+"""
+SETTINGS = """[mutmut]
+source_paths = samebits
+only_mutate = samebits/{room}/*
+also_copy =
+    {others}
+pytest_add_cli_args =
+    -o
+    addopts=
+    -m
+    not slow and not container and not crash
+    -p
+    without_the_pipeline
+pytest_add_cli_args_test_selection = tests/{room}
+"""
+
+
+def main(room: str, *patterns: str) -> None:
+    """Mutate, test, and print the share that was killed and each that survived."""
+    work = PLACE / room
+    shutil.rmtree(work, ignore_errors=True)
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    for file in filter(None, files):
+        if (ROOT / file).is_file():
+            (work / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / file, work / file)
+    (work / "without_the_pipeline.py").write_text(PLUGIN)
+    others = sorted(path.name for path in work.iterdir() if path.name not in ("samebits", "tests", "setup.cfg"))
+    (work / "setup.cfg").write_text(SETTINGS.format(room=room, others="\n    ".join(others)))
+    environment = {**os.environ, "PYTHONPATH": str(PLACE / "packages")}
+
+    def mutmut(*words: str) -> str:
+        command = [sys.executable, "-m", "mutmut", *words]
+        return subprocess.run(command, cwd=work, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+    mutmut("run", *patterns)
+    print(mutmut("results"))
+    mutmut("export-cicd-stats")
+    found = json.loads((work / "mutants" / "mutmut-cicd-stats.json").read_text())
+    killed, survived = found["killed"] + found["timeout"], found["survived"] + found["no_tests"]
+    print(f"{room}: {killed} of {killed + survived} mutants killed, {killed / max(killed + survived, 1):.0%}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
