@@ -1,12 +1,15 @@
 """Least squares as a scikit-learn estimator, exact: the parameters are the float64 numbers nearest to the true ones."""
 
-import math
-from typing import Self
+import copy
+from numbers import Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from samebits.errors import UserError
 from samebits.exact import inference, least_squares
 from samebits.exact.moments import Moments
 from samebits.exact.summary import Summary
@@ -66,6 +69,11 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
     """
 
     moments_: Moments
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "fit_intercept": ["boolean"],
+        "standardize": ["boolean"],
+    }
 
     def __init__(self, *, alpha: float = 0.0, fit_intercept: bool = True, standardize: bool = False) -> None:
         self.alpha = alpha
@@ -112,17 +120,14 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
             The names of the columns.
 
         """
-        if not 0 <= self.alpha < math.inf:
-            raise ValueError(f"alpha is {self.alpha!r}; it must be a finite number, 0 or more")
-        self.moments_ = moments
-        self.n_features_in_ = moments.integers.ncols() - 2
+        self._validate_params()
+        fitted = copy.copy(self)
+        fitted.n_features_in_ = moments.integers.ncols() - 2
+        if hasattr(fitted, "feature_names_in_"):
+            del fitted.feature_names_in_
         if feature_names:
-            self.feature_names_in_ = np.array(feature_names, dtype=object)
-        self._whole_weights = True
-        solution = least_squares.solve(moments, self.alpha, self.fit_intercept, self.standardize)
-        self.coef_, self.intercept_ = solution.model.coef, solution.model.intercept
-        self.rank_, self.relations_ = solution.rank, solution.relations
-        return self
+            fitted.feature_names_in_ = np.array(feature_names, dtype=object)
+        return self._become(fitted._solved(moments, whole_weights=True))
 
     def summary(self, target: str = "y") -> Summary:
         """Standard errors, tests, intervals and other statistics of the fit; it prints as a table.
@@ -146,7 +151,8 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
             raise ValueError("standard errors need whole numbers as weights, which count rows")
         features = getattr(self, "feature_names_in_", None)
         names = None if features is None else [str(each) for each in features]
-        return inference.inference(self.moments_, self.alpha, self.fit_intercept, names, target, self.standardize)
+        alpha, fit_intercept, standardize = self._how
+        return inference.inference(self.moments_, alpha, fit_intercept, names, target, standardize)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Predict with a fixed order of operations, which gives the same bits on every machine.
@@ -166,15 +172,43 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         return LinearModel(self.coef_, self.intercept_).predict(X)
 
     def _fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None, first: bool) -> Self:
+        self._validate_params()
+        fitted = copy.copy(self)
         # the moments themselves tell of values that are not finite
-        X, y = validate_data(self, X, y, reset=first, dtype=np.float64, y_numeric=True, ensure_all_finite=False)
+        X, y = validate_data(fitted, X, y, reset=first, dtype=np.float64, y_numeric=True, ensure_all_finite=False)
         y = y.astype(np.float64, copy=False)
-        if sample_weight is None:
-            moments = Moments.of(X, y)
-        else:
+        whole_weights = first or self._whole_weights
+        if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-            moments = Moments.weighted(X, y, weights)
-        whole = (sample_weight is None or bool((weights == np.floor(weights)).all())) and (first or self._whole_weights)
-        self.fit_moments(moments if first else self.moments_ + moments)
-        self._whole_weights = whole
+            whole_weights &= bool((weights == np.floor(weights)).all())
+        try:
+            moments = Moments.of(X, y) if sample_weight is None else Moments.weighted(X, y, weights)
+        except ValueError:
+            check_finite(X, getattr(fitted, "feature_names_in_", None))
+            raise
+        try:
+            return self._become(fitted._solved(moments if first else self.moments_ + moments, whole_weights))
+        except UserError:
+            raise ValueError("a parameter is beyond 1.8e308, the range of float64; rescale X or y") from None
+
+    def _solved(self, moments: Moments, whole_weights: bool) -> Self:
+        """Take the solution for moments."""
+        self._how = float(self.alpha), bool(self.fit_intercept), bool(self.standardize)
+        solution = least_squares.solve(moments, *self._how)
+        self.moments_, self._whole_weights = moments, whole_weights
+        self.coef_, self.intercept_ = solution.model.coef, solution.model.intercept
+        self.rank_, self.relations_ = solution.rank, solution.relations
         return self
+
+    def _become(self, fitted: Self) -> Self:
+        """Take all of another in one step, so that what fails or is interrupted before leaves this one as it was."""
+        self.__dict__ = fitted.__dict__
+        return self
+
+
+def check_finite(X: np.ndarray, names: np.ndarray | None) -> None:
+    """Raise ValueError, in scikit-learn's words, for the first value of X (n, p) that is not finite; it checks y."""
+    for row, column in np.argwhere(~np.isfinite(X))[:1].tolist():
+        what = "NaN" if np.isnan(X[row, column]) else "infinity"
+        named = "" if names is None else f", column {names[column]}"
+        raise ValueError(f"Input X contains {what}: X[{row}, {column}]{named}; every value must be finite")

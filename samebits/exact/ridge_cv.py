@@ -1,17 +1,21 @@
 """Ridge regression with the penalty chosen by cross-validation, as a scikit-learn estimator, exact."""
 
+import copy
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, Self
+from numbers import Real
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.model_selection import check_cv
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from samebits.errors import UserError
 from samebits.exact import cross_validation
 from samebits.exact.cross_validation import CrossValidation, Fold
-from samebits.exact.estimator import ExactLinearRegression
+from samebits.exact.estimator import ExactLinearRegression, check_finite
 from samebits.exact.moments import Moments
 from samebits.exact.rational import nearest_float
 from samebits.model.linear import LinearModel
@@ -59,6 +63,13 @@ class ExactRidgeCV(RegressorMixin, BaseEstimator):
 
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "alphas": ["array-like", Interval(Real, 0, None, closed="left"), str],
+        "cv": ["cv_object"],
+        "fit_intercept": ["boolean"],
+        "standardize": ["boolean"],
+    }
+
     def __init__(
         self,
         *,
@@ -72,7 +83,7 @@ class ExactRidgeCV(RegressorMixin, BaseEstimator):
         self.fit_intercept = fit_intercept
         self.standardize = standardize
 
-    def fit(self, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None) -> Self:
+    def fit(self, X: np.ndarray, y: np.ndarray, *, groups: np.ndarray | None = None) -> Self:
         """Choose alpha, then fit to all rows.
 
         Parameters
@@ -90,20 +101,32 @@ class ExactRidgeCV(RegressorMixin, BaseEstimator):
             X or y has values that are not finite or a wrong shape, or an alpha is not a finite number >= 0.
 
         """
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_all_finite=False)
+        self._validate_params()
+        fitted = copy.copy(self)
+        X, y = validate_data(fitted, X, y, dtype=np.float64, y_numeric=True, ensure_all_finite=False)
         y = y.astype(np.float64, copy=False)
-        total = Moments.of(X, y)
+        try:
+            total = Moments.of(X, y)
+        except ValueError:
+            check_finite(X, getattr(fitted, "feature_names_in_", None))
+            raise
+        try:
+            fitted._search(X, y, groups, total)
+        except UserError:
+            raise ValueError("a parameter or error is beyond 1.8e308, the range of float64; rescale X or y") from None
+        self.__dict__ = fitted.__dict__  # in one step: what fails before leaves the model as it was
+        return self
+
+    def _search(self, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None, total: Moments) -> None:
+        how = {"fit_intercept": bool(self.fit_intercept), "standardize": bool(self.standardize)}
         self.alphas_ = self._alphas(total)
         folds = list(self._folds(X, y, groups, total))
-        found = CrossValidation.of(folds, self.alphas_.tolist(), self.fit_intercept, self.standardize)
+        found = CrossValidation.of(folds, self.alphas_.tolist(), **how)
         self.alpha_, self.best_score_ = found.alpha, -nearest_float(found.means[found.best])
         self.cv_errors_ = np.array([[nearest_float(each) for each in errors] for errors in found.errors])
-        model = ExactLinearRegression(
-            alpha=self.alpha_, fit_intercept=self.fit_intercept, standardize=self.standardize
-        ).fit_moments(total)
+        model = ExactLinearRegression(alpha=self.alpha_, **how).fit_moments(total)
         self.coef_, self.intercept_ = model.coef_, model.intercept_
         self.rank_, self.relations_ = model.rank_, model.relations_
-        return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Predict with a fixed order of operations, which gives the same bits on every machine.

@@ -126,7 +126,7 @@ def test_folds_of_any_splitter_are_those_of_grid_search(cv: Any) -> None:
     X, y = table(9)
     groups = np.arange(len(y)) // 5 if isinstance(cv, GroupKFold) else None
     theirs = grid_search(Ridge(), "alpha", cv, ALPHAS).fit(X, y, groups=groups)
-    ours = ExactRidgeCV(alphas=ALPHAS, cv=cv).fit(X, y, groups)
+    ours = ExactRidgeCV(alphas=ALPHAS, cv=cv).fit(X, y, groups=groups)
     assert ours.alpha_ == theirs.best_params_["alpha"]
     assert ours.best_score_ == pytest.approx(theirs.best_score_, rel=1e-9)
 

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import samebits
 from samebits import ExactLinearRegression, ExactRidgeCV
+from samebits.exact import least_squares
+from samebits.exact.estimator import check_finite
 from tests import definitions
 
 # what the checks need that is not installed
@@ -111,10 +114,99 @@ def test_a_pickled_estimator_goes_on_where_it_was() -> None:
     assert model.partial_fit(X[20:], y[20:]).moments_ == ExactLinearRegression().fit(X, y).moments_
 
 
-@pytest.mark.parametrize("alpha", [-1.0, float("nan"), float("inf")])
-def test_an_alpha_out_of_range_is_refused(alpha: float) -> None:
-    with pytest.raises(ValueError, match=r"alpha is .*; it must be a finite number, 0 or more"):
-        ExactLinearRegression(alpha=alpha).fit(*table(5))
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"alpha": -1.0},
+        {"alpha": np.nan},
+        {"alpha": np.inf},
+        {"alpha": "1"},
+        {"fit_intercept": 2},
+        {"standardize": "no"},
+    ],
+)
+def test_parameters_out_of_range_are_refused_in_the_words_of_scikit_learn(wrong: dict[str, Any]) -> None:
+    [name] = wrong
+    for estimator in (ExactLinearRegression, ExactRidgeCV):
+        if name in estimator().get_params():
+            with pytest.raises(InvalidParameterError, match=f"The '{name}' parameter of {estimator.__name__} must be"):
+                estimator(**wrong).fit(*table(5))
+
+
+@pytest.mark.parametrize("estimator", [ExactLinearRegression, ExactRidgeCV])
+@pytest.mark.parametrize("fit_intercept", [np.True_, np.False_])
+def test_numbers_of_numpy_are_parameters(estimator: Any, fit_intercept: np.bool_) -> None:
+    X, y = table(7)
+    more = {"alpha": np.float32(0.5)} if estimator is ExactLinearRegression else {"alphas": np.array([0.5, 1.0])}
+    ours = estimator(fit_intercept=fit_intercept, **more).fit(X, y)
+    plain = {name: value.tolist() for name, value in more.items()}
+    theirs = estimator(fit_intercept=bool(fit_intercept), **plain).fit(X, y)
+    assert ours.coef_.tobytes() == theirs.coef_.tobytes()
+    if estimator is ExactLinearRegression:
+        assert ours.summary() == theirs.summary()
+
+
+def test_a_batch_that_cannot_be_leaves_the_model_as_it_was() -> None:
+    one, two, three = (([[1e-320]], [2e-320]), ([[1e-320]], [1e300]), ([[3e-320]], [5e-320]))
+    model = ExactLinearRegression(fit_intercept=False).partial_fit(*map(np.array, one))
+    before = vars(model).copy()
+    with pytest.raises(ValueError, match=r"beyond 1\.8e308, the range of float64; rescale X or y"):
+        model.partial_fit(*map(np.array, two))
+    with pytest.raises(ValueError, match="NaN"):
+        model.partial_fit(np.array([[np.nan]]), np.array([1.0]))
+    assert vars(model) == before
+    both = ExactLinearRegression(fit_intercept=False).fit(np.array([[1e-320], [3e-320]]), np.array([2e-320, 5e-320]))
+    assert model.partial_fit(*map(np.array, three)).coef_ == both.coef_
+
+
+def test_an_interrupted_fit_leaves_the_model_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    X, y = table(8)
+    models: list[Any] = [ExactLinearRegression().fit(X, y), ExactRidgeCV().fit(X, y)]
+    before = [vars(model).copy() for model in models]
+    monkeypatch.setattr(least_squares, "solve", interrupted)
+    for model in models:
+        for fit in (model.fit, getattr(model, "partial_fit", model.fit)):
+            with pytest.raises(KeyboardInterrupt):
+                fit(X[:10, :2] if fit == model.fit else X[:10], y[:10])
+    assert [vars(model) for model in models] == before
+
+
+def test_a_summary_is_that_of_the_fit() -> None:
+    model = ExactLinearRegression(standardize=True).fit(*table(9))
+    before = model.summary()
+    model.set_params(alpha=3.0, fit_intercept=False, standardize=False)
+    assert model.summary() == before
+    assert model.fit(*table(9)).summary() != before
+
+
+def test_moments_without_names_have_none() -> None:
+    model = ExactLinearRegression().fit(*table(10))
+    model.feature_names_in_ = np.array(["a", "b", "c"], dtype=object)
+    assert not hasattr(model.fit_moments(model.moments_), "feature_names_in_")
+    assert list(model.fit_moments(model.moments_, ["d", "e", "f"]).feature_names_in_) == ["d", "e", "f"]
+
+
+@pytest.mark.parametrize("estimator", [ExactLinearRegression(), ExactRidgeCV()])
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (-np.inf, "infinity")])
+def test_the_first_value_that_is_not_finite_is_named(estimator: Any, value: float, word: str) -> None:
+    X, y = table(11)
+    X[17, 1] = X[20, 0] = value
+    with pytest.raises(ValueError, match=rf"Input X contains {word}: X\[17, 1\]; every"):
+        estimator.fit(X, y)
+    with pytest.raises(ValueError, match=rf"Input X contains {word}: X\[17, 1\], column rooms; every"):
+        check_finite(X, np.array(["area", "rooms", "floor"]))
+    y[25] = value
+    with pytest.raises(ValueError, match=f"Input y contains {word}"):
+        estimator.fit(table(11)[0], y)
+
+
+def test_weights_are_no_groups() -> None:
+    """scikit-learn's third argument is sample_weight."""
+    with pytest.raises(TypeError, match="positional"):
+        ExactRidgeCV().fit(*table(12), np.ones(30))  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(("weight", "message"), [(-1.0, "[Nn]egative"), (0.0, "one non-zero"), (np.nan, "NaN")])
