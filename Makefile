@@ -147,10 +147,19 @@ help:
 	.venv/docs/bin/python -m pip install --quiet --disable-pip-version-check -r tools/site/requirements.txt
 	touch $@
 
+.PHONY: mutants
+mutants: $(DEV) .venv/mutants/installed  ## change code in one place at a time; what do its tests miss? ROOM=exact MUTANTS="'*eigen*'"
+	python tools/mutants.py $(ROOM) $(MUTANTS)
+
 .venv/bench/installed: benchmarks/requirements.txt | $(INSTALLED)
 	rm -rf .venv/bench
 	python -m venv .venv/bench
 	.venv/bench/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	touch $@
+
+.venv/mutants/installed: | $(INSTALLED)
+	rm -rf .venv/mutants
+	python -m pip install --quiet --disable-pip-version-check --target .venv/mutants/packages mutmut==3.8.1
 	touch $@
 
 # What the image's commands need beside the pipeline; the pins are those of the image

@@ -1,9 +1,10 @@
 """Changes a room in one place at a time, with mutmut, and says which changes its tests let through.
 
-    python tools/mutants.py ROOM [PATTERN...]     as in `exact` or `quantization "*exchange*"`
+    python tools/mutants.py ROOM [PATTERN...]
 
-It works in a copy of the files that git tracks, below .venv/mutants. Tests that run the whole pipeline are left out: it
-would run the code of its commit, not the changed one.
+PATTERN chooses mutants by their names: "*exchange*", or "*__mutmut_3" for about one of each function. It works in a
+copy of the files that git tracks, below .venv/mutants. Tests that run the whole pipeline are left out: it would run the
+code of its commit, not the changed one.
 """
 
 import json
@@ -22,13 +23,14 @@ def pytest_collection_modifyitems(items):
 SETTINGS = """[mutmut]
 source_paths = samebits
 only_mutate = samebits/{room}/*
+timeout_multiplier = 3
 also_copy =
     {others}
 pytest_add_cli_args =
     -o
     addopts=
     -m
-    not slow and not container and not crash
+    not container and not crash
     -p
     without_the_pipeline
 pytest_add_cli_args_test_selection = tests/{room}

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from samebits.errors import UserError
+from samebits.exact import least_squares
 from samebits.exact.moments import Moments
 from samebits.model.linear import LinearModel
 from samebits.model.schemes import SCHEMES, Quantized, Scheme
+from samebits.params import Rounding
 from samebits.quantization import rounding
 from tests import definitions, housing
 
@@ -89,3 +91,15 @@ def test_the_largest_float32_is_a_bias() -> None:
     largest = float(np.finfo(np.float32).max)
     moments = Moments.of(np.zeros((2, 1)), np.array([largest, math.nextafter(largest, math.inf)]))
     assert rounding.fit_bias(np.zeros(1), moments) == largest
+
+
+@pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda scheme: scheme.name)
+@pytest.mark.parametrize("name", rounding.ROUNDINGS)
+def test_codes_are_integers_and_a_choice_says_whether_it_is_optimal(scheme: Scheme, name: Rounding) -> None:
+    X = np.random.default_rng(3).normal(size=(40, 3))
+    moments = Moments.of(X, X @ [1.5, -0.25, 0.75] + np.sin(np.arange(40)))
+    task = rounding.Task.of(least_squares.solve(moments).model, moments, scheme)
+    for bits in (2, 4):
+        found = rounding.choose(task, bits, name)
+        assert found.quantized.codes.dtype.kind in "iu"
+        assert found.optimal is (name == "exact")

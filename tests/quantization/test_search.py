@@ -125,3 +125,14 @@ def test_each_order_of_the_coordinates_has_a_tree_of_its_own() -> None:
     ]:
         assert loss.tree(np.array(error, float)).order.tolist() == order
     assert len({id(each) for each in loss.trees.values()}) == 3
+
+
+@given(st.integers(0, 2**32), st.integers(1, 6))
+@settings(max_examples=30, deadline=None)
+def test_the_bound_of_rounding_is_that_of_its_derivation(seed: int, m: int) -> None:
+    """4 (m + 3) units in the last place times the norm of K = |sqrt(D) inv(L)| |L| / sqrt(D)."""
+    _, v, Q = random_problem(seed, m)
+    tree = quadratic(v, Q).tree(np.ones(m))
+    root = np.sqrt(tree.weight)
+    K = np.abs(root[:, None] * np.linalg.inv(tree.moves)) @ (np.abs(tree.moves) / root)
+    assert np.isclose(tree.rounding, 4 * (m + 3) * 2.0**-53 * np.linalg.norm(K), rtol=1e-6)
