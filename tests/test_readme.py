@@ -61,7 +61,7 @@ def test_the_verdicts_are_those_of_the_check(reproduced: Project) -> None:
     reproduced.commit("Better")
     assert reproduced.run("dvc", "status").stdout == "Data and pipelines are up to date.\n"
     told = reproduced.run("bash", "-c", command).stdout
-    assert without_machine(told) == without_machine(forged)
+    assert without_machine(told) == without_machine(forged), "put into README.md what the check prints"
 
     *last, conclusion = sound.splitlines()
     stages = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
