@@ -459,3 +459,13 @@ def test_a_file_that_names_packages_is_looked_for_two_folders_down(tmp_path: Pat
     repo.write(f"{folder}/requirements.txt", "numpy==2.0.0\n")
     scripted(repo, "import numpy\n")
     assert any(folder in command for command in looked(repo).settings.commands) is found
+
+
+def test_a_plugin_that_a_remote_needs_is_named(repo: Repository) -> None:
+    with repo.dvc() as dvc, dvc.config.edit() as config:
+        config["remote"]["far"] = {"url": "s3://bucket/x"}
+        config["core"]["remote"] = "far"
+    repo.commit()
+    repo.forget()
+    [(_, where, do)] = table(looked(repo), "source")
+    assert (where, do) == ("not in the cache; remote far needs dvc-s3, which is not installed", "`pip install dvc-s3`")

@@ -1,13 +1,12 @@
 """Where the data is that stages read and no stage makes."""
 
-import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from samebits.proof.adoption.need import Need
+from samebits.proof.repository.failures import Failure, NotInstalled, NotThere, Unreadable
 from samebits.proof.repository.pipeline import Item, Pipeline, Stage
-from samebits.proof.repository.store import NOT_THERE
 from samebits.proof.repository.tree import Hash, Paths
 from samebits.proof.words import some
 
@@ -48,7 +47,7 @@ class _Remotes:
     """Asks cache and remotes for sources. silent: remotes that gave no answer, and why."""
 
     pipeline: Pipeline
-    silent: dict[str, str] = field(default_factory=dict)
+    silent: dict[str, Failure] = field(default_factory=dict)
 
     def where(self, source: Stage, out: Item) -> tuple[str, str]:
         """Where an output of a source is, and what to do."""
@@ -67,14 +66,14 @@ class _Remotes:
         if name is None:
             where, do = "not in the cache, and no remote is set", SHARE
         elif why := self._lacks(name, missing):
-            where = f"not in the cache; {why.replace('the remote', f'remote {name}', 1)}"
-            plugin = re.search(r"'(dvc-\w+)' to be installed", why)
-            do = f"`pip install {plugin[1]}`" if plugin else "" if name in self.silent else "`dvc push` where it is"
+            where = f"not in the cache; {str(why).replace('the remote', f'remote {name}', 1)}"
+            installs = f"`pip install {why.package}`" if isinstance(why, NotInstalled) else ""
+            do = installs if name in self.silent else "`dvc push` where it is"
         else:
             return f"in remote {name}", ""
         return where, FETCHED if source.dvc.is_import else do
 
-    def _lacks(self, remote: str, missing: list[Hash]) -> str | None:
+    def _lacks(self, remote: str, missing: list[Hash]) -> Failure | None:
         """Why a remote does not give some objects; None where it has them."""
         if remote in self.silent:
             return self.silent[remote]
@@ -84,9 +83,9 @@ class _Remotes:
         _, open_ = wait(asked, SECONDS)
         pool.shutdown(wait=False, cancel_futures=True)
         if open_:
-            self.silent[remote] = f"it did not answer within {SECONDS} s"
+            self.silent[remote] = Unreadable(f"the remote did not answer within {SECONDS} s")
             return self.silent[remote]
         reasons = [store.failures[each] for each in missing[:MOST_OBJECTS] if each in store.failures]
-        if reasons and reasons[0] != NOT_THERE:
+        if reasons and not isinstance(reasons[0], NotThere):
             self.silent[remote] = reasons[0]
         return reasons[0] if reasons else None

@@ -88,7 +88,10 @@ def _say(path: str, found: merge.Merged) -> None:
 
 def _lock(content: bytes, name: str) -> Mapping[str, Any]:
     """A lock; an empty one, where the file is empty. Raises UserError where it is none of DVC 2 or 3."""
-    artifacts.check_merged(content, name)
+    try:
+        artifacts.check_merged(content, name)
+    except UserError:
+        raise UserError(f"{name}: has conflict markers of git; take one side whole, then run `dvc repro`") from None
     try:
         aliases.refuse(content, name)
         lock = parse_yaml(content.decode(), name)

@@ -10,10 +10,11 @@ from dvc.config import NoRemoteError
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
+from samebits.proof.repository.failures import Failure, NoRemote, NotInstalled, NotThere, OtherBytes, Unreadable
 from samebits.proof.repository.tree import DIR, Hash, Manifest, hash_of, read_manifest
+from samebits.proof.repository.workarounds import MissingPluginError
 
 OBJECT = re.compile(r"[A-Za-z0-9-]{3,200}(?:\.dir)?")
-NOT_THERE = "the remote does not have it"
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Store:
     repo: Repo
     downloads: Path | None = None
     edited: set[Hash] = field(default_factory=set)
-    failures: dict[Hash, str] = field(default_factory=dict)
+    failures: dict[Hash, Failure] = field(default_factory=dict)
     _found: dict[Hash, Path | None] = field(default_factory=dict)
 
     def get(self, hash_: Hash, remote: str | None = None, ask: bool = True) -> Path | None:
@@ -80,7 +81,7 @@ class Store:
             remote.fs.get_file(remote.oid_to_path(hash_.value), str(path))
             if is_object(path, hash_):
                 return path
-            self.failures[hash_] = "in the remote, it has other bytes than its name says"
+            self.failures[hash_] = OtherBytes()
         path.unlink(missing_ok=True)
         return None
 
@@ -90,13 +91,15 @@ class Store:
         try:
             yield
         except FileNotFoundError:
-            self.failures[hash_] = NOT_THERE
+            self.failures[hash_] = NotThere()
         except NoRemoteError:
-            self.failures[hash_] = "it is not in the cache, and no remote is set; `dvc remote add -d NAME URL` sets one"
+            self.failures[hash_] = NoRemote()
         except DvcException as error:
-            self.failures[hash_] = first_line(error)
+            self.failures[hash_] = Unreadable(first_line(error))
+        except MissingPluginError as error:
+            self.failures[hash_] = NotInstalled(error.package)
         except Exception as error:  # each kind of remote has errors of its own
-            self.failures[hash_] = f"the remote cannot be read ({first_line(error)})"
+            self.failures[hash_] = Unreadable(f"the remote cannot be read ({first_line(error)})")
 
 
 def is_object(path: Path, hash_: Hash) -> bool:

@@ -18,13 +18,21 @@ _load_yaml = FileMixin._load_yaml
 _locks: dict[str, tuple[tuple[int, ...], tuple[Any, str]]] = {}  # by path, with what tells a change
 
 
+class MissingPluginError(Exception):
+    """A remote was asked whose plug-in is not installed. package: its name."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(f"{package} is not installed")
+        self.package = package
+
+
 class NotInstalled(FileSystem):
     """The files of a remote whose plug-in is not installed: they have paths, and cannot be read.
 
     Otherwise DVC could not read a repository at all of which one `.dvc` file imports from there.
     """
 
-    why = ""
+    package = ""
 
     @classmethod
     def _strip_protocol(cls, path: str) -> str:
@@ -32,16 +40,21 @@ class NotInstalled(FileSystem):
 
     @property
     def fs(self) -> Any:
-        """None can be made. Raises ImportError, which names the package to install."""
-        raise ImportError(self.why)
+        """None can be made. Raises MissingPluginError."""
+        raise MissingPluginError(self.package)
 
 
 def __getattr__(name: str) -> type[NotInstalled]:
     """The class for a scheme, as DVC's list of file systems asks for it."""
     if name not in known_implementations:
         raise AttributeError(name)
-    about = {"protocol": name, "PARAM_CHECKSUM": CHECKSUMS.get(name, "etag")}
-    return type(name, (NotInstalled,), about | {"why": known_implementations[name]["err"]})
+    package = re.search(r"dvc-\w+", known_implementations[name]["err"])
+    about = {
+        "protocol": name,
+        "PARAM_CHECKSUM": CHECKSUMS.get(name, "etag"),
+        "package": package[0] if package else name,
+    }
+    return type(name, (NotInstalled,), about)
 
 
 def _load(self: FileMixin, **options: Any) -> tuple[Any, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from samebits.proof.repository.failures import Unreadable
 from samebits.proof.repository.pipeline import Item, Pipeline, Stage
 from samebits.proof.repository.store import Store, first_line
 from samebits.proof.repository.tree import Hash, Paths, lies_in
@@ -62,7 +63,7 @@ class Sources:
                 return None
             if hash_ in self.store.edited:
                 return "in the cache, it has other bytes than its name says"
-            return self.store.failures.get(hash_) or "neither the cache nor a remote has all of it"
+            return str(self.store.failures.get(hash_, "neither the cache nor a remote has all of it"))
         for place, (each, path) in objects.items():
             self._put(path, self.store.path_in(self.pipeline.repo, each))
             if place is not None:
@@ -110,6 +111,7 @@ class Sources:
             out.dvc.checkout(force=True)
         except Exception as error:  # each kind of source has errors of its own
             why = "" if isinstance(error, FileNotFoundError) else f" ({first_line(error)})"
-            self.store.failures[out.recorded] = f"neither the cache, a remote nor its origin gives it{why}"
+            told = f"neither the cache, a remote nor its origin gives it{why}"
+            self.store.failures[out.recorded] = Unreadable(told)
             return False
         return self.pipeline.fresh().on_disk(out.path, out.recorded.name) == out.recorded
