@@ -6,8 +6,9 @@ read its answer. `bodies` bounds the wait for a body that is read.
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -31,6 +32,7 @@ class BoundedConnection(HttpToolsProtocol):
     _unfinished = 0  # bytes of a header that is not complete, as they arrived
     _finished = 0  # bytes of its target and its complete lines
     _ended = False  # whether the bytes that just arrived ended a request
+    _data = b""  # what just arrived
     _draining = False
     _timer: asyncio.TimerHandle | None = None  # of what the client must send
     _reading: asyncio.TimerHandle | None = None  # of what the client must read
@@ -48,7 +50,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless an unfinished header has grown too large."""
-        waited, self._ended = self._in_header, False
+        waited, self._ended, self._data = self._in_header, False, data
         super().data_received(data)
         if self.transport.is_closing():
             return
@@ -80,6 +82,8 @@ class BoundedConnection(HttpToolsProtocol):
         """Answer the request; after SIGTERM, it is the last one of its connection."""
         self._in_header = False
         self._stop()
+        if self.parser.should_upgrade():
+            return  # `_unsupported_upgrade_warning` follows
         super().on_headers_complete()
         if self._draining:
             self.cycle.keep_alive = False
@@ -87,7 +91,19 @@ class BoundedConnection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Know that what follows belongs to the next request."""
         self._ended = True
-        super().on_message_complete()
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Answer as if no upgrade were asked for, as Java's client does with each request; uvicorn drops its body."""
+        if (method := self.parser.get_method()) == b"CONNECT":
+            self._refuse(BAD)
+            return
+        end = cast(httptools.HttpParserUpgrade, sys.exception()).args[0]
+        lines = [b"%s: %s\r\n" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        super().data_received(b"%s %s HTTP/1.1\r\n%s\r\n" % (method, self.url, b"".join(lines)) + self._data[end:])
 
     def on_response_complete(self) -> None:
         """Wait for the next request, but not for ever for the rest of this one, or until its answer is read."""

@@ -152,6 +152,24 @@ def test_a_request_is_answered_whatever_follows_in_the_same_write(server: Runnin
         assert answers(connection, 1)[0][0] == 431
 
 
+@pytest.mark.parametrize("upgrade", ["h2c", "websocket", "TLS/1.0"])
+def test_an_upgrade_is_ignored(server: Running, upgrade: str) -> None:
+    request = post(json.dumps(one()).encode(), "Connection: Upgrade, HTTP2-Settings", f"Upgrade: {upgrade}")
+    expected = server.infer(one())
+    for cut in (len(request), request.index(b"\r\n\r\n") + 4, len(request) - 10):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+            for _ in range(2):
+                connection.sendall(request[:cut])
+                time.sleep(0.05)
+                connection.sendall(request[cut:])
+                assert answers(connection, 1) == [expected]
+            connection.sendall(request + HEALTH)
+            assert answers(connection, 2) == [expected, (200, {"live": True})]
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(b"CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n")
+        assert answers(connection, 1) == [(400, {"error": "Bad Request"})]
+
+
 def test_who_breaks_off_after_a_request_gets_its_answer_first(server: Running) -> None:
     for wrong in (b"\0\0\r\n", b"GET / HTTP/1.1\r\na: " + b"b" * 2**17):
         with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
