@@ -117,6 +117,10 @@ def decode(
     for output in request.outputs or ():
         if output.name != OUTPUT:
             raise RefusedError(f"outputs: no output {_quoted(output.name)}; there is {OUTPUT}")
+    for tensor in request.inputs:
+        if tensor.datatype not in DTYPES:
+            name, kind = _quoted(tensor.name), _quoted(tensor.datatype)
+            raise RefusedError(f"{name}: datatype {kind}; it must be one of {', '.join(DTYPES)}")
     if (values := sum(math.prod(tensor.shape) for tensor in request.inputs)) > MAX_VALUES:
         raise RefusedError(f"inputs: {values} values; at most {MAX_VALUES} at once", 413)
     arrays, end = {}, len(text)
@@ -161,8 +165,7 @@ def _array(
     name, size, end = _quoted(tensor.name), math.prod(tensor.shape), start
     if tensor.shape[0] > MAX_ROWS:
         raise RefusedError(f"{name}: {tensor.shape[0]} rows; at most {MAX_ROWS} at once", 413)
-    if (dtype := DTYPES.get(tensor.datatype)) is None:
-        raise RefusedError(f"{name}: datatype {_quoted(tensor.datatype)}; it must be one of {', '.join(DTYPES)}")
+    dtype = DTYPES[tensor.datatype]
     if tensor.data is None:
         end = start + size * dtype.itemsize
         if (tensor.parameters or {}).get("binary_data_size") != end - start or end > len(body):

@@ -288,6 +288,7 @@ def test_no_rows(server: Running) -> None:
         (one(shape=[0, 2**31 - 1], data=[]), 400, "inputs: no MedInc"),
         ({**one(), "id": "a" * 1025}, 400, "id: "),
         (one(datatype="BYTES"), 400, "'rows': datatype 'BYTES'; it must be one of FP16"),
+        (one(datatype="BYTES", shape=[2**31 - 1, 8]), 400, "'rows': datatype 'BYTES'"),
         (one(datatype="INT64"), 400, "'rows': not all values are INT64"),
         (one(datatype="FP16", data=[1e6] * 8), 400, "'rows': a value is not a finite number"),
         (one(data=None), 400, "'rows': neither `data` nor"),
