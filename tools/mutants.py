@@ -56,7 +56,7 @@ def main(room: str, *patterns: str) -> None:
         return subprocess.run(command, cwd=work, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
 
     mutmut("run", *patterns)
-    print(mutmut("results"))
+    print("\n".join(line for line in mutmut("results").splitlines() if not line.endswith("not checked")))
     mutmut("export-cicd-stats")
     found = json.loads((work / "mutants" / "mutmut-cicd-stats.json").read_text())
     killed, survived = found["killed"] + found["timeout"], found["survived"] + found["no_tests"]

@@ -1,5 +1,6 @@
 """The files of a table, as the view `source` of a database that can open nothing else and write nothing."""
 
+import csv
 import functools
 import glob
 import json
@@ -12,11 +13,12 @@ from typing import Any, Self
 
 import duckdb
 
-from samebits.errors import UserError
+from samebits.errors import UserError, warn
 from samebits.tables import diagnosis, remote
 from samebits.tables.diagnosis import clean, string
 
 TYPES_OF_TEXT = ["BOOLEAN", "DOUBLE", "TIME", "DATE", "TIMESTAMP", "VARCHAR"]
+DELIMITERS = [",", ";", "\t"]  # a single column with one of these in its name is none
 MAY_CHANGE = ["enable_optimizer", "enable_progress_bar", "threads"]  # settings
 READS = {"SELECT_NODE", "SET_OPERATION_NODE", "CTE_NODE", "RECURSIVE_CTE_NODE"}  # in the syntax tree of a query
 LONGEST = 600  # characters of a message: DuckDB repeats lines of a file
@@ -63,7 +65,7 @@ class Source:
                 except (duckdb.Error, OSError) as error:
                     raise UserError(f"data.source {name}: {first_line(error)}") from None
             paths += [file for (file,) in files]
-        return cls(name, pattern, tuple(paths), _sql(pattern, tuple(paths)))
+        return cls(name, pattern, tuple(paths), _sql(name, pattern, tuple(paths)))
 
     @contextmanager
     def opened(
@@ -129,35 +131,66 @@ def first_line(error: Exception) -> str:
     return told if len(told) <= LONGEST else f"{told[: LONGEST // 2]} … {told[-LONGEST // 2 :]}"
 
 
-def _sql(pattern: str, paths: tuple[str, ...]) -> str:
+def _sql(name: str, pattern: str, paths: tuple[str, ...]) -> str:
     """DuckDB looks at the first rows only, and would cast later 0.5 to the integers of these."""
-    name = pattern.lower().removesuffix(".gz").removesuffix(".zst")
-    if name.endswith((".csv", ".tsv")):
-        return _csv(pattern, paths)
-    if name.endswith((".json", ".jsonl", ".ndjson")):
+    lower = pattern.lower().removesuffix(".gz").removesuffix(".zst")
+    if lower.endswith((".csv", ".tsv")):
+        return _csv(name, pattern, paths)
+    if lower.endswith((".json", ".jsonl", ".ndjson")):
         return f"read_json({string(pattern)}, sample_size = -1)"
     return string(pattern)
 
 
-def _csv(pattern: str, paths: tuple[str, ...]) -> str:
-    """The SQL of CSV files; of one file, with its dialect and types, for which DuckDB else looks at each use anew."""
+def _csv(name: str, pattern: str, paths: tuple[str, ...]) -> str:
+    """The SQL of CSV files; of one file, with the dialect and types of all its rows.
+
+    Raises UserError where its rows have different numbers of fields.
+    """
     options = f"auto_type_candidates = {TYPES_OF_TEXT}, nullstr = {diagnosis.MISSING}"
     anew = f"read_csv({string(pattern)}, {options})"
     if len(paths) > 1:
         return anew
-    found = "Prompt, Delimiter, Quote, Escape, Comment, Columns"
+    found = "Prompt, SkipRows, Delimiter, Quote, Escape, Comment, Columns"
     with _database(pattern, paths, None).cursor() as connection:
         try:
-            answer = connection.execute(f"SELECT {found} FROM sniff_csv({string(pattern)}, {options})").fetchall()
+            whole = f"sniff_csv({string(pattern)}, sample_size = -1, {options})"
+            answer = connection.execute(f"SELECT {found} FROM {whole}").fetchall()
         except duckdb.Error:
             return anew  # which tells what is wrong
-    [(prompt, *dialect, columns)] = answer
+        [(prompt, skipped, *dialect, columns)] = answer
+        names = [column["name"] for column in columns]
+        if len(names) == 1 and (delimiter := next((each for each in DELIMITERS if each in names[0]), None)):
+            _check_widths(connection, name, pattern, delimiter)
+    if skipped:
+        _tell(f"{clean(name)}: the first {skipped} lines are not read; the header is in line {skipped + 1}")
     # DuckDB does not escape what it puts into the SQL that it suggests
-    texts = [pattern, *dialect, *(column["name"] for column in columns)]
+    texts = [pattern, *dialect, *names]
     return anew if "'" in "".join(texts) else str(prompt).removeprefix("FROM ").removesuffix(";")
 
 
-@functools.lru_cache(maxsize=8)
+def _check_widths(connection: duckdb.DuckDBPyConnection, name: str, pattern: str, delimiter: str) -> None:
+    """Raise UserError for the first line that has another number of fields than the header."""
+    lines = f"read_csv({string(pattern)}, auto_detect = false, header = false, delim = '\x01', quote = '', columns = "
+    rows = connection.execute(f"SELECT coalesce(line, '') FROM {lines}{{'line': 'VARCHAR'}})")
+    header: list[str] = []
+    reader = csv.reader(
+        (f"{line}\n" for batch in iter(lambda: rows.fetchmany(10_000), []) for (line,) in batch), delimiter=delimiter
+    )
+    for row in reader:
+        header = header or row
+        if row and len(row) != len(header):
+            raise UserError(
+                f"data.source {name}, line {reader.line_num}: {len(row)} fields; the header has {len(header)}: "
+                f"{clean(', '.join(header))[:LONGEST]}"
+            )
+
+
+@functools.cache
+def _tell(message: str) -> None:
+    """Warn once."""
+    warn(message)
+
+
 def _database(pattern: str, paths: tuple[str, ...], folder: Path | None) -> duckdb.DuckDBPyConnection:
     """A database that opens these paths and no others, nor the network, and of which only MAY_CHANGE can be set."""
     database = duckdb.connect(

@@ -1,5 +1,6 @@
 """What a query can reach: the table source, and nothing else; it writes nothing, also not the source."""
 
+import gzip
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -179,3 +180,37 @@ def test_what_a_file_holds_reaches_no_terminal_raw() -> None:
         read("SELECT * FROM source", "hostile.csv")
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 1000
+
+
+ROWS = [f"{i},{i % 9},{3 * i}" for i in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["x,z,y", *ROWS[:30], "30,3,90,oops", *ROWS[31:]], "line 32: 4 fields; the header has 3: x, z, y"),
+        (["x,z,y", *ROWS, "Source: office of statistics, 2024"], "line 62: 2 fields; the header has 3: x, z, y"),
+        (["x;z;y", *(row.replace(",", ";") for row in ROWS), "a;b"], "line 62: 2 fields; the header has 3: x, z, y"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz"])
+def test_the_first_line_of_another_width_is_named(lines: list[str], told: str, suffix: str) -> None:
+    content = "\n".join(lines).encode() + b"\n"
+    Path(f"ragged.{suffix}").write_bytes(gzip.compress(content) if suffix == "csv.gz" else content)
+    with pytest.raises(UserError) as caught:
+        read("SELECT * FROM source", f"ragged.{suffix}")
+    assert str(caught.value) == f"data.source ragged.{suffix}, {told}"
+
+
+def test_lines_above_the_header_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("two.csv").write_text("\n".join(["x,y", *["1,2"] * 80, "x,z,y", *ROWS]) + "\n")
+    assert len(read("SELECT * FROM source", "two.csv")) == 60
+    assert "two.csv: the first 81 lines are not read; the header is in line 82" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("row", ['"Oslo, Norway",1,2', "'x',1,2", "-,1,2"])
+def test_the_dialect_is_that_of_all_rows(row: str) -> None:
+    """DuckDB looks at the first 20,480 rows, if it is not told otherwise."""
+    Path("late.csv").write_text("\n".join(["city,x,y", *["Bern,1,2"] * 25_000, row]) + "\n")
+    assert len(read("SELECT x, y FROM source", "late.csv")) == 25_001
+    assert len(read("SELECT (city = 'Bern')::INT AS x, y FROM source", "late.csv")) == 25_001
