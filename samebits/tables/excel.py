@@ -11,7 +11,8 @@ from samebits.tables.diagnosis import clean
 from samebits.tables.profile import MOST_COLUMNS, check_width
 
 SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
-TOO_LARGE = 3  # exit status of samebits.tables.sheet, which imports nothing that is not needed
+PROGRAM = Path(__file__).with_name("sheet.py")  # it bounds its memory, and imports nothing of samebits
+TOO_LARGE = 3  # its exit status
 
 
 def is_workbook(path: str) -> bool:
@@ -23,7 +24,7 @@ def to_csv(path: str, to: Path) -> None:
     """Write the first sheet of a workbook as CSV, values only. Raises UserError where it cannot be read."""
     if not importlib.util.find_spec("python_calamine"):
         raise UserError(f"{path}: Excel needs python-calamine: pip install python-calamine, or save the sheet as CSV")
-    command = [sys.executable, "-m", "samebits.tables.sheet", path, str(to), str(MOST_COLUMNS)]
+    command = [sys.executable, "-P", str(PROGRAM), path, str(to), str(MOST_COLUMNS)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == TOO_LARGE or done.returncode < 0:
         raise UserError(
