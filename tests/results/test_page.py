@@ -245,6 +245,23 @@ def test_results_that_are_not_there_are_a_mistake_of_one_line(project: Project) 
     assert not (project.root / "page.html").exists()
 
 
+def test_the_widths_are_the_best_codes_of_the_chosen_scheme(project: Project) -> None:
+    curve = json.loads((project.root / "plots/bits.json").read_text())
+    best = [row for row in curve if row["scheme"] == "per_channel_pow2" and row["rounding"] == "exact"]
+    expected = {
+        str(row["bits"]): [
+            str((row["payload_bits"] + 7) // 8),
+            f"{row['train_loss']:.3g}",
+            f"{row['test_r2']:.7f}",
+            "proved" if row["optimal"] else "",
+        ]
+        for row in best
+    }
+    page = page_of(project)
+    assert {row[0]: row[1:] for row in page.rows if len(row) == 5 and row[0] in expected} == expected
+    assert len(expected) == 15
+
+
 def test_large_errors_are_numbers_that_one_reads(project: Project) -> None:
     for rmse, told in {74548.34: "74,550", 1234567.8: "1,235,000", 0.7456: "0.7456"}.items():
         with changing(project.root / "metrics/evaluate.json") as metrics:

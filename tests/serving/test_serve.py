@@ -1,4 +1,5 @@
 import asyncio
+import base64
 import hashlib
 import http.client
 import json
@@ -420,6 +421,10 @@ def test_the_page_needs_nothing_from_outside(server: Running) -> None:
     with urllib.request.urlopen(f"{server.url}/") as response:
         html, policy = response.read().decode(), response.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'")
+    for tag in ("script", "style"):  # the only ones that a browser may run
+        [text] = re.findall(f"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}';" in policy
     assert not re.search(r"(src|href)=[\"']?(https?:)?//", html)
 
 
