@@ -249,3 +249,14 @@ def test_a_file_that_git_once_held_and_now_ignores_is_no_accusation(tmp_path: Pa
     repo.write(".gitignore", "*.txt\n")
     repo.commit("ignored")
     assert kinds(repo.problems()) == {("one", "cannot-tell")}
+
+
+def test_the_deps_of_a_frozen_stage_may_change(tmp_path: Path) -> None:
+    repo = one_stage(tmp_path / "repo")
+    repo.run()
+    repo.write("a.txt", "a\n")
+    stage = repo.lock("dvc.yaml")["stages"]["one"]
+    repo.pipeline(stages={"one": {**stage, "deps": ["a.txt"]}})
+    assert kinds(repo.problems()) == {("one", "stage-unrecorded")}
+    repo.pipeline(stages={"one": {**stage, "deps": ["a.txt"], "frozen": True}})
+    assert repo.problems() == []

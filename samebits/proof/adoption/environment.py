@@ -1,6 +1,7 @@
 """What makes the environment of the stages, and whether the one that is active is theirs."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -128,7 +129,7 @@ def _has_packages(path: Path) -> bool:
 
 def _text(path: Path) -> str:
     """The text of a file; with a byte order mark, as PowerShell writes it, in the encoding that this says."""
-    content = path.read_bytes() if path.is_file() else b""
+    content = path.read_bytes() if os.path.isfile(path) else b""
     return content.decode("utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig", "replace")
 
 

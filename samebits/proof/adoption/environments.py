@@ -52,6 +52,6 @@ def made_by(root: Path, tracked: Sequence[str], runner: str, name: str, folder: 
 
 def _is_of_conda(file: Path, name: str) -> bool:
     """Whether a file describes the environment of conda with a name; a prefix is of any."""
-    text = file.read_bytes().decode(errors="replace") if file.is_file() and file.stat().st_size < 2**20 else ""
+    text = file.read_bytes().decode(errors="replace") if os.path.isfile(file) and file.stat().st_size < 2**20 else ""
     named = re.search(rf"^name:\s*[\"']?{re.escape(name)}[\"']?\s*$", text, re.MULTILINE) or "/" in name
     return "dependencies:" in text and bool(named)

@@ -1,6 +1,7 @@
 """Which outputs of a stage are likely to have other bytes in each run, by their formats, fields and code."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -124,8 +125,8 @@ def _rule(path: str, kind: Kind) -> Rule:
 def _names(pipeline: Pipeline, out: Item) -> list[str]:
     """The files of a folder, by their paths from it, as it is here or in the cache; of a file, only an empty text."""
     place = pipeline.root / out.path
-    if place.is_dir():
-        files = (each for each in place.rglob("*") if each.is_file())
+    if os.path.isdir(place):
+        files = (each for each in place.rglob("*") if os.path.isfile(each))
         return [each.relative_to(place).as_posix() for each, _ in zip(files, range(MOST_NAMES), strict=False)]
     if out.recorded and out.recorded.is_folder:
         return list(pipeline.store.manifest(out.recorded) or {})[:MOST_NAMES]
@@ -135,9 +136,9 @@ def _names(pipeline: Pipeline, out: Item) -> list[str]:
 def _fields(pipeline: Pipeline, out: Item, path: str) -> Iterator[tuple[str, str]]:
     """Fields of JSON or YAML that say when or by whom it was written, and which of it."""
     file = pipeline.root / path
-    if not file.is_file() and out.recorded and path == out.path and not out.recorded.is_folder:
+    if not os.path.isfile(file) and out.recorded and path == out.path and not out.recorded.is_folder:
         file = pipeline.store.get(out.recorded) or file
-    if PurePosixPath(path).suffix.lower() not in (".json", ".yaml", ".yml") or not file.is_file():
+    if PurePosixPath(path).suffix.lower() not in (".json", ".yaml", ".yml") or not os.path.isfile(file):
         return
     if file.stat().st_size > MOST_BYTES:
         return

@@ -1,5 +1,6 @@
 """Where the data is that stages read and no stage makes."""
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ def needs(pipeline: Pipeline, stages: list[Stage], tracked: Paths) -> Iterator[N
             if source.name not in running and out.here and out.cached and read.overlapping(out.path):
                 places.setdefault(remotes.where(source, out), []).append(out.path)
     for path in dict.fromkeys(path for stage in stages for path in _undeclared(pipeline, stage, tracked)):
-        here = ", only in this folder" if (pipeline.root / path).exists() else ""
+        here = ", only in this folder" if os.path.exists(pipeline.root / path) else ""
         places.setdefault((f"in no commit, cache or remote{here}", "commit it, or `dvc add` it"), []).append(path)
     for (where, do), paths in places.items():
         yield Need("source", some(paths), where, do)

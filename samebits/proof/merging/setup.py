@@ -1,5 +1,6 @@
 """Git's settings and attributes by which it calls the merge driver."""
 
+import os
 import re
 import shlex
 import sys
@@ -19,14 +20,14 @@ def install() -> None:
     """Write git's settings of this clone and the attributes of the files; say what was done. Nothing else changes."""
     pipeline = Pipeline.read(repository())
     generated = sorted(
-        item.path + ("/**" if (pipeline.root / item.path).is_dir() else "")
+        item.path + ("/**" if os.path.isdir(pipeline.root / item.path) else "")
         for stage in pipeline.stages
         for item in stage.outs
         if stage.in_pipeline and item.here and not item.cached and not item.path.startswith("../")
     )
     lines = [f"{LOCK} merge=samebits", *(f"{_pattern(each)} merge=samebits" for each in generated)]
     file = pipeline.root / ATTRIBUTES
-    before = file.read_bytes().decode(errors="surrogateescape") if file.exists() else ""
+    before = file.read_bytes().decode(errors="surrogateescape") if os.path.exists(file) else ""
     after = _with_part(before, "\n".join([BEGIN, *lines, END, ""]))
     if after != before:
         artifacts.write_bytes(after.encode(errors="surrogateescape"), file)

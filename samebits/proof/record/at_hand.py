@@ -31,9 +31,9 @@ class AtHand:
 
     def _in_tree(self, path: str, name: str) -> Hash | Unknown | Missing:
         place = self.pipeline.root / path
-        if place.is_file():
+        if os.path.isfile(place):
             return self._file(place, name)
-        if not place.is_dir():
+        if not os.path.isdir(place):
             return Missing()
         found = Manifest()
         for number, relative in enumerate(self.pipeline.contents.files(path)):
@@ -61,7 +61,7 @@ class AtHand:
     def _with(self, path: str, hash_: Hash) -> Path | None:
         """A file that has a hash."""
         place = self.pipeline.root / path
-        if place.is_file() and self._file(place, hash_.name) == hash_:
+        if os.path.isfile(place) and self._file(place, hash_.name) == hash_:
             return place
         return self.pipeline.store.get(hash_, ask=False)
 

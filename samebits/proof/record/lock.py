@@ -81,10 +81,10 @@ def in_order(found: Iterable[Problem], pipeline: Pipeline) -> list[Problem]:
 
 
 def _unrecorded(stage: Stage) -> Iterator[Problem]:
-    """Deps and outs that only one of dvc.yaml and dvc.lock has."""
+    """Deps and outs that only one of dvc.yaml and dvc.lock has. As for DVC, the deps of a frozen stage do not count."""
     if stage.entry is None:
         return
-    for part, items in (("deps", stage.deps), ("outs", stage.outs)):
+    for part, items in (("outs", stage.outs),) if stage.dvc.frozen else (("deps", stage.deps), ("outs", stage.outs)):
         recorded = {each["path"] for each in stage.entry.get(part) or []}
         declared = {each.name for each in items}
         for name in sorted(declared ^ recorded):

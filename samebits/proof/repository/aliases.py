@@ -1,5 +1,6 @@
 """A guard before DVC reads YAML and writes it out: what is nested too deeply, or aliases that stand for too much."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ def refuse_in(root: Path) -> None:
     except UserError:
         return  # without git, DVC alone knows the files
     for name in filter(None, listing.decode(errors="surrogateescape").split("\0")):
-        refuse((root / name).read_bytes() if (root / name).is_file() else b"", name)
+        refuse((root / name).read_bytes() if os.path.isfile(root / name) else b"", name)
 
 
 def refuse(content: bytes, name: str) -> None:

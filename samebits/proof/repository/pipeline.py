@@ -177,7 +177,7 @@ class Pipeline:
     def locks(self) -> dict[str, str]:
         """The SHA-256 of each file that records a run, by path from the root, of those that are there."""
         paths = sorted({stage.lock for stage in self.stages if stage.commands})
-        return {path: sha256_of(self.root / path) for path in paths if (self.root / path).is_file()}
+        return {path: sha256_of(self.root / path) for path in paths if os.path.isfile(self.root / path)}
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -191,8 +191,8 @@ class Pipeline:
         found: dict[str, None] = {}
         for path in self.at_top:
             place = self.root / path
-            inside = [f"{path}/{each}" for each in self.fresh().files(path)] if place.is_dir() else [path]
-            found |= dict.fromkeys(each for each in inside if (self.root / each).is_file())
+            inside = [f"{path}/{each}" for each in self.fresh().files(path)] if os.path.isdir(place) else [path]
+            found |= dict.fromkeys(each for each in inside if os.path.isfile(self.root / each))
         return [each for each in found if not self.makers(each) and not read.overlapping(each)]
 
     def makers(self, path: str) -> list[Stage]:

@@ -118,7 +118,7 @@ class Contents:
             inner = Path(parent).relative_to(self.root)
             folders[:], names = ignored(str(here / inner), folders, names)
             yield from ((inner / each).relative_to(path).as_posix() for each in sorted(names))
-        inside = (each for each in self._unchecked.within(path) if not Path(self.repo.root_dir, each).exists())
+        inside = (each for each in self._unchecked.within(path) if not os.path.exists(Path(self.repo.root_dir, each)))
         for each in inside:
             if not self.repo.dvcignore.is_ignored_file(str(Path(self.repo.root_dir, each))):
                 yield each if path == "." else each[len(path) + 1 :]
@@ -126,7 +126,7 @@ class Contents:
     def content(self, path: str) -> bytes | None:
         """The content of a file: of the working tree, else of git where a sparse checkout leaves it out; or None."""
         file = Path(self.repo.root_dir, path)
-        if file.is_file():
+        if os.path.isfile(file):
             return file.read_bytes()
         return self._of_git(path) if path in self.unchecked else None
 
@@ -135,11 +135,11 @@ class Contents:
 
     def _hash(self, path: str, name: str, ends: bytes) -> Holds:
         file, outputs = self.root / path, self._outputs.within(path)
-        if file.is_file():
+        if os.path.isfile(file):
             return hash_of(file, name, ends)
-        if not file.exists() and path in self.unchecked:
+        if not os.path.exists(file) and path in self.unchecked:
             return hash_of_bytes(self._of_git(path), name, ends)
-        if not file.is_dir() and not outputs and not self._unchecked.within(path):
+        if not os.path.isdir(file) and not outputs and not self._unchecked.within(path):
             return Missing()
         found, inside = Manifest(), set(outputs)
         for output in outputs:
@@ -204,7 +204,7 @@ def folder_hash(files: Manifest, name: str) -> Hash:
 
 def files_in(folder: Path, name: str) -> Manifest:
     """All files in a folder, as its manifest lists them."""
-    files = (each for each in folder.rglob("*") if each.is_file())
+    files = (each for each in folder.rglob("*") if os.path.isfile(each))
     return {each.relative_to(folder).as_posix(): hash_of(each, name) for each in files}
 
 
@@ -258,7 +258,7 @@ def line_ends_of(recorded: Hash, read: Callable[[str, bytes], Holds]) -> str | N
 
 def with_own_line_ends(recorded: Hash | None, file: Path | None) -> Hash | None:
     """The hash of a text in git that is the recorded one but for its line ends; None of any other file."""
-    if recorded and file and file.is_file() and line_ends_of(recorded, partial(hash_of, file)):
+    if recorded and file and os.path.isfile(file) and line_ends_of(recorded, partial(hash_of, file)):
         return hash_of(file, recorded.name)
     return None
 

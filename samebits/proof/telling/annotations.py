@@ -194,7 +194,7 @@ def _place(problem: Problem, files: Files) -> Place:
         case "parameter-changed":
             place = stage.parameter(path or "")
         case "output-edited" | "package-changed" | "environment-differs":
-            place = Place(path) if path and (files.root / path).is_file() else None
+            place = Place(path) if path and os.path.isfile(files.root / path) else None
         case "stage-unrecorded" | "not-deterministic" | "output-not-made":
             place = stage.declared(path) if path else stage.itself()
     return place or stage.recorded(path) or stage.itself()

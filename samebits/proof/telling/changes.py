@@ -1,6 +1,7 @@
 """Parameters and metrics of a pipeline against those of a base: what changed, and for better or worse."""
 
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -183,7 +184,7 @@ def _why(repo: Repo, path: str, error: Exception, side: Side) -> str:
         return f"neither git nor the cache has it; `dvc pull {path}` gets it where a remote has it"
     why = " ".join(str(error.__cause__ or error).split()) or type(error).__name__
     file = Path(repo.root_dir, path)
-    if side == "now" and file.is_file():
+    if side == "now" and os.path.isfile(file):
         check_merged(file.read_bytes(), path)
         raise UserError(f"{path}: cannot be read ({why})") from None
     return why
