@@ -121,7 +121,7 @@ def check(asked: Asked | None = None, progress: Progress | None = None, folder: 
         assessor = Assessor(run, judge, subject.told, asked.strict)
         found = assessor.assessed(subject.plan.chosen, not asked.stages)
         if asked.strict:
-            found.problems = Strict(run, judge, found.notes).told(run.ended, found.problems)
+            found.problems = Strict(run, judge, found.notes, asked.jobs).told(found.problems)
         assessor.doubted(found)
         varied = {}
         for variation in variations.variations() if asked.vary else []:

@@ -2,15 +2,18 @@
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from samebits.proof.running import system
 from samebits.proof.verdict import Verdict
+from tests.conftest import ROOT
 from tests.proof.repositories import Repository, kinds, verdicts
 
 pytestmark = pytest.mark.posix_shell
@@ -313,3 +316,21 @@ def test_a_hostile_stage_changes_nothing_of_the_users(
     assert (everything(repo.top, home, venv), outside.read_text()) == before
     assert not (tmp_path / "left").exists()
     assert verdict.conclusion in ("reproduced", "inconclusive")
+
+
+@needs_namespaces
+def test_an_interruption_ends_all_jobs(tmp_path: Path) -> None:
+    repo = Repository(tmp_path / "repo")
+    mark = f"{5000 + os.getpid() % 1000}.25"
+    repo.pipeline(stages={f"s{n}": {"cmd": f"sleep {mark}", "outs": [f"{n}.txt"]} for n in range(4)})
+    repo.commit()
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "samebits", "check", "--jobs", "3"]
+    with subprocess.Popen(command, cwd=repo.root, env=env, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        while "[3/4]" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 128 + signal.SIGINT
+    assert list(tmp_path.glob("samebits-*")) == []
+    assert f"sleep {mark}" not in [" ".join(each.info["cmdline"] or []) for each in psutil.process_iter(["cmdline"])]

@@ -16,13 +16,14 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 # Modules that are there to use a network, and functions that use it
 ONLINE = (
     *("requests", "httpx", "aiohttp", "urllib.request", "urllib3", "ftplib", "paramiko", "wget", "selenium", "tweepy"),
-    *("boto3", "botocore", "s3fs", "gcsfs", "adlfs", "google.cloud", "googleapiclient", "azure.storage", "dvc.api"),
+    *("boto3", "botocore", "s3fs", "gcsfs", "adlfs", "google.cloud", "googleapiclient", "azure.storage"),
     *("kaggle", "kagglehub", "opendatasets", "gdown", "huggingface_hub", "openml", "ucimlrepo", "yfinance", "cdsapi"),
     *("pymongo", "psycopg2", "psycopg", "pymysql", "snowflake", "wandb", "dagshub", "comet_ml", "neptune", "openai"),
 )
 ONLINE_CALLS = (
     *("nltk.download", "*.from_pretrained", "datasets.load_dataset", "torch.hub.load*", "*.utils.get_file"),
     *("sklearn.datasets.fetch_*", "*keras.datasets.*.load_data", "*keras.applications.*", "seaborn.load_dataset"),
+    *("dvc.api.open", "dvc.api.read", "dvc.api.get_url", "dvc.api.DVCFileSystem"),  # not `params_show`
     *("spacy.cli.download", "gensim.downloader.load", "tensorflow_datasets.load"),
 )
 URL = re.compile(r"(?:https?|s3|gs|ftp|abfss?|hdfs)://(?!localhost|127\.|0\.0\.0\.0)[^\s'\"<>]+")

@@ -1,6 +1,7 @@
 """Running stages along their graph, several at a time."""
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
@@ -40,6 +41,7 @@ def along(
                         ended.add(name)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            while under_way and wait(under_way, MOMENT).not_done:
+            while not all(future.done() for future in under_way):
                 system.end_all()  # a thread may start one more before it sees that it failed
+                time.sleep(MOMENT)
             raise

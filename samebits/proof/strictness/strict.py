@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from samebits.proof.judging.judge import Judge
 from samebits.proof.repository.pipeline import Stage
 from samebits.proof.running.execute import Run
+from samebits.proof.running.order import along
 from samebits.proof.running.surroundings import Surroundings, together
 from samebits.proof.running.views import View
 from samebits.proof.strictness.kinds import all_kinds, possible
@@ -25,29 +26,36 @@ Item = TypeVar("Item")
 
 @dataclass
 class Strict:
-    """Runs stages of a run again. notes: what could not be varied, or tried."""
+    """Runs stages of a run again. notes: what could not be varied, or tried. jobs: how many stages at a time."""
 
     run: Run
     judge: Judge
     notes: list[str] = field(default_factory=list)
+    jobs: int = 1
 
-    def told(self, ended: Sequence[Stage], problems: Sequence[Problem]) -> list[Problem]:
-        """Problems, those that are new and the reasons of the known ones included. ended: stages that ran."""
-        found, kinds = list(problems), list(self._possible())
-        for number, stage in enumerate(ended, 1):
-            with self.run.runner.progress.step(f"{stage.name}, strictly", number, len(ended)):
-                search = Search(Trial(self.run, stage, self.judge, self.notes), stage, kinds, self.notes)
-                known = [each for each in found if (each.stage, each.kind) == (stage.name, "not-deterministic")]
-                if not known:
-                    new = list(search.found())
-                    if any(each.decides for each in new):  # it says why
-                        found = [
-                            each for each in found if (each.stage, each.kind) != (stage.name, "computes-otherwise")
-                        ]
-                    found += new
-                elif why := search.reason():
-                    found = [replace(each, text=f"{each.text}; {why}") if each in known else each for each in found]
-        return found
+    def told(self, problems: Sequence[Problem]) -> list[Problem]:
+        """Problems, those that are new and the reasons of the known ones included."""
+        ended, kinds = self.run.ended, list(self._possible())
+        unsteady = {each.stage for each in problems if each.kind == "not-deterministic"}
+        new: dict[str, list[Problem]] = {}
+        reasons: dict[str, str] = {}
+
+        def search(name: str) -> None:
+            number = next(number for number, each in enumerate(ended) if each.name == name)
+            with self.run.runner.progress.step(f"{name}, strictly", number + 1, len(ended)):
+                stage = ended[number]
+                one = Search(Trial(self.run, stage, self.judge, self.notes), stage, kinds, self.notes)
+                if name in unsteady:
+                    reasons[name] = one.reason()
+                else:
+                    new[name] = list(one.found())
+
+        # without views, the stages share a folder that stands for HOME
+        along([each.name for each in ended], {}, search, self.jobs if self.run.runner.place.isolated else 1)
+        explained = {name for name, each in new.items() if any(problem.decides for problem in each)}
+        found = [_with_reason(each, reasons) for each in problems]
+        found = [each for each in found if each.kind != "computes-otherwise" or each.stage not in explained]
+        return [*found, *(each for stage in ended for each in new.get(stage.name, []))]
 
     def _possible(self) -> Iterator[Surroundings]:
         """What can be varied here; notes the rest."""
@@ -60,6 +68,11 @@ class Strict:
                 self.notes.append(f"this system cannot vary {kind.name}")
                 if kind.variables:
                     yield Surroundings(kind.name, kind.variables, hidden=kind.hidden)
+
+
+def _with_reason(problem: Problem, reasons: Mapping[str, str]) -> Problem:
+    why = reasons.get(problem.stage) if problem.kind == "not-deterministic" else None
+    return replace(problem, text=f"{problem.text}; {why}") if why else problem
 
 
 @dataclass
