@@ -43,3 +43,14 @@ def test_a_summary_prints_as_a_table() -> None:
 
 def test_a_summary_of_an_odd_number_of_lines_leaves_the_last_place_empty() -> None:
     assert str(ExactLinearRegression(alpha=1.5).fit(X, Y).summary("price")) == RIDGE
+
+
+def test_very_small_numbers_print_with_an_exponent() -> None:
+    X = np.arange(2000.0)[:, None]
+    model = ExactLinearRegression().fit(X, 1e-9 * X[:, 0] + 1e-12 * (np.arange(2000) % 2))
+    lines = repr(model.summary()).splitlines()
+    [row] = [line.split() for line in lines if line.startswith("x1")]
+    assert row[1].endswith("e-09")
+    assert "<1e-323" in row
+    [row] = [line.split() for line in lines if line.startswith("residual std")]
+    assert row[2] == "5.0025e-13"  # half of 1e-12, times the root of 2000 / 1998
