@@ -7,6 +7,7 @@ import re
 import sys
 import threading
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -386,6 +387,27 @@ def test_packages_of_other_versions_are_one_line(tmp_path: Path, monkeypatch: py
     repo.replace("dvc.yaml", "deps:\n    - in.txt", "deps:\n    - in.txt\n    - nothing.txt")
     repo.commit()
     assert "environment-differs" not in {each.kind for each in repo.check().problems}  # nothing ran
+
+
+def test_what_a_stage_itself_imports_is_told_first_of_the_packages_without_versions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    repo = Repository(tmp_path / "repo", below="project")
+    repo.write("code.py", "import jinja2, tabulate\nopen('out.txt', 'w').write('1')")  # jinja2 imports markupsafe
+    repo.pipeline(stages={"one": {"cmd": "python code.py", "deps": ["code.py"], "outs": ["out.txt"]}})
+    repo.run()
+    repo.edit_lock(lambda stages: stages["one"]["outs"][0].update(md5="0" * 32))
+    repo.commit()
+    [text] = [each.text for each in repo.check().problems]
+    assert text.startswith("no file pins jinja2, tabulate, ")
+    assert " markupsafe" in text.partition(": ")[0]
+    assert text.endswith(" jinja2 tabulate`")
+    repo.write("../requirements.txt", f"jinja2=={version('jinja2')}\ntabulate==0.0.1\n")  # at the top of git's
+    repo.commit()
+    texts = [each.text for each in repo.check().problems]
+    assert any(each.startswith("../requirements.txt: 1 of its packages") for each in texts)
+    assert any(each.startswith("no file pins ") and "jinja2" not in each and "markupsafe" in each for each in texts)
 
 
 def test_no_remote_is_said_so(repo: Repository, tmp_path: Path) -> None:

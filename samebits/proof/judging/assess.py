@@ -75,7 +75,8 @@ class Assessor:
         for name in [*differing, *failed][:1]:
             if differing:
                 found.doubt(list(doubts.of_line_ends(name, lock.line_ends(self.pipeline))))
-            found.doubt(list(doubts.of_pins(name, runner.tree.root, runner.described.packages)))
+            pinned = doubts.pinned(runner.tree.root, runner.tree.top)
+            found.doubt(list(doubts.of_pins(name, pinned, runner.described.packages)))
         if not run.running:
             return
         first = run.running[0].name

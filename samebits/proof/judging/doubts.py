@@ -1,9 +1,12 @@
 """What else than the commit explains other bytes: other inputs, other line ends, other packages."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+
+from packaging.specifiers import SpecifierSet
 
 from samebits.proof.record import pins
 from samebits.proof.repository.pipeline import Pipeline, Stage
@@ -67,33 +70,49 @@ def of_written_line_ends(stage: Stage, made: Made) -> Iterator[Problem]:
                 yield Problem(stage.name, "environment-differs", out.path, text)
 
 
-def of_pins(stage: str, root: Path, here: Mapping[str, str]) -> Iterator[Problem]:
+def pinned(root: Path, top: Path) -> dict[str, dict[str, SpecifierSet]]:
+    """What the files of a DVC repository pin, and those of the folders above it, by their paths from root.
+
+    top: where git's repository starts, root or a folder above it.
+    """
+    files = [each for folder in _up(root, top) for each in sorted(folder.glob("*")) if pins.is_pins(each.name)]
+    return {os.path.relpath(each, root): pins.pinned(each.name, each.read_bytes()) for each in files}
+
+
+def of_pins(stage: str, pinned: Mapping[str, Mapping[str, SpecifierSet]], here: Mapping[str, str]) -> Iterator[Problem]:
     """Where other versions of packages are installed than the commit pins. here: versions by name."""
-    for file in (each for each in sorted(root.glob("*")) if pins.is_pins(each.name)):
-        if told := pins.differing(pins.pinned(file.name, file.read_bytes()), here):
+    for path, allowed in pinned.items():
+        if told := pins.differing(allowed, here):
             count = f"{len(told)} of its packages have other versions here"
-            yield Problem(stage, "environment-differs", file.name, f"{file.name}: {count}: {some(told)}")
+            yield Problem(stage, "environment-differs", path, f"{path}: {count}: {some(told)}")
 
 
 def of_unrecorded(
-    stage: Stage, root: Path, modules: set[str], imports: Mapping[str, Sequence[str]], date: str
+    stage: Stage,
+    tree: tuple[Path, Path],
+    pinned: Mapping[str, Mapping[str, SpecifierSet]],
+    modules: Mapping[str, int],
+    imports: Mapping[str, Sequence[str]],
+    date: str,
 ) -> Iterator[Problem]:
     """Packages that a stage uses and whose versions nobody recorded.
 
-    modules: that its Python imported, beside those that any imports. imports: the packages that hold a module, by its
-    name. date: of the commit.
+    tree: its root and top, as for `pinned`. modules: that its Python imported, beside those that any imports, and how
+    deep in other imports. imports: the packages that hold a module, by its name. date: of the commit.
     """
-    recorded: set[str] = set()
-    for file in (each for each in sorted(root.glob("*")) if pins.is_pins(each.name)):
-        recorded |= pins.recorded(pins.pinned(file.name, file.read_bytes()))
-    used = {pins.normal(package) for module in modules for package in imports.get(module, ())}
-    if left := sorted(used - recorded - OF_INSTALLERS):
+    recorded = {name for each in pinned.values() for name in pins.recorded(each)}
+    used: dict[str, int] = {}  # by package, how deep: what the stage itself imports comes first
+    for module, deep in modules.items():
+        for package in imports.get(module, ()):
+            used[pins.normal(package)] = min(deep, used.get(pins.normal(package), deep))
+    if left := sorted(used.keys() - recorded - OF_INSTALLERS, key=lambda name: (used[name], name)):
+        own = [name for name in left if used[name] == used[left[0]]]
         text = f"no file pins {some(left)}: the recorded run may have had other versions; those of the commit's time: "
-        text += f"`uv pip install --exclude-newer {date} {' '.join(left[:3])}`"
+        text += f"`uv pip install --exclude-newer {date} {' '.join(own)}`"
         yield Problem(stage.name, "environment-differs", None, text)
     programs = {Path(word).name for command in stage.commands for word in WORD.findall(command)}
     for name in sorted(programs & OTHERS.keys()):
-        if not any((root / file).is_file() for file in OTHERS[name]):
+        if not any((folder / file).is_file() for folder in _up(*tree) for file in OTHERS[name]):
             text = f"no {OTHERS[name][0]} records the packages of {name}: the recorded run may have had other versions"
             yield Problem(stage.name, "environment-differs", None, text)
             break
@@ -106,3 +125,8 @@ def of_editable(stage: str, paths: Sequence[str], top: Path) -> Iterator[Problem
         text = f"the stages import {some(inside)} of the working tree, not of the commit, and this system cannot put"
         text += " the commit in its place; check where namespaces are allowed, or install without --editable"
         yield Problem(stage, "environment-differs", None, text)
+
+
+def _up(root: Path, top: Path) -> list[Path]:
+    """A folder and those above it, up to the top."""
+    return [each for each in (root, *root.parents) if each.is_relative_to(top)]

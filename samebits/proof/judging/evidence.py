@@ -15,7 +15,7 @@ from samebits.proof.verdict import Problem
 from samebits.proof.words import some
 
 QUICK = 60.0  # seconds; a stage that takes less may run a third time, to tell whether it is deterministic
-IMPORTED = re.compile(rb"^import time:\s+\d+ \|\s+\d+ \|\s*([A-Za-z_]\w*)", re.MULTILINE)
+IMPORTED = re.compile(rb"^import time:\s+\d+ \|\s+\d+ \| ( *)([A-Za-z_]\w*)", re.MULTILINE)
 
 
 def again(runner: Runner, stage: Stage, layers: Layers, made: Made) -> list[Made]:
@@ -52,15 +52,17 @@ def of_environment(runner: Runner, stage: Stage, layers: Layers) -> list[Problem
 
 def _of_packages(runner: Runner, stage: Stage, layers: Layers) -> Iterator[Problem]:
     """Doubts by packages. A run tells what the stage's Python imports, beside what any Python imports."""
-    root = runner.tree.root
-    yield from doubts.of_pins(stage.name, root, runner.described.packages)
-    modules: list[set[str]] = []
+    tree = runner.tree.root, runner.tree.top
+    pinned = doubts.pinned(*tree)
+    yield from doubts.of_pins(stage.name, pinned, runner.described.packages)
+    modules: list[dict[str, int]] = []
     for commands in (stage.commands, ['python -c ""']):
         printed = bytearray()
         quiet = replace(stage, commands=commands)
         runner.run(quiet, layers, variables={"PYTHONPROFILEIMPORTTIME": "1"}, printed=printed.extend)
-        modules.append({each.decode() for each in IMPORTED.findall(bytes(printed))})
+        found = sorted(((name.decode(), len(deep)) for deep, name in IMPORTED.findall(bytes(printed))), reverse=True)
+        modules.append(dict(found))  # of each name, the least deep remains
     date = git("log", "-1", "--format=%cs", "HEAD", cwd=runner.tree.top).decode().strip()
-    imported = modules[0] - modules[1]
+    imported = {name: deep for name, deep in modules[0].items() if name not in modules[1]}
     imports = runner.described_with(["imports"]).imports if imported else {}
-    yield from doubts.of_unrecorded(stage, root, imported, imports, date)
+    yield from doubts.of_unrecorded(stage, tree, pinned, imported, imports, date)
