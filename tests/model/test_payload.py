@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from samebits.model.payload import from_plain, payload_bits, to_plain
+from samebits.model.payload import from_plain, payload_bits, payload_bytes, to_plain
 from samebits.model.schemes import SCHEMES, QParams, Quantized, choose_qparams, quantize
 
 UNIFIED, POW2 = SCHEMES["unified_affine"], SCHEMES["per_channel_pow2"]
@@ -127,3 +127,10 @@ def test_a_truncated_payload_is_refused(quantized: Quantized, missing: int) -> N
         from_plain({**plain, "payload": plain["payload"][:-missing]})
     with pytest.raises(ValueError, match="bytes instead of"):
         from_plain({**plain, "payload": plain["payload"] + b"\0"})
+
+
+def test_the_least_scales_take_four_bits_each() -> None:
+    quantized = with_pow2_scales([-126, -123, -120])  # exponents from -127, the least one
+    assert payload_bits(quantized) == 3 * 4 + 3 * 4 + 8 + 32
+    assert payload_bytes(quantized) == 8  # no more than whole bytes need
+    assert_comes_back(quantized)
