@@ -10,7 +10,7 @@ from samebits.errors import UserError
 from samebits.git import top_of
 from samebits.proof import reproduce
 from samebits.proof.commit import roots
-from samebits.proof.repository.pipeline import repository
+from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.running.progress import Progress
 from samebits.proof.statements import statement
 from samebits.proof.telling import annotations, report
@@ -70,7 +70,7 @@ def run(arguments: Namespace) -> int:
 
         artifacts.write_text(page.render(verdict), arguments.html)
     if arguments.annotations:
-        found = annotations.of_verdict(verdict, Path(repository().root_dir))
+        found = annotations.of_verdict(verdict, Repository.open().root)
         annotations.write(found, arguments.annotations)
     print(report.as_json(verdict) if arguments.json else report.verdict(verdict, "simple"))
     if arguments.statement:
@@ -103,7 +103,7 @@ def _all(arguments: Namespace, asked: reproduce.Asked, progress: Progress) -> in
 def _name_roots(revision: str) -> None:
     """Raise UserError outside of all DVC repositories of a git repository that has some."""
     try:
-        repository().close()
+        Repository.open()
     except UserError:
         if found := roots(revision):
             folders = ", ".join(each or "./" for each in found)

@@ -7,7 +7,8 @@ from samebits.git import top_of
 from samebits.markdown import printable
 from samebits.proof.adoption import proposal
 from samebits.proof.adoption.look import look
-from samebits.proof.repository.pipeline import Pipeline, repository
+from samebits.proof.repository.of_dvc import Repository
+from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.settings import Settings, stored
 
 WIDTHS = (None, 36, 52, 38)  # of the table's columns
@@ -23,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Print what a check will need; write the settings for it where there are none, and the workflow."""
-    pipeline = Pipeline.read(repository())
+    pipeline = Pipeline.read(Repository.open())
     top = top_of(pipeline.root)
     there, settings = stored(pipeline.root, top), Settings.load(pipeline.root, top)
     found = look(pipeline)

@@ -1,12 +1,11 @@
 """samebits report."""
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from samebits.commands import add_result_file
 from samebits.errors import UserError
 from samebits.proof.commit import exported
-from samebits.proof.repository.pipeline import repository
+from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.settings import Settings
 from samebits.proof.telling import annotations, changes, report
 
@@ -26,8 +25,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Print Markdown: parameters and metrics against the base."""
-    now = repository()
-    gates = Settings.load(Path(now.root_dir)).gates
+    now = Repository.open()
+    gates = Settings.load(now.root).gates
     if arguments.gate and not gates:
         raise UserError('--gate: the settings have no [gate]; it says how much a metric may lose, as "test.r2" = 0.005')
     with exported(arguments.base) as base:

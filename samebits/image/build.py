@@ -14,7 +14,8 @@ from samebits.git import git
 from samebits.image.engine import Engine
 from samebits.model import payload
 from samebits.model.predictor import CARD, Predictor
-from samebits.proof.repository.pipeline import Pipeline, repository
+from samebits.proof.repository.of_dvc import Repository
+from samebits.proof.repository.pipeline import Pipeline
 from samebits.serving.predict import predict
 
 CARD_FILE = str(Path(payload.FILE).with_name(CARD))
@@ -106,7 +107,7 @@ def _options(commit: Commit, build_args: Sequence[str]) -> list[str]:
 
 
 def _labels(commit: Commit) -> dict[str, str]:
-    outputs = Pipeline.read(repository()).outputs
+    outputs = Pipeline.read(Repository.open()).outputs
     for path in MODEL_FILES:
         recorded = outputs[path][1].recorded if path in outputs else None
         expected = recorded.value if recorded else None

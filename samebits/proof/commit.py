@@ -5,14 +5,12 @@ import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from dvc.repo import Repo
 
 from samebits.errors import UserError
 from samebits.git import commit_of, git
 from samebits.proof.repository import aliases
-from samebits.proof.repository.pipeline import Pipeline, repository
+from samebits.proof.repository.of_dvc import Repository
+from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.running.export import Export, export
 
 CONFIG = ".dvc/config"
@@ -26,32 +24,21 @@ def committed(revision: str) -> Iterator[Pipeline]:
 
 
 @contextmanager
-def exported(revision: str) -> Iterator[Repo]:
-    """As `committed`: the repository of DVC that the commit is."""
+def exported(revision: str) -> Iterator[Repository]:
+    """As `committed`: the DVC repository that the commit is."""
     commit = commit_of(revision)
     if git("rev-parse", "--is-bare-repository").strip() == b"true":
         with export(commit, Path(), inner=_root_in(commit)) as tree:
             yield _opened(tree)
     else:
-        user = repository(config={"core": {"no_scm": True}})
-        with export(commit, Path(user.root_dir)) as tree:
+        user = Repository.open(git=False)
+        with export(commit, user.root) as tree:
             yield _opened(tree, user)
 
 
-def _opened(tree: Export, user: Repo | None = None) -> Repo:
+def _opened(tree: Export, user: Repository | None = None) -> Repository:
     aliases.refuse_in(tree.root)
-    return repository(tree.root, _config(tree, user))
-
-
-def _config(tree: Export, user: Repo | None = None) -> dict[str, Any]:
-    """Settings of DVC for an export that is only read: the user's cache and remotes, nothing else of the user's."""
-    found: dict[str, Any] = {"core": {"no_scm": True, "site_cache_dir": str(tree.folder / "dvc")}}
-    if user and user.cache.local is not None:
-        found["cache"] = {"dir": user.cache.local.path}
-        found["remote"] = dict(user.config.get("remote") or {})
-        if remote := user.config["core"].get("remote"):
-            found["core"]["remote"] = remote
-    return found
+    return Repository.exported(tree.root, tree.folder, user, own_cache=False)
 
 
 def roots(revision: str) -> list[str]:

@@ -7,7 +7,8 @@ from samebits import __version__
 from samebits.proof.commit import committed
 from samebits.proof.record import history
 from samebits.proof.record import lock as entries
-from samebits.proof.repository.pipeline import Pipeline, repository
+from samebits.proof.repository.of_dvc import Repository
+from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.verdict import Problem, Record, Recorded
 
 
@@ -44,7 +45,7 @@ def lock(commit: str | None = None) -> Record:
 
 def opened(commit: str | None) -> AbstractContextManager[Pipeline]:
     """The pipelines of a commit, or of the working tree."""
-    return committed(commit) if commit else nullcontext(Pipeline.read(repository()))
+    return committed(commit) if commit else nullcontext(Pipeline.read(Repository.open()))
 
 
 def record(pipeline: Pipeline, strict: bool = False) -> Record:

@@ -10,9 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from dvc.repo import Repo
 
 from samebits import __version__, artifacts
 from samebits.errors import UserError
@@ -21,9 +18,10 @@ from samebits.proof.judging.assess import Assessor
 from samebits.proof.judging.conclusion import concluded
 from samebits.proof.judging.judge import Judge
 from samebits.proof.record import history, lock
-from samebits.proof.repository.pipeline import Pipeline, repository
+from samebits.proof.repository.hashes import Hash
+from samebits.proof.repository.of_dvc import Repository
+from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.store import Store
-from samebits.proof.repository.tree import Hash
 from samebits.proof.running import system
 from samebits.proof.running.chosen import Plan, planned
 from samebits.proof.running.execute import Run, executed
@@ -108,8 +106,8 @@ def check(asked: Asked | None = None, progress: Progress | None = None, folder: 
 
     """
     asked, progress = asked or Asked(), progress or Progress()
-    user = repository(folder, config={"core": {"no_scm": True}})
-    root = Path(user.root_dir)
+    user = Repository.open(folder, git=False)
+    root = user.root
     commit = commit_of(asked.revision)
     progress.say(f"{commit[:10]}: running the pipeline from nothing")
     dirty = _uncommitted(root) if commit == commit_of("HEAD") else None
@@ -168,7 +166,7 @@ class Subject:
     """
 
     tree: Export
-    user: Repo
+    user: Repository
     asked: Asked
     store: Store
     pipeline: Pipeline
@@ -187,16 +185,16 @@ class Subject:
 
 
 @contextmanager
-def _subject(commit: str, user: Repo, asked: Asked) -> Iterator[Subject]:
-    root, isolated = Path(user.root_dir), system.can_isolate()
+def _subject(commit: str, user: Repository, asked: Asked) -> Iterator[Subject]:
+    root, isolated = user.root, system.can_isolate()
     with export(commit, root, borrow=isolated) as tree:
         store = Store(user, tree.folder / "downloads")
-        pipeline = Pipeline.read(repository(tree.root, _config(user, tree)), store)
+        pipeline = Pipeline.read(_repository(tree, user), store)
         settings = Settings.load(tree.root, tree.top)
         told, then = lock.problems(pipeline), None
         if asked.since:
             with export(commit_of(asked.since), root) as base:
-                stages = Pipeline.read(repository(base.root, _config(user, base))).stages
+                stages = Pipeline.read(_repository(base, user)).stages
                 then = {each.name: each.entry for each in stages}
         plan = planned(pipeline, settings, asked.stages, asked.since, then, told)
         place = Place(top_of(root).resolve(), tree.folder, _secret(user, root), isolated)
@@ -215,20 +213,14 @@ def _uncommitted(root: Path) -> str | None:
     return f"{count} {'file is' if count == 1 else 'files are'} changed and not committed; the check is of HEAD"
 
 
-def _secret(user: Repo, root: Path) -> list[Path]:
+def _repository(tree: Export, user: Repository) -> Repository:
+    return Repository.exported(tree.root, tree.folder, user, own_cache=True)
+
+
+def _secret(user: Repository, root: Path) -> list[Path]:
     """Folders of this machine that no stage may reach: git's, DVC's caches."""
     common = os.fsdecode(git("rev-parse", "--git-common-dir", cwd=root)).strip()
-    caches = [user.cache.local, user.cache.legacy]
-    return [(root / common).resolve(), *(Path(each.path).resolve() for each in caches if each is not None)]
-
-
-def _config(user: Repo, tree: Export) -> dict[str, Any]:
-    """Settings of DVC for an export: the remotes of the user, a cache of its own, no repository of git to write to."""
-    core = {"no_scm": True, "autostage": False, "site_cache_dir": str(tree.folder / "dvc")}
-    if remote := user.config["core"].get("remote"):
-        core["remote"] = remote
-    cache = {"dir": str(tree.root / ".dvc" / "cache"), "local": "", "type": ["reflink", "copy"]}
-    return {"core": core, "cache": cache, "remote": dict(user.config.get("remote") or {})}
+    return [(root / common).resolve(), *(each.resolve() for each in user.caches)]
 
 
 def _copy(outputs: list[Output], run: Run, folder: Path) -> None:

@@ -16,7 +16,7 @@ from dvc.repo import Repo
 
 from samebits.proof import recorded, reproduce
 from samebits.proof.commit import exported
-from samebits.proof.repository.pipeline import repository
+from samebits.proof.repository import of_dvc
 from samebits.proof.settings import Settings
 from samebits.proof.telling import changes, report
 from samebits.proof.verdict import Problem, Verdict
@@ -127,7 +127,7 @@ class Repository:
     def changes(self, base: str) -> changes.Changes:
         """What `samebits report` finds."""
         with self.inside(), exported(base) as then:
-            return changes.since(then, repository(), Settings.load(self.root).gates)
+            return changes.since(then, of_dvc.Repository.open(), Settings.load(self.root).gates)
 
     def clone(self, folder: Path) -> "Repository":
         """A clone, without data."""

@@ -11,7 +11,8 @@ import yaml
 from samebits.errors import UserError
 from samebits.proof.adoption import proposal
 from samebits.proof.adoption.look import Look, look
-from samebits.proof.repository.pipeline import Pipeline, repository
+from samebits.proof.repository import of_dvc
+from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.settings import Settings
 from tests.proof.repositories import Repository, simple, verdicts
 
@@ -25,7 +26,7 @@ def repo(tmp_path: Path) -> Repository:
 
 def looked(repo: Repository) -> Look:
     with repo.inside():
-        return look(Pipeline.read(repository()))
+        return look(Pipeline.read(of_dvc.Repository.open()))
 
 
 def table(found: Look, kind: str) -> list[tuple[str, str, str]]:

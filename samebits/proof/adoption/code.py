@@ -9,7 +9,7 @@ from pathlib import Path
 
 from samebits.proof.adoption import python, shell
 from samebits.proof.adoption.clue import Clue, Code
-from samebits.proof.repository.pipeline import Stage
+from samebits.proof.repository.stages import Stage
 
 MOST_FILES, MOST_BYTES = 300, 2**20
 SCRIPTS = (".py", ".ipynb", ".sh", ".bash", ".r", ".jl", ".ps1")
@@ -31,13 +31,13 @@ def read(stage: Stage, root: Path) -> Code:
         for each in shell.started(command):
             code.programs += [each.needed] if each.needed not in code.programs else []
             if each.runner:
-                code.environments.append((each.runner, each.environment or each.named, stage.folder))
+                code.environments.append((each.runner, each.environment or each.named, stage.wdir))
             if each.fetches:
                 code.clues.append(Clue("network", each.fetches, stage.file))
         for before, word in zip(["", *words], words, strict=False):
-            where = python.module(word, [stage.folder]) if before == "-m" else [stage.folder / word]
-            found += [(each, [each.parent, stage.folder, root, root / "src"], True) for each in where]
-    found += [(root / dep.path, [stage.folder, root, root / "src"], True) for dep in stage.deps if dep.here]
+            where = python.module(word, [stage.wdir]) if before == "-m" else [stage.wdir / word]
+            found += [(each, [each.parent, stage.wdir, root, root / "src"], True) for each in where]
+    found += [(root / dep.path, [stage.wdir, root, root / "src"], True) for dep in stage.deps if dep.here]
     seen: set[Path] = set()
     while found and len(seen) < MOST_FILES:
         file, folders, runs = found.pop(0)

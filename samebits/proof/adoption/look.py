@@ -12,8 +12,8 @@ from samebits.git import git, prefix_of
 from samebits.proof.adoption import code, environment, outputs, sources
 from samebits.proof.adoption.clue import Clue
 from samebits.proof.adoption.need import Need
+from samebits.proof.repository.paths import Paths
 from samebits.proof.repository.pipeline import Pipeline
-from samebits.proof.repository.tree import Paths
 from samebits.proof.settings import Rule, Settings
 from samebits.proof.words import some
 

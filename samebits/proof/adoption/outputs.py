@@ -12,7 +12,8 @@ from typing import Any
 from samebits.errors import UserError
 from samebits.params import read
 from samebits.proof.adoption.clue import Code
-from samebits.proof.repository.pipeline import Item, Pipeline, Stage
+from samebits.proof.repository.pipeline import Pipeline
+from samebits.proof.repository.stages import Item, Stage
 from samebits.proof.settings import Rule
 
 MOST_BYTES, MOST_NAMES = 2**20, 1000

@@ -12,8 +12,8 @@ from tomlkit import item
 from samebits import artifacts
 from samebits.errors import UserError
 from samebits.markdown import printable
+from samebits.proof.repository.paths import Paths
 from samebits.proof.repository.pipeline import Pipeline
-from samebits.proof.repository.tree import Paths
 from samebits.proof.settings import FILE, TABLE, Settings
 
 WORKFLOWS = {"github": ".github/workflows/samebits.yml", "gitlab": ".gitlab-ci.yml"}  # by their hosts, from the top

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from samebits.proof.adoption.need import Need
 from samebits.proof.repository.failures import Failure, NotInstalled, NotThere, Unreadable
-from samebits.proof.repository.pipeline import Item, Pipeline, Stage
-from samebits.proof.repository.tree import Hash, Paths
+from samebits.proof.repository.hashes import Hash
+from samebits.proof.repository.paths import Paths
+from samebits.proof.repository.pipeline import Pipeline
+from samebits.proof.repository.stages import Item, Stage
 from samebits.proof.words import some
 
 SECONDS = 20  # within which a remote must answer
@@ -57,9 +59,9 @@ class _Remotes:
             return f"{source.name} records no hash", f"`dvc repro {source.name}`"
         manifest = store.manifest(hash_) if hash_.is_folder else None
         missing = [each for each in (hash_, *(manifest or {}).values()) if store.get(each) is None]
-        name = out.dvc.remote or self.pipeline.repo.config["core"].get("remote")
+        name = out.remote or self.pipeline.repo.remote
         if not missing:
-            alone = name is None and not source.dvc.is_import
+            alone = name is None and not source.imported
             return (
                 f"in the cache here{'; no remote is set' if alone else ''}",
                 f"for CI and others: {SHARE}" if alone else "",
@@ -72,7 +74,7 @@ class _Remotes:
             do = installs if name in self.silent else "`dvc push` where it is"
         else:
             return f"in remote {name}", ""
-        return where, FETCHED if source.dvc.is_import else do
+        return where, FETCHED if source.imported else do
 
     def _lacks(self, remote: str, missing: list[Hash]) -> Failure | None:
         """Why a remote does not give some objects; None where it has them."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from samebits.proof.judging import audit, diagnosis, doubts, effects, evidence
 from samebits.proof.judging.judge import Judge
 from samebits.proof.record import lock
-from samebits.proof.repository.pipeline import Item, Pipeline, Stage
+from samebits.proof.repository.pipeline import Pipeline
+from samebits.proof.repository.stages import Item, Stage
 from samebits.proof.running.execute import Run
 from samebits.proof.running.run import Made
 from samebits.proof.verdict import Output, Problem

@@ -7,9 +7,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from samebits.proof.comparators import compare
-from samebits.proof.repository.pipeline import Item, Stage
+from samebits.proof.repository.hashes import Hash, hash_of, line_ends_of
+from samebits.proof.repository.stages import Item, Stage
 from samebits.proof.repository.store import Store
-from samebits.proof.repository.tree import Hash, hash_of, line_ends_of
 from samebits.proof.running.execute import Run
 from samebits.proof.running.run import Made
 from samebits.proof.verdict import Output, Problem

@@ -6,8 +6,8 @@ from pathlib import Path
 from samebits.artifacts import LOCK
 from samebits.proof.comparators import compare
 from samebits.proof.judging.judge import Judge
-from samebits.proof.repository.pipeline import Item, Stage
-from samebits.proof.repository.tree import hash_of
+from samebits.proof.repository.hashes import hash_of
+from samebits.proof.repository.stages import Item, Stage
 from samebits.proof.running.run import Made
 from samebits.proof.verdict import Problem
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 
 from samebits.proof.record import pins
-from samebits.proof.repository.pipeline import Pipeline, Stage
-from samebits.proof.repository.tree import Contents, line_ends_of
+from samebits.proof.repository.contents import Contents
+from samebits.proof.repository.hashes import line_ends_of
+from samebits.proof.repository.pipeline import Pipeline
+from samebits.proof.repository.stages import Stage
 from samebits.proof.running.run import Made
 from samebits.proof.verdict import Problem
 from samebits.proof.words import some

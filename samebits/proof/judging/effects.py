@@ -7,8 +7,9 @@ from functools import partial
 
 from samebits.proof.comparators import compare
 from samebits.proof.judging.judge import Judge
-from samebits.proof.repository.pipeline import Pipeline, Stage
-from samebits.proof.repository.tree import hash_of, line_ends_of
+from samebits.proof.repository.hashes import hash_of, line_ends_of
+from samebits.proof.repository.pipeline import Pipeline
+from samebits.proof.repository.stages import Stage
 from samebits.proof.running.effects import Change
 from samebits.proof.running.layers import same_file
 from samebits.proof.running.run import Made

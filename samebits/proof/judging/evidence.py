@@ -7,8 +7,8 @@ from dataclasses import replace
 from samebits.git import git
 from samebits.proof.judging import doubts
 from samebits.proof.record import lock
-from samebits.proof.repository.pipeline import Stage
-from samebits.proof.repository.tree import Contents
+from samebits.proof.repository.contents import Contents
+from samebits.proof.repository.stages import Stage
 from samebits.proof.running.layers import Layers
 from samebits.proof.running.run import Made, Runner
 from samebits.proof.verdict import Problem

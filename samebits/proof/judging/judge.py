@@ -9,9 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from samebits.proof.comparators import compare
-from samebits.proof.repository.pipeline import Item, Stage
-from samebits.proof.repository.store import Store, is_object
-from samebits.proof.repository.tree import (
+from samebits.proof.repository.hashes import (
     Hash,
     Manifest,
     files_in,
@@ -21,6 +19,8 @@ from samebits.proof.repository.tree import (
     sha256_of,
     with_own_line_ends,
 )
+from samebits.proof.repository.stages import Item, Stage
+from samebits.proof.repository.store import Store, is_object
 from samebits.proof.running.run import Made
 from samebits.proof.settings import Rule
 from samebits.proof.verdict import Difference, File, Output, OutputVerdict
@@ -114,7 +114,7 @@ class Judge:
         kept, hash_ = self.aside.get(out.path), self._in_git(out) or out.recorded
         if kept and kept.is_file() and hash_ and hash_of(kept, hash_.name) == hash_:
             return kept
-        found = self.store.get(out.recorded, out.dvc.remote) if out.recorded else None
+        found = self.store.get(out.recorded, out.remote) if out.recorded else None
         return found if found and out.recorded and is_object(found, out.recorded) else None  # else a stage wrote to it
 
     def _in_git(self, out: Item) -> Hash | None:
@@ -200,14 +200,14 @@ class Judge:
                 yield found._replace(told=told, more=0)
 
     def _manifest(self, out: Item, promised: Hash) -> Manifest | None:
-        return self._files_aside(out, promised) or self.store.manifest(promised, out.dvc.remote)
+        return self._files_aside(out, promised) or self.store.manifest(promised, out.remote)
 
     def _kept(self, out: Item, name: str, hash_: Hash) -> Path | None:
         """A file with the promised bytes of a file of a folder."""
         aside = self.aside.get(out.path, Path()) / name
         if out.path in self.aside and aside.is_file() and hash_of(aside, hash_.name) == hash_:
             return aside
-        return self.store.get(hash_, out.dvc.remote)
+        return self.store.get(hash_, out.remote)
 
     def _folder_unread(self, path: str) -> Found:
         if ignored := self._ignored(path):

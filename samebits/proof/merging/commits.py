@@ -12,7 +12,8 @@ from samebits.errors import UserError
 from samebits.git import git
 from samebits.proof.merging.rules import CONFLICT, three_way
 from samebits.proof.record.values import ABSENT, as_in_lock, get, parsed
-from samebits.proof.repository.tree import LINE_ENDS, Hash, Paths, folder_hash, hash_of_bytes
+from samebits.proof.repository.hashes import LINE_ENDS, Hash, folder_hash, hash_of_bytes
+from samebits.proof.repository.paths import Paths
 
 MOST_FILES = 1000  # of a folder, that are hashed
 Files = dict[str, str]  # the objects of files in git, by path

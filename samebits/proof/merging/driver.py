@@ -7,10 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dvc.schema import COMPILED_LOCKFILE_SCHEMA
-from dvc.utils.serialize import YAMLFileCorruptedError, parse_yaml
-from voluptuous import Invalid
-
 from samebits import artifacts
 from samebits.artifacts import LOCK
 from samebits.errors import UserError
@@ -20,7 +16,8 @@ from samebits.proof.merging.commits import Commits, commits_of
 from samebits.proof.merging.text import Text, written
 from samebits.proof.record.values import same
 from samebits.proof.repository import aliases
-from samebits.proof.repository.tree import parents
+from samebits.proof.repository.of_dvc import lock_in, parse_yaml
+from samebits.proof.repository.paths import parents
 from samebits.proof.words import some
 
 
@@ -94,9 +91,8 @@ def _lock(content: bytes, name: str) -> Mapping[str, Any]:
         raise UserError(f"{name}: has conflict markers of git; take one side whole, then run `dvc repro`") from None
     try:
         aliases.refuse(content, name)
-        lock = parse_yaml(content.decode(), name)
-        return COMPILED_LOCKFILE_SCHEMA(lock) if lock else {}
-    except (YAMLFileCorruptedError, ValueError, RecursionError, Invalid):
+        return lock_in(content, name)
+    except (ValueError, RecursionError):
         raise UserError(
             f"{name}: broken, or older than schema 2.0, which DVC 2 and newer write; take one side whole, as by "
             "`git checkout --theirs`, then `dvc repro` writes it anew"

@@ -15,7 +15,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, Literal
 
 from samebits.params import flatten
-from samebits.proof.repository.tree import Paths, parents
+from samebits.proof.repository.paths import Paths, parents
 
 Side = Literal["ours", "theirs"]
 Entries = Mapping[str, Mapping[str, Any]]  # the `stages` of a dvc.lock

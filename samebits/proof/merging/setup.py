@@ -10,7 +10,8 @@ from samebits import artifacts
 from samebits.artifacts import LOCK
 from samebits.errors import UserError
 from samebits.git import git, top_of
-from samebits.proof.repository.pipeline import Pipeline, repository
+from samebits.proof.repository.of_dvc import Repository
+from samebits.proof.repository.pipeline import Pipeline
 
 ATTRIBUTES = ".gitattributes"
 BEGIN, END = "# samebits merge: generated, `samebits merge --install` renews it", "# end of samebits merge"
@@ -18,7 +19,7 @@ BEGIN, END = "# samebits merge: generated, `samebits merge --install` renews it"
 
 def install() -> None:
     """Write git's settings of this clone and the attributes of the files; say what was done. Nothing else changes."""
-    pipeline = Pipeline.read(repository())
+    pipeline = Pipeline.read(Repository.open())
     generated = sorted(
         item.path + ("/**" if os.path.isdir(pipeline.root / item.path) else "")
         for stage in pipeline.stages

@@ -4,8 +4,9 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from samebits.proof.repository.contents import Missing, Unknown
+from samebits.proof.repository.hashes import Hash, Manifest, folder_hash, hash_of
 from samebits.proof.repository.pipeline import Pipeline
-from samebits.proof.repository.tree import Hash, Manifest, Missing, Unknown, folder_hash, hash_of
 
 MOST_BYTES = 2**30  # of files that are read in one run, as DVC's state has no hash of them
 MOST_FILES = 20_000  # of a folder, of each of which DVC's state is asked
@@ -71,10 +72,9 @@ class AtHand:
         return self._files[file, name]
 
     def _hash(self, file: Path, name: str) -> Hash | Unknown:
-        repo = self.pipeline.repo
-        _, known = repo.state.get(os.fspath(file), repo.fs)
+        known = self.pipeline.repo.known(file)
         if known and known.name == name:
-            return Hash(name, known.value)
+            return known
         self.read += file.stat().st_size
         if self.read > MOST_BYTES:
             return Unknown("it is large, and DVC has not hashed it here; `dvc status` does")

@@ -8,8 +8,8 @@ from samebits.artifacts import md5
 from samebits.errors import UserError
 from samebits.git import git
 from samebits.proof.record.pins import is_pins, pinned, told
+from samebits.proof.repository.hashes import LINE_ENDS, with_line_ends
 from samebits.proof.repository.pipeline import Pipeline
-from samebits.proof.repository.tree import LINE_ENDS, with_line_ends
 from samebits.proof.verdict import Kind, Problem
 from samebits.proof.words import some
 

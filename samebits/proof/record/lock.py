@@ -8,8 +8,10 @@ from samebits.git import is_ignored, is_in_git, is_or_was_in_git
 from samebits.proof.comparators.findings import short
 from samebits.proof.record.at_hand import AtHand
 from samebits.proof.record.values import ABSENT, ParamsFiles, as_in_lock, differences
-from samebits.proof.repository.pipeline import Item, Params, Pipeline, Stage, lock_of, name_of
-from samebits.proof.repository.tree import Hash, Missing, Unknown, line_ends_of
+from samebits.proof.repository.contents import Missing, Unknown
+from samebits.proof.repository.hashes import Hash, line_ends_of
+from samebits.proof.repository.pipeline import Pipeline
+from samebits.proof.repository.stages import Item, Params, Stage, lock_of, name_of
 from samebits.proof.verdict import Kind, Problem
 from samebits.proof.words import some
 
@@ -22,12 +24,12 @@ def problems(pipeline: Pipeline) -> list[Problem]:
         if not stage.commands:
             continue
         if stage.in_pipeline and stage.entry is None:
-            if not stage.dvc.frozen:
+            if not stage.frozen:
                 text = f"is not in {stage.lock}: it never ran, or was deleted from the lock"
                 found.append(Problem(stage.name, "stage-unrecorded", None, text))
             continue
         found += _unrecorded(stage)
-        if not stage.dvc.frozen:
+        if not stage.frozen:
             found += _command(stage)
             for dep in stage.deps:
                 found += _dependency(pipeline, at_hand, stage, dep)
@@ -56,7 +58,7 @@ def notes(pipeline: Pipeline) -> list[str]:
         f"{stage.name}: {stage.lock} has its command with a blank less, as DVC folds long lines; "
         "`dvc status` calls that a change"
         for stage in pipeline.stages
-        if stage.in_pipeline and stage.entry and stage.entry.get("cmd") != stage.dvc.cmd and not [*_command(stage)]
+        if stage.in_pipeline and stage.entry and stage.entry.get("cmd") != stage.cmd and not [*_command(stage)]
     ]
     if hidden := [path for path in pipeline.unchecked if path.endswith((".dvc", "dvc.yaml", "dvc.lock"))]:
         found.append(f"{some(hidden)}: not checked out, so not looked at; `samebits lock --commit HEAD` does")
@@ -84,7 +86,7 @@ def _unrecorded(stage: Stage) -> Iterator[Problem]:
     """Deps and outs that only one of dvc.yaml and dvc.lock has. As for DVC, the deps of a frozen stage do not count."""
     if stage.entry is None:
         return
-    for part, items in (("outs", stage.outs),) if stage.dvc.frozen else (("deps", stage.deps), ("outs", stage.outs)):
+    for part, items in (("outs", stage.outs),) if stage.frozen else (("deps", stage.deps), ("outs", stage.outs)):
         recorded = {each["path"] for each in stage.entry.get(part) or []}
         declared = {each.name for each in items}
         for name in sorted(declared ^ recorded):
@@ -94,8 +96,8 @@ def _unrecorded(stage: Stage) -> Iterator[Problem]:
 
 
 def _command(stage: Stage) -> Iterator[Problem]:
-    if stage.entry is not None and not as_in_lock(stage.entry.get("cmd"), stage.dvc.cmd, "cmd"):
-        text = f"its command is `{_line(stage.dvc.cmd)}`; the run had `{_line(stage.entry.get('cmd'))}`"
+    if stage.entry is not None and not as_in_lock(stage.entry.get("cmd"), stage.cmd, "cmd"):
+        text = f"its command is `{_line(stage.cmd)}`; the run had `{_line(stage.entry.get('cmd'))}`"
         yield Problem(stage.name, "command-changed", None, text)
 
 
@@ -146,7 +148,7 @@ def _data_at_hand(
 
 
 def _changed(pipeline: Pipeline, stage: Stage, dep: Item, makers: list[Stage], read: Hash, holds: Hash) -> Problem:
-    path, then = dep.path, dep.dvc.meta.nfiles or 0
+    path, then = dep.path, dep.nfiles or 0
     hashes = f"({read.value} then, {holds.value} now)"
     if made := [each for each in makers if each.runs]:
         maker = made[0]
@@ -175,7 +177,7 @@ def _missing(pipeline: Pipeline, stage: Stage, path: str, kind: Kind) -> Problem
 
 def _params(pipeline: Pipeline, files: ParamsFiles, stage: Stage, params: Params) -> Iterator[Problem]:
     """The parameters that a stage declares, against those of the run."""
-    path, declared, then = params.path, params.dvc.params, params.recorded
+    path, declared, then = params.path, params.declared, params.recorded
     try:
         now = files.values(path, declared)
     except UserError as error:

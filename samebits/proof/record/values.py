@@ -3,16 +3,15 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
 import dpath
-from dvc.utils.serialize import PARSERS, ParseError, dumps_yaml, parse_yaml
 
 from samebits.artifacts import check_merged
 from samebits.errors import UserError
 from samebits.proof.repository import aliases
-from samebits.proof.repository.tree import Contents
+from samebits.proof.repository.contents import Contents
+from samebits.proof.repository.of_dvc import dumps_yaml, is_yaml, params_in, parse_yaml
 
 ABSENT = object()
 REWRITES = 10  # of a lock: DVC writes it anew after each stage, and may fold a text elsewhere each time
@@ -45,14 +44,12 @@ class ParamsFiles:
 def parsed(content: bytes, path: str) -> dict[str, Any]:
     """A file of parameters as DVC reads it. Raises UserError where it cannot."""
     check_merged(content, path)
-    suffix = PurePosixPath(path).suffix.lower()
-    if suffix not in PARSERS:
+    if is_yaml(path):
         aliases.refuse(content, path)
     try:
-        document = PARSERS[suffix](content.decode(), path)
-    except (ParseError, ValueError, RecursionError, MemoryError) as error:
-        why = error.__cause__ or error
-        raise UserError(f"{path}: cannot be read ({' '.join(str(why).split()) or type(why).__name__})") from None
+        document = params_in(content, path)
+    except ValueError as error:
+        raise UserError(f"{path}: cannot be read ({error})") from None
     if not isinstance(document, Mapping):
         raise UserError(f"{path}: holds no parameters; they are keys with values")
     return dict(document)

@@ -1,18 +1,12 @@
 """Objects of DVC by their hashes: of the local cache, else of the remote; with the bytes that their names say."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dvc.config import NoRemoteError
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
-
-from samebits.proof.repository.failures import Failure, NoRemote, NotInstalled, NotThere, OtherBytes, Unreadable
-from samebits.proof.repository.tree import DIR, Hash, Manifest, hash_of, read_manifest
-from samebits.proof.repository.workarounds import MissingPluginError
+from samebits.proof.repository.failures import Failure, OtherBytes
+from samebits.proof.repository.hashes import DIR, Hash, Manifest, hash_of, read_manifest
+from samebits.proof.repository.of_dvc import Repository, UnavailableError
 
 OBJECT = re.compile(r"[A-Za-z0-9-]{3,200}(?:\.dir)?")
 
@@ -26,7 +20,7 @@ class Store:
     failures: why the remote did not give an object, found so far.
     """
 
-    repo: Repo
+    repo: Repository
     downloads: Path | None = None
     edited: set[Hash] = field(default_factory=set)
     failures: dict[Hash, Failure] = field(default_factory=dict)
@@ -50,13 +44,8 @@ class Store:
         path = self.get(hash_, remote, ask)
         return read_manifest(path.read_bytes(), hash_.name) if path else None
 
-    def path_in(self, repo: Repo, hash_: Hash) -> Path | None:
-        """Where the cache of a repository keeps an object."""
-        cache = repo.cache.legacy if hash_.name == "md5-dos2unix" else repo.cache.local
-        return Path(cache.oid_to_path(hash_.value)) if cache is not None else None
-
     def _of_cache(self, hash_: Hash) -> Path | None:
-        path = self.path_in(self.repo, hash_)
+        path = self.repo.cached(hash_)
         if not path or not path.is_file():
             return None
         if not is_object(path, hash_):
@@ -66,47 +55,31 @@ class Store:
 
     def remote_has(self, hash_: Hash, name: str | None = None) -> bool:
         """Whether a remote, else the default one, says that it has an object; where not, `failures` tells why."""
-        with self._asking(hash_):
-            remote = self.repo.cloud.get_remote_odb(name, hash_name=hash_.name)
-            remote.fs.cat_file(remote.oid_to_path(hash_.value), start=0, end=1)  # `exists` is False where none answers
-            return True
-        return False
+        try:
+            self.repo.ask(hash_, name)
+        except UnavailableError as error:
+            self.failures[hash_] = error.failure
+            return False
+        return True
 
     def _of_remote(self, hash_: Hash, name: str | None) -> Path | None:
         assert self.downloads
         path = self.downloads / hash_.name / hash_.value
         path.parent.mkdir(parents=True, exist_ok=True)
-        with self._asking(hash_):
-            remote = self.repo.cloud.get_remote_odb(name, hash_name=hash_.name)
-            remote.fs.get_file(remote.oid_to_path(hash_.value), str(path))
+        try:
+            self.repo.download(hash_, name, path)
             if is_object(path, hash_):
                 return path
             self.failures[hash_] = OtherBytes()
+        except UnavailableError as error:
+            self.failures[hash_] = error.failure
         path.unlink(missing_ok=True)
         return None
-
-    @contextmanager
-    def _asking(self, hash_: Hash) -> Iterator[None]:
-        """While a remote is asked for an object: why it does not give it is noted."""
-        try:
-            yield
-        except FileNotFoundError:
-            self.failures[hash_] = NotThere()
-        except NoRemoteError:
-            self.failures[hash_] = NoRemote()
-        except DvcException as error:
-            self.failures[hash_] = Unreadable(first_line(error))
-        except MissingPluginError as error:
-            self.failures[hash_] = NotInstalled(error.package)
-        except Exception as error:  # each kind of remote has errors of its own
-            self.failures[hash_] = Unreadable(f"the remote cannot be read ({first_line(error)})")
 
 
 def is_object(path: Path, hash_: Hash) -> bool:
     """Whether a file has the bytes of an object."""
-    return hash_of(path, hash_.name).value == hash_.value.removesuffix(DIR)
-
-
-def first_line(error: Exception) -> str:
-    """The first line of what an error says, else its kind."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    try:
+        return hash_of(path, hash_.name).value == hash_.value.removesuffix(DIR)
+    except ValueError:  # of a name that is no algorithm's
+        return False

@@ -6,7 +6,8 @@ from typing import Any
 
 from samebits.artifacts import LOCK
 from samebits.errors import UserError
-from samebits.proof.repository.pipeline import Pipeline, Stage
+from samebits.proof.repository.pipeline import Pipeline
+from samebits.proof.repository.stages import Stage
 from samebits.proof.settings import Settings
 from samebits.proof.verdict import Problem
 
@@ -54,7 +55,7 @@ def planned(
         for stage in running
         if then is not None and stage.entry and then.get(stage.name) == stage.entry and stage.name not in contradicted
     }
-    frozen = {each.name: "it is frozen" for each in pipeline.stages if each.commands and each.dvc.frozen}
+    frozen = {each.name: "it is frozen" for each in pipeline.stages if each.commands and each.frozen}
     return Plan(running, frozen, as_then)
 
 

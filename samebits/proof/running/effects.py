@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from samebits.proof.repository.pipeline import Pipeline, Stage
-from samebits.proof.repository.tree import Paths
+from samebits.proof.repository.paths import Paths
+from samebits.proof.repository.pipeline import Pipeline
+from samebits.proof.repository.stages import Stage
 from samebits.proof.running.layers import Layers, Written
 
 OF_DVC = (".dvc/tmp", ".dvc/cache")  # below its root, what DVC keeps for itself

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from samebits.proof.repository.pipeline import Pipeline, Stage
-from samebits.proof.repository.tree import Paths, lies_in
+from samebits.proof.repository.paths import Paths, lies_in
+from samebits.proof.repository.pipeline import Pipeline
+from samebits.proof.repository.stages import Stage
 from samebits.proof.running.chosen import Plan, ancestors
 from samebits.proof.running.export import Export
 from samebits.proof.running.layers import Layers

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from samebits.errors import UserError
 from samebits.git import fetch_missing, git, prefix_of, top_of
-from samebits.proof.repository.tree import sha256_of
+from samebits.proof.repository.hashes import sha256_of
 
 # No conversion of line ends, no filters, no keywords: these stand above the .gitattributes of the tree.
 ATTRIBUTES = "* -text -eol -ident -filter -working-tree-encoding\n"

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from dvc.stage.run import _make_cmd, get_executable
-
 from samebits.errors import UserError
-from samebits.proof.repository.pipeline import Item, Pipeline, Stage
-from samebits.proof.repository.tree import Contents, Hash, links_in
+from samebits.proof.repository.contents import Contents
+from samebits.proof.repository.hashes import Hash
+from samebits.proof.repository.paths import links_in
+from samebits.proof.repository.pipeline import Pipeline
+from samebits.proof.repository.stages import Item, Stage
 from samebits.proof.running import system, views
 from samebits.proof.running.effects import Change, changes, is_of_tools
 from samebits.proof.running.export import Export
@@ -27,6 +28,8 @@ from samebits.proof.running.system import Orders, Program
 from samebits.proof.running.views import Place, View
 from samebits.proof.settings import Settings
 
+# How shells are told to read no settings
+WITHOUT_SETTINGS = {"bash": ("--noprofile", "--norc"), "zsh": ("--no-rcs",), "fish": ("--no-config",)}
 LAST_LINES = 20  # of what a failed stage printed
 NETWORK = re.compile(r"network|resol[vu]|connect|unreachable|socket|url|https?:", re.IGNORECASE)
 NO_MODULE = re.compile(r"No module named '?([A-Za-z_]\w*)")
@@ -175,7 +178,7 @@ class Runner:
         )
         after = watch(view) if watch else None
         start = time.time()
-        ended = view.run(program, os.path.relpath(stage.folder, self.tree.top))
+        ended = view.run(program, os.path.relpath(stage.wdir, self.tree.top))
         when = start, time.time()
         if after:
             after()
@@ -322,8 +325,11 @@ def hash_name(out: Item) -> str:
 
 
 def shell(command: str) -> list[str]:
-    """A command for the shell, as DVC gives it."""
-    return [command] if sys.platform == "win32" else _make_cmd(get_executable(), command)
+    """A command for the user's shell, which reads none of the user's settings, as DVC gives it."""
+    if sys.platform == "win32":
+        return [command]
+    program = os.environ.get("SHELL") or "/bin/sh"
+    return [program, *WITHOUT_SETTINGS.get(os.path.basename(program).lower(), ()), "-c", command]
 
 
 def _last(output: str) -> str:

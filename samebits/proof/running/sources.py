@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from samebits.proof.repository.failures import Unreadable
-from samebits.proof.repository.pipeline import Item, Pipeline, Stage
-from samebits.proof.repository.store import Store, first_line
-from samebits.proof.repository.tree import Hash, Paths, lies_in
+from samebits.proof.repository.hashes import Hash
+from samebits.proof.repository.of_dvc import UnavailableError
+from samebits.proof.repository.paths import Paths, lies_in
+from samebits.proof.repository.pipeline import Pipeline
+from samebits.proof.repository.stages import Item, Stage
+from samebits.proof.repository.store import Store
 from samebits.proof.running.export import Export
 from samebits.proof.running.layers import copy_file
 from samebits.proof.verdict import Problem
@@ -57,19 +59,19 @@ class Sources:
             return "it has no recorded hash"
         if not lies_in(self.pipeline.root / out.path, self.tree.top):
             return "it lies outside of the repository"
-        objects = self._objects(hash_, out.dvc.remote, needed)
+        objects = self._objects(hash_, out.remote, needed)
         if objects is None:
-            if needed and source.dvc.is_import and self._import(source, out):
+            if needed and source.imported and self._import(source, out):
                 return None
             if hash_ in self.store.edited:
                 return "in the cache, it has other bytes than its name says"
             return str(self.store.failures.get(hash_, "neither the cache nor a remote has all of it"))
         for place, (each, path) in objects.items():
-            self._put(path, self.store.path_in(self.pipeline.repo, each))
+            self._put(path, self.pipeline.repo.cached(each))
             if place is not None:
                 self._put(path, self.pipeline.root / out.path / place)
         file = self.pipeline.root / out.path
-        if not hash_.is_folder and out.dvc.meta.isexec and not file.is_symlink():
+        if not hash_.is_folder and out.isexec and not file.is_symlink():
             file.chmod(file.stat().st_mode | stat.S_IXUSR)
         return None
 
@@ -107,11 +109,8 @@ class Sources:
         """Fetch an import from where it came from; whether it then is what was promised."""
         assert out.recorded
         try:
-            self.pipeline.repo.fetch([source.dvc.path])
-            out.dvc.checkout(force=True)
-        except Exception as error:  # each kind of source has errors of its own
-            why = "" if isinstance(error, FileNotFoundError) else f" ({first_line(error)})"
-            told = f"neither the cache, a remote nor its origin gives it{why}"
-            self.store.failures[out.recorded] = Unreadable(told)
+            self.pipeline.repo.fetch(source, out)
+        except UnavailableError as error:
+            self.store.failures[out.recorded] = error.failure
             return False
         return self.pipeline.fresh().on_disk(out.path, out.recorded.name) == out.recorded

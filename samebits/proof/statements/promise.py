@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from samebits.proof.record import lock
-from samebits.proof.repository.pipeline import Item, Pipeline, repository
+from samebits.proof.repository.hashes import Hash, folder_hash, hash_of, sha256_of, with_own_line_ends
+from samebits.proof.repository.of_dvc import Repository
+from samebits.proof.repository.pipeline import Pipeline
+from samebits.proof.repository.stages import Item
 from samebits.proof.repository.store import Store
-from samebits.proof.repository.tree import Hash, folder_hash, hash_of, sha256_of, with_own_line_ends
 from samebits.proof.running.export import Export
 from samebits.proof.settings import Settings
 from samebits.proof.statements.statement import Made, Read, Statement
@@ -27,8 +29,8 @@ class Promise:
     looked_at: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        config = {"core": {"no_scm": True, "site_cache_dir": str(self.tree.folder / "dvc")}}
-        self.pipeline = Pipeline.read(repository(self.tree.root, config), self.store)
+        repo = Repository.exported(self.tree.root, self.tree.folder, None, own_cache=False)
+        self.pipeline = Pipeline.read(repo, self.store)
         self.settings = Settings.load(self.tree.root, self.tree.top)
 
     @cached_property

@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 from samebits import markdown
 from samebits.errors import UserError
 from samebits.git import commit_of, subject_of
 from samebits.proof.judging.judge import ORDER
-from samebits.proof.repository.pipeline import repository
+from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.repository.store import Store
 from samebits.proof.running.export import export
 from samebits.proof.statements.promise import Promise
@@ -110,7 +109,7 @@ def verify(files: Sequence[str], at_least: int = 1) -> Combined:
 
 def combine(statements: Sequence[Read], at_least: int) -> Combined:
     """As `verify`, of statements that were read."""
-    user = repository(config={"core": {"no_scm": True}})
+    user = Repository.open(git=False)
     first, commit = statements[0], statements[0].statement.facts.commit
     for each in statements:
         if (other := each.statement.facts.commit) != commit:
@@ -119,7 +118,7 @@ def combine(statements: Sequence[Read], at_least: int) -> Combined:
         commit_of(commit)
     except UserError:
         raise UserError(f"{first.name}: of commit {commit[:10]}, which this repository does not have") from None
-    with export(commit, Path(user.root_dir)) as tree:
+    with export(commit, user.root) as tree:
         promise = Promise(tree, Store(user))
         judged = [(each, list(promise.refutes(each))) for each in statements]
         believed = [each for each, reasons in judged if not reasons]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from samebits.proof.repository.pipeline import PIPELINE, Stage
+from samebits.proof.repository.stages import PIPELINE, Stage
 from samebits.proof.running.execute import Run
 from samebits.proof.running.layers import Layers, copy_file
 
@@ -53,7 +53,7 @@ class Declared:
         made = self.run.made[self.stage.name]
         written = [os.path.dirname(each) for each in (*made.undeclared, *(change.name for change in made.changes))]
         outs = [os.path.relpath((self.root / path).parent, self.top) for path in self.stage.makes]
-        runs = os.path.relpath(self.stage.folder, self.run.runner.tree.top)
+        runs = os.path.relpath(self.stage.wdir, self.run.runner.tree.top)
         return [each for each in dict.fromkeys((runs, *outs, *written)) if (self.top / each).is_dir()]
 
     def build(self, place: Path, files: Iterable[str]) -> None:
@@ -88,11 +88,11 @@ class Declared:
             yield self._name(path)
         elif path.is_dir():
             yield self._name(path)
-            ignored, here = self.pipeline.repo.dvcignore, Path(self.pipeline.repo.root_dir)
+            repo = self.pipeline.repo
             for parent, folders, names in os.walk(path):
-                inside = here / Path(parent).relative_to(self.root)
+                inside = repo.root / Path(parent).relative_to(self.root)
                 folders[:] = [each for each in folders if not self._passed_over(Path(parent, each))]
-                folders[:], names = ignored(str(inside), folders, names)
+                folders[:], names = repo.not_ignored(inside, folders, names)
                 for each in (Path(parent, name) for name in [*folders, *names]):
                     if each.is_symlink():
                         yield from self._at(each, seen)

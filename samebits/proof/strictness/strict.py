@@ -10,7 +10,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from samebits.proof.judging.judge import Judge
-from samebits.proof.repository.pipeline import Stage
+from samebits.proof.repository.stages import Stage
 from samebits.proof.running.execute import Run
 from samebits.proof.running.order import along
 from samebits.proof.running.surroundings import Surroundings, together

@@ -21,7 +21,7 @@ from samebits.errors import UserError
 from samebits.git import prefix_of
 from samebits.markdown import printable
 from samebits.params import FILE as PARAMS
-from samebits.proof.repository.pipeline import PIPELINE, lock_of
+from samebits.proof.repository.stages import PIPELINE, lock_of
 from samebits.proof.telling import report
 from samebits.proof.telling.changes import Changes
 from samebits.proof.verdict import Output, Problem, Verdict

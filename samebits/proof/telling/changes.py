@@ -7,18 +7,14 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
-
-from dvc.repo import Repo
-from dvc_data.index.index import DataIndexDirError
 
 from samebits.artifacts import check_merged
 from samebits.errors import UserError
 from samebits.git import git, not_checked_out
 from samebits.params import flatten
 from samebits.proof.record.values import parsed, same
-from samebits.proof.repository.pipeline import Pipeline
+from samebits.proof.repository.of_dvc import Repository, Shown
 from samebits.proof.settings import Gate
 
 # What the last words of a metric's name say of its direction
@@ -104,7 +100,7 @@ class Changes:
         ]
 
 
-def since(base: Repo, now: Repo, gate: Mapping[str, Gate]) -> Changes:
+def since(base: Repository, now: Repository, gate: Mapping[str, Gate]) -> Changes:
     """The parameters that changed between two trees; the metrics with a direction, and those that changed.
 
     gate: by the name of a metric, alone or as `file:name`. Raises UserError where a file of `now` cannot be read; where
@@ -136,7 +132,7 @@ Values = dict[tuple[str, str], tuple[Any, Any]]  # by file and name: at the base
 Side = Literal["at the base", "now"]
 
 
-def _compared(base: Repo, now: Repo, what: Literal["params", "metrics"]) -> tuple[Values, list[str]]:
+def _compared(base: Repository, now: Repository, what: Literal["params", "metrics"]) -> tuple[Values, list[str]]:
     """All parameters or metrics of both sides, and what could not be read."""
     (then, not_then), (is_, not_now) = _shown(base, what, "at the base"), _shown(now, what, "now")
     unread = {path: f"{path}, at the base: {why}" for path, why in not_then.items()}
@@ -147,21 +143,17 @@ def _compared(base: Repo, now: Repo, what: Literal["params", "metrics"]) -> tupl
 
 
 def _shown(
-    repo: Repo, what: Literal["params", "metrics"], side: Side
+    repo: Repository, what: Literal["params", "metrics"], side: Side
 ) -> tuple[dict[tuple[str, str], Any], dict[str, str]]:
     """The values that DVC shows of a tree, by file and name; files without any, and why."""
-    [told] = getattr(repo, what).show(hide_workspace=False).values()
-    if error := told.get("error"):
-        Pipeline.read(repo)  # it names the file that is to blame
-        raise UserError(f"DVC cannot read the {what} {side}: {' '.join(str(error).split())}") from error
     values: dict[tuple[str, str], Any] = {}
     unread: dict[str, str] = {}
-    for path, each in told.get("data", {}).items():
-        error, data = each.get("error"), each.get("data")
-        if isinstance(error, FileNotFoundError) and side == "now" and (content := _of_git(repo, path)) is not None:
-            error, data = None, parsed(content, path)
-        if error:
-            unread[path] = _why(repo, path, error, side)
+    for path, shown in repo.show(what, side).items():
+        data, why = shown.values, shown.why
+        if shown.absent and side == "now" and (content := _of_git(repo, path)) is not None:
+            data, why = parsed(content, path), None
+        if why:
+            unread[path] = _why(repo, path, shown, side)
         elif isinstance(data, Mapping):
             values |= {(path, name): value for name, value in flatten(data).items()}
         else:
@@ -169,25 +161,23 @@ def _shown(
     return values, unread
 
 
-def _of_git(repo: Repo, path: str) -> bytes | None:
+def _of_git(repo: Repository, path: str) -> bytes | None:
     """A file that a sparse checkout leaves out."""
-    root = Path(repo.root_dir)
     with suppress(UserError):  # there may be no repository
-        object_ = not_checked_out(root).get(path)
-        return git("cat-file", "blob", object_, cwd=root) if object_ else None
+        object_ = not_checked_out(repo.root).get(path)
+        return git("cat-file", "blob", object_, cwd=repo.root) if object_ else None
     return None
 
 
-def _why(repo: Repo, path: str, error: Exception, side: Side) -> str:
+def _why(repo: Repository, path: str, shown: Shown, side: Side) -> str:
     """Why a file has no values. Raises UserError where it lies there now, and cannot be read."""
-    if isinstance(error, FileNotFoundError | DataIndexDirError):
+    if shown.absent:
         return f"neither git nor the cache has it; `dvc pull {path}` gets it where a remote has it"
-    why = " ".join(str(error.__cause__ or error).split()) or type(error).__name__
-    file = Path(repo.root_dir, path)
+    file = repo.root / path
     if side == "now" and os.path.isfile(file):
         check_merged(file.read_bytes(), path)
-        raise UserError(f"{path}: cannot be read ({why})") from None
-    return why
+        raise UserError(f"{path}: cannot be read ({shown.why})")
+    return str(shown.why)
 
 
 def _named(values: Values) -> dict[str, tuple[Any, Any]]:
