@@ -8,7 +8,7 @@ TORCH ?= cpu
 DOCKER ?= docker
 IMAGE ?= samebits
 REPOSITORY ?= $(shell git config remote.origin.url)
-EXAMPLES := samebits/proof/workflows
+EXAMPLES := samebits/proof/adoption/workflows
 
 .PHONY: reproduce
 reproduce: $(INSTALLED)  ## run the pipeline if it is not up to date, and print its metrics

@@ -22,7 +22,7 @@ from tests import containers
 
 ROOT = Path(__file__).parent.parent
 WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
-EXAMPLES = ROOT / "samebits" / "proof" / "workflows"
+EXAMPLES = ROOT / "samebits" / "proof" / "adoption" / "workflows"
 ELSEWHERE = "elsewhere"
 NEEDS_PLACE = ("image", "attest")
 IN_CONTAINER = "/tmp/samebits"  # noqa: S108 - where the example for GitLab installs, in a container that is thrown away

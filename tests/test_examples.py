@@ -24,5 +24,5 @@ def test_an_example_gives_what_it_says(path: Path, trained: Project, monkeypatch
 
 def test_the_public_doors_have_examples() -> None:
     doors = {"exact/estimator", "exact/ridge_cv", "model/predictor", "model/schemes", "proof/reproduce"}
-    doors |= {"proof/recorded", "quantization/rounding"}
+    doors |= {"proof/record/recorded", "quantization/rounding"}
     assert {str(path.relative_to(ROOT / "samebits").with_suffix("")) for path in MODULES} >= doors

@@ -9,7 +9,7 @@ from samebits.commands import add_result_file
 from samebits.errors import UserError
 from samebits.git import top_of
 from samebits.proof import reproduce
-from samebits.proof.commit import roots
+from samebits.proof.repository.commit import roots
 from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.running.progress import Progress
 from samebits.proof.statements import statement

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from samebits.commands import add_result_file
-from samebits.proof.recorded import opened, record
+from samebits.proof.record.recorded import opened, record
 from samebits.proof.telling import annotations, report
 
 

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 
 from samebits.commands import add_result_file
 from samebits.errors import UserError
-from samebits.proof.commit import exported
+from samebits.proof.repository.commit import exported
 from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.settings import Settings
 from samebits.proof.telling import annotations, changes, report

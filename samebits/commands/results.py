@@ -27,7 +27,7 @@ def run(arguments: Namespace) -> int:
     if arguments.picture:
         artifacts.write_text(bits.picture(), arguments.picture)
     if arguments.html:
-        from samebits.proof.recorded import lock
+        from samebits.proof.record.recorded import lock
         from samebits.proof.telling import report
         from samebits.results import page
 

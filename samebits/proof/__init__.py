@@ -4,12 +4,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from samebits.proof.recorded import lock
+    from samebits.proof.record.recorded import lock
     from samebits.proof.reproduce import Asked, check
     from samebits.proof.verdict import Record, Verdict
 
 __all__ = ["Asked", "Record", "Verdict", "check", "lock"]
-MODULES = {"Asked": "reproduce", "Record": "verdict", "Verdict": "verdict", "check": "reproduce", "lock": "recorded"}
+MODULES = {
+    "Asked": "reproduce",
+    "Record": "verdict",
+    "Verdict": "verdict",
+    "check": "reproduce",
+    "lock": "record.recorded",
+}
 
 
 def __getattr__(name: str) -> Any:

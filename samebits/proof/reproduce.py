@@ -18,6 +18,7 @@ from samebits.proof.judging.assess import Assessor
 from samebits.proof.judging.conclusion import concluded
 from samebits.proof.judging.judge import Judge
 from samebits.proof.record import history, lock
+from samebits.proof.repository.export import Export, export
 from samebits.proof.repository.hashes import Hash
 from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.repository.pipeline import Pipeline
@@ -25,7 +26,6 @@ from samebits.proof.repository.store import Store
 from samebits.proof.running import system
 from samebits.proof.running.chosen import Plan, planned
 from samebits.proof.running.execute import Run, executed
-from samebits.proof.running.export import Export, export
 from samebits.proof.running.progress import Progress
 from samebits.proof.running.run import Runner
 from samebits.proof.running.sources import Sources

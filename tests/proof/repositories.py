@@ -14,9 +14,10 @@ from typing import Any
 import yaml
 from dvc.repo import Repo
 
-from samebits.proof import recorded, reproduce
-from samebits.proof.commit import exported
+from samebits.proof import reproduce
+from samebits.proof.record import recorded
 from samebits.proof.repository import of_dvc
+from samebits.proof.repository.commit import exported
 from samebits.proof.settings import Settings
 from samebits.proof.telling import changes, report
 from samebits.proof.verdict import Problem, Verdict

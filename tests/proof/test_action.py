@@ -144,14 +144,14 @@ def test_the_examples_pin_what_this_project_pins() -> None:
     """Dependabot renews the pins of ci.yml and action.yml alone."""
     own = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
     pinned = dict(re.findall(r"uses: ([\w./-]+)@(\w{40} # v[\d.]+)", own))
-    for path in ("action.yml", "docs/ci.md", "samebits/proof/workflows/github.yml"):
+    for path in ("action.yml", "docs/ci.md", "samebits/proof/adoption/workflows/github.yml"):
         found = re.findall(r"uses: (?!OWNER)([\w./-]+)@(.*)", (ROOT / path).read_text())
         assert found
         assert all(pinned[action] == pin for action, pin in found), path
 
 
 def test_the_examples_use_the_inputs_and_outputs_that_there_are() -> None:
-    text = (ROOT / "samebits" / "proof" / "workflows" / "github.yml").read_text()
+    text = (ROOT / "samebits" / "proof" / "adoption" / "workflows" / "github.yml").read_text()
     for job in yaml.safe_load(text)["jobs"].values():
         for step in job["steps"]:
             if step.get("uses", "").startswith("OWNER/samebits@"):

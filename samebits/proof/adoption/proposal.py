@@ -99,7 +99,7 @@ def workflow(host: str, top: Path, root: Path, makes_environment: bool) -> tuple
     UserError where another workflow is there.
     """
     path = top / WORKFLOWS[host]
-    content = (resources.files("samebits.proof") / "workflows" / f"{host}.yml").read_text(encoding="utf-8")
+    content = (resources.files("samebits.proof.adoption") / "workflows" / f"{host}.yml").read_text(encoding="utf-8")
     if makes_environment or not (root / REQUIREMENTS).is_file():
         content = INSTALLING[host].sub("", content)
     if root != top:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from samebits.proof.repository.export import Export
 from samebits.proof.repository.paths import Paths, lies_in
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.stages import Stage
 from samebits.proof.running.chosen import Plan, ancestors
-from samebits.proof.running.export import Export
 from samebits.proof.running.layers import Layers
 from samebits.proof.running.order import along
 from samebits.proof.running.run import LAST_LINES, Made, Runner

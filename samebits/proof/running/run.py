@@ -13,13 +13,13 @@ from pathlib import Path
 
 from samebits.errors import UserError
 from samebits.proof.repository.contents import Contents
+from samebits.proof.repository.export import Export
 from samebits.proof.repository.hashes import Hash
 from samebits.proof.repository.paths import links_in
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.stages import Item, Stage
 from samebits.proof.running import system, views
 from samebits.proof.running.effects import Change, changes, is_of_tools
-from samebits.proof.running.export import Export
 from samebits.proof.running.layers import Layers, cleaned, copy_file
 from samebits.proof.running.machine import Environment, describe
 from samebits.proof.running.progress import Progress

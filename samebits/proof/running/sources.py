@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from samebits.proof.repository.export import Export
 from samebits.proof.repository.hashes import Hash
 from samebits.proof.repository.of_dvc import UnavailableError
 from samebits.proof.repository.paths import Paths, lies_in
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.stages import Item, Stage
 from samebits.proof.repository.store import Store
-from samebits.proof.running.export import Export
 from samebits.proof.running.layers import copy_file
 from samebits.proof.verdict import Problem
 

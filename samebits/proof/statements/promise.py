@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from samebits.proof.record import lock
+from samebits.proof.repository.export import Export
 from samebits.proof.repository.hashes import Hash, folder_hash, hash_of, sha256_of, with_own_line_ends
 from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.stages import Item
 from samebits.proof.repository.store import Store
-from samebits.proof.running.export import Export
 from samebits.proof.settings import Settings
 from samebits.proof.statements.statement import Made, Read, Statement
 from samebits.proof.verdict import Problem

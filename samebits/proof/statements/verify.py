@@ -8,9 +8,9 @@ from samebits import markdown
 from samebits.errors import UserError
 from samebits.git import commit_of, subject_of
 from samebits.proof.judging.judge import ORDER
+from samebits.proof.repository.export import export
 from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.repository.store import Store
-from samebits.proof.running.export import export
 from samebits.proof.statements.promise import Promise
 from samebits.proof.statements.statement import PREDICATE, Facts, Made, Read, load
 from samebits.proof.telling import report

@@ -4,9 +4,9 @@ from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 
 from samebits import __version__
-from samebits.proof.commit import committed
 from samebits.proof.record import history
 from samebits.proof.record import lock as entries
+from samebits.proof.repository.commit import committed
 from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.verdict import Problem, Record, Recorded

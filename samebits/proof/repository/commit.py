@@ -9,9 +9,9 @@ from pathlib import Path
 from samebits.errors import UserError
 from samebits.git import commit_of, git
 from samebits.proof.repository import aliases
+from samebits.proof.repository.export import Export, export
 from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.repository.pipeline import Pipeline
-from samebits.proof.running.export import Export, export
 
 CONFIG = ".dvc/config"
 
