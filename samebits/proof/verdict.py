@@ -118,6 +118,8 @@ class Difference(msgspec.Struct, frozen=True, omit_defaults=True):
         Bytes of both files, if their bytes were compared.
     rows : list of Row
         The lines or bytes around the first difference, side by side.
+    unit : "line" or "byte"
+        What the rows are.
     note : str or None
     place : str
         Within the file, for example `model.coef_[3]`.
@@ -136,6 +138,7 @@ class Difference(msgspec.Struct, frozen=True, omit_defaults=True):
     distance: str | None = None
     sizes: tuple[int, int] | None = None
     rows: list[Row] = []
+    unit: Literal["line", "byte"] = "line"
     note: str | None = None
     place: str = ""
     file: str | None = None

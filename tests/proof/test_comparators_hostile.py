@@ -25,7 +25,7 @@ from PIL import Image
 from pyarrow import parquet
 from ruamel.yaml import YAML
 
-from samebits.proof.comparators import compare, formats
+from samebits.proof.comparators import compare, reading
 from samebits.proof.settings import Rule
 from tests.proof.comparing import EQUAL, close, said, verdict
 from tests.proof.test_comparators_binary import TABLE, npy, png, tarred, written, zipped
@@ -137,7 +137,7 @@ def bomb(name: str) -> bytes:
 
 @pytest.mark.parametrize("name", ["a.zip", "a.gz", "a.joblib"])
 def test_what_unpacks_to_too_much(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(formats, "LIMIT", 2**20)
+    monkeypatch.setattr(reading, "LIMIT", 2**20)
     content = bomb(name)
     assert "unpacks to more than 1 MB" in said(name, content, content + b"\0")
 
@@ -206,7 +206,7 @@ def test_tuples_that_hold_one_another_twice() -> None:
 
 
 def test_files_over_the_limit_are_compared_by_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(formats, "LIMIT", 10)
+    monkeypatch.setattr(reading, "LIMIT", 10)
     files = tmp_path / "a", tmp_path / "b"
     for file in files:
         file.write_text(f"[1, 2, 3, 4,   {file.name == 'a'}]")

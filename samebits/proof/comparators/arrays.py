@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from samebits.proof.comparators.findings import Place, Scope, short
-from samebits.proof.comparators.formats import UnreadableError
+from samebits.proof.comparators.numbers import ulp
+from samebits.proof.comparators.reading import UnreadableError
 from samebits.proof.comparators.values import Array
-from samebits.proof.comparators.walk import ulp
 from samebits.proof.settings import Rule
 from samebits.proof.verdict import Difference
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from samebits.proof.comparators import formats, text
+from samebits.proof.comparators import formats, reading, text
 from samebits.proof.comparators.findings import Findings, Place, Scope, shown
-from samebits.proof.comparators.formats import Budget, Format, UnreadableError
+from samebits.proof.comparators.formats import Format
+from samebits.proof.comparators.reading import Budget, UnreadableError
 from samebits.proof.comparators.values import File
 from samebits.proof.comparators.walk import Walk
 from samebits.proof.settings import Rule
@@ -88,8 +89,8 @@ class _Files:
         """Compare two files; returns as what they were read."""
         with promised.open("rb") as one, obtained.open("rb") as other:
             largest = max(promised.stat().st_size, obtained.stat().st_size)
-            if largest > formats.LIMIT:
-                self._bytes(one, other, None, scope, f"only bytes compared: over {formats.LIMIT // 2**20} MB")
+            if largest > reading.LIMIT:
+                self._bytes(one, other, None, scope, f"only bytes compared: over {reading.LIMIT // 2**20} MB")
                 return "bytes"
             return self._contents(name, one.read(), other.read(), None, scope)
 

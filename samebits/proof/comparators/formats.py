@@ -1,31 +1,23 @@
-"""Which reader is for which file, and the bounds within which it reads."""
+"""Which reader is for which file."""
 
-import contextlib
-import importlib
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-LIMIT = 256 * 2**20  # bytes of a file that is read, and of all that is unpacked from it
-MEMBERS = 100_000  # of archives
-DEPTH = 5  # archives within archives
-
-
-class UnreadableError(Exception):
-    """Why a file is compared by its bytes."""
+from samebits.proof.comparators.readers import compressed, csv, json, pickle, tar, toml, yaml, zip
+from samebits.proof.comparators.reading import LIMIT, Budget, Reader, UnreadableError
 
 
 @dataclass(frozen=True)
 class Format:
     """A kind of file.
 
-    module: of this package; its `read(content, name, budget)` gives plain values. magic: how such a file surely begins.
-    one_number_type: whether 1 and 1.0 are one number. needs: packages that the reader imports.
+    read: gives the values of one. magic: how such a file surely begins. one_number_type: whether 1 and 1.0 are one
+    number. needs: packages that the reader imports. limit: bytes of a file that is read.
     """
 
     name: str
-    module: str
+    read: Reader
     suffixes: tuple[str, ...]
     magic: tuple[bytes, ...] = ()
     one_number_type: bool = False
@@ -33,50 +25,54 @@ class Format:
     limit: int = LIMIT
 
 
+# Readers that import packages which may not be installed
+def _npy(content: bytes, name: str, budget: Budget) -> Any:
+    from samebits.proof.comparators.readers import npy
+
+    return npy.read(content, name, budget)
+
+
+def _png(content: bytes, name: str, budget: Budget) -> Any:
+    from samebits.proof.comparators.readers import png
+
+    return png.read(content, name, budget)
+
+
+def _parquet(content: bytes, name: str, budget: Budget) -> Any:
+    from samebits.proof.comparators.readers import parquet
+
+    return parquet.read(content, name, budget)
+
+
+def _safetensors(content: bytes, name: str, budget: Budget) -> Any:
+    from samebits.proof.comparators.readers import safetensors
+
+    return safetensors.read(content, name, budget)
+
+
+def _onnx(content: bytes, name: str, budget: Budget) -> Any:
+    from samebits.proof.comparators.readers import onnx
+
+    return onnx.read(content, name, budget)
+
+
 FORMATS = (
-    Format("zip", "zip", (".zip", ".npz"), (b"PK\3\4", b"PK\5\6")),
-    Format("gzip", "compressed", (".gz", ".tgz"), (b"\x1f\x8b",)),
-    Format("bzip2", "compressed", (".bz2",), (b"BZh",)),
-    Format("xz", "compressed", (".xz",), (b"\xfd7zXZ\0",)),
-    Format("npy", "npy", (".npy",), (b"\x93NUMPY",), needs=("numpy",)),
-    Format("PNG", "png", (".png",), (b"\x89PNG\r\n\x1a\n",), needs=("numpy", "pillow")),
-    Format("Parquet", "parquet", (".parquet", ".pq"), (b"PAR1",), needs=("numpy", "pyarrow")),
-    Format("tar", "tar", (".tar",)),
-    Format("JSON", "json", (".json", ".ipynb", ".geojson", ".jsonl", ".ndjson"), one_number_type=True),
-    Format("YAML", "yaml", (".yaml", ".yml"), limit=32 * 2**20),
-    Format("TOML", "toml", (".toml",), limit=32 * 2**20),
-    Format("CSV", "csv", (".csv", ".tsv"), one_number_type=True),
-    Format("safetensors", "safetensors", (".safetensors",), needs=("numpy",)),
-    Format("ONNX", "onnx", (".onnx",), needs=("numpy", "onnx")),
-    Format("pickle", "pickle", (".pkl", ".pickle", ".joblib", ".p", ".pt", ".pth"), needs=("numpy",)),
+    Format("zip", zip.read, (".zip", ".npz"), (b"PK\3\4", b"PK\5\6")),
+    Format("gzip", compressed.read, (".gz", ".tgz"), (b"\x1f\x8b",)),
+    Format("bzip2", compressed.read, (".bz2",), (b"BZh",)),
+    Format("xz", compressed.read, (".xz",), (b"\xfd7zXZ\0",)),
+    Format("npy", _npy, (".npy",), (b"\x93NUMPY",), needs=("numpy",)),
+    Format("PNG", _png, (".png",), (b"\x89PNG\r\n\x1a\n",), needs=("numpy", "pillow")),
+    Format("Parquet", _parquet, (".parquet", ".pq"), (b"PAR1",), needs=("numpy", "pyarrow")),
+    Format("tar", tar.read, (".tar",)),
+    Format("JSON", json.read, (".json", ".ipynb", ".geojson", ".jsonl", ".ndjson"), one_number_type=True),
+    Format("YAML", yaml.read, (".yaml", ".yml"), limit=32 * 2**20),
+    Format("TOML", toml.read, (".toml",), limit=32 * 2**20),
+    Format("CSV", csv.read, (".csv", ".tsv"), one_number_type=True),
+    Format("safetensors", _safetensors, (".safetensors",), needs=("numpy",)),
+    Format("ONNX", _onnx, (".onnx",), needs=("numpy", "onnx")),
+    Format("pickle", pickle.read, (".pkl", ".pickle", ".joblib", ".p", ".pt", ".pth"), needs=("numpy",)),
 )
-
-
-@dataclass
-class Budget:
-    """What may still be unpacked from a file: a small one can hold any number of bytes."""
-
-    bytes: int = field(default_factory=lambda: LIMIT)
-    members: int = MEMBERS
-    depth: int = DEPTH
-
-    def take(self, size: int, members: int = 1) -> None:
-        """Take some of it. Raises UnreadableError where it is used up."""
-        self.bytes -= size
-        self.members -= members
-        if self.bytes < 0 or self.members < 0:
-            raise UnreadableError(f"it unpacks to more than {LIMIT // 2**20} MB or {MEMBERS:,} members")
-
-    @contextlib.contextmanager
-    def deeper(self) -> Iterator[None]:
-        """One file within another. Raises UnreadableError where there are too many."""
-        if not self.depth:
-            raise UnreadableError(f"more than {DEPTH} files within one another")
-        self.depth -= 1
-        try:
-            yield
-        finally:
-            self.depth += 1
 
 
 def of(name: str, content: bytes) -> Format | None:
@@ -93,9 +89,7 @@ def read(kind: Format, name: str, content: bytes, budget: Budget) -> Any:
         raise UnreadableError(f"it is larger than {kind.limit // 2**20} MB")
     try:
         with warnings.catch_warnings(action="ignore"):  # readers would print texts of the file
-            return importlib.import_module(f"samebits.proof.comparators.readers.{kind.module}").read(
-                content, name, budget
-            )
+            return kind.read(content, name, budget)
     except UnreadableError:
         raise
     except ImportError:

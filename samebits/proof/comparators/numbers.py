@@ -8,6 +8,7 @@ from samebits.proof.comparators.values import Exact
 from samebits.proof.settings import Rule
 
 EXACT = 2**53  # integers up to here are floats
+FAR = 10**9  # ulp, beyond which they tell a reader nothing
 
 
 def is_number(value: object) -> bool:
@@ -61,3 +62,14 @@ def _ordered(value: float) -> int:
     """The place of a float among all floats; both zeros are 0."""
     bits = int.from_bytes(struct.pack(">d", value))
     return bits if bits < 2**63 else 2**63 - bits
+
+
+def ulp(distance: int) -> str:
+    """A distance in units in the last place."""
+    return f"{distance:,} ulp" if distance < FAR else f"{float(distance):.3g} ulp"
+
+
+def distance(promised: float, obtained: float, apart: int) -> str:
+    """How far two numbers are apart: in ulp where they are near, else in parts of the promised one."""
+    part = abs(promised - obtained) / abs(promised) if promised else math.inf
+    return ulp(apart) if apart < FAR or math.isinf(part) else f"rtol {part:.3g}"

@@ -37,7 +37,8 @@ def describe(promised: BinaryIO, obtained: BinaryIO, note: str | None = None) ->
         return Difference(f"line {lines + 1:,}:", short(texts[0]), short(texts[1]), sizes=sizes, rows=rows, note=note)
     values = [_byte(each, at) for each in (promised, obtained)]
     rows = list(_dump(promised, obtained, at))
-    return Difference(f"byte {at:,}:", values[0], values[1], sizes=sizes, rows=rows, note=note)
+    text = f"byte {at:,}:"
+    return Difference(text, values[0], values[1], sizes=sizes, rows=rows, unit="byte", note=note)
 
 
 def first_difference(one: AnyStr, other: AnyStr) -> int:

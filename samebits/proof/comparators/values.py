@@ -1,6 +1,6 @@
 """What readers give: plain values (dicts, lists, numbers, texts), and these where they would lose something."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,10 +9,11 @@ from typing import Any
 class Parts:
     """An object of a kind, with labelled parts in order, where a dict would lose something.
 
-    shared: whether it matters that two places hold one and the same object.
+    kind: a text, or what says more and reads as one. shared: whether it matters that two places hold one and the same
+    object.
     """
 
-    kind: str
+    kind: Hashable
     entries: list[tuple[Any, Any]]
     shared: bool = False
 

@@ -1,7 +1,6 @@
 """The walk over the values of two files: what differs, and where."""
 
 import itertools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +10,6 @@ from samebits.proof.comparators.text import first_difference
 from samebits.proof.comparators.values import Archive, Array, File, Graph, Lines, Ordered, Parts, Table
 from samebits.proof.verdict import Difference
 
-FAR = 10**9  # ulp, beyond which they tell a reader nothing
 ONLY = {which: Difference(f"is only in the {which} file") for which in ("promised", "obtained")}
 
 
@@ -47,7 +45,7 @@ class Walk:
                 close = scope.tolerance is not None and numbers.close(promised, obtained, scope.tolerance)
                 floats = isinstance(promised, float) or isinstance(obtained, float)
                 if floats and (apart := numbers.ulps(promised, obtained)) is not None:
-                    distance = _distance(promised, obtained, apart)
+                    distance = numbers.distance(promised, obtained, apart)
         elif type(promised) is type(obtained):
             # others are None, dates and decimals, where == takes two times of two zones for one
             if promised == obtained if isinstance(promised, str | bytes | int) else repr(promised) == repr(obtained):
@@ -93,7 +91,7 @@ class Walk:
             self._twins[id(promised)] = promised, obtained
             self._twins_of_obtained[id(obtained)] = promised
         if promised.kind != obtained.kind:
-            scope.note(place, Difference("is", promised.kind, obtained.kind))
+            scope.note(place, Difference("is", str(promised.kind), str(obtained.kind)))
             return
         _lengths(len(promised.entries), len(obtained.entries), "parts", place, scope)
         for (label, one), (other_label, other) in zip(promised.entries, obtained.entries, strict=False):
@@ -203,17 +201,6 @@ _COMPARE: dict[type, Callable[[Walk, Any, Any, Place, Scope], None]] = {
     File: Walk._files,
     Archive: Walk._archives,
 }
-
-
-def ulp(distance: int) -> str:
-    """A distance in units in the last place."""
-    return f"{distance:,} ulp" if distance < FAR else f"{float(distance):.3g} ulp"
-
-
-def _distance(promised: float, obtained: float, apart: int) -> str:
-    """How far two numbers are apart: in ulp where they are near, else in parts of the promised one."""
-    part = abs(promised - obtained) / abs(promised) if promised else math.inf
-    return ulp(apart) if apart < FAR or math.isinf(part) else f"rtol {part:.3g}"
 
 
 def _lengths(promised: int, obtained: int, what: str, place: Place, scope: Scope) -> None:

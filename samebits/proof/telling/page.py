@@ -31,7 +31,7 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Shown:
-    """A difference: where, what, and both sides; rows: lines or bytes around it, which are `hexadecimal`."""
+    """A difference: where, what, and both sides; rows: lines or bytes around it."""
 
     difference: Difference
     where: str
@@ -39,7 +39,6 @@ class Shown:
     pair: Pair | None
     notes: list[str]
     rows: list[tuple[Row, Pair]]
-    hexadecimal: bool
 
 
 def render(checked: Verdict) -> str:
@@ -94,15 +93,15 @@ def facts(checked: Verdict) -> Iterator[tuple[str, str]]:
 
 
 def _shown(difference: Difference) -> Shown:
-    hexadecimal = difference.text.startswith("byte ")
     text = difference.text.removesuffix(":")
     pair = None
     if difference.promised is not None:
         pair = _pair(difference.promised, difference.obtained)
     notes = [each for each in (difference.size(), difference.note) if each]
-    rows = [(row, (_bytes if hexadecimal else _pair)(row.promised, row.obtained)) for row in difference.rows]
+    divided = _bytes if difference.unit == "byte" else _pair
+    rows = [(row, divided(row.promised, row.obtained)) for row in difference.rows]
     what = "" if text == "is" else text
-    return Shown(difference, difference.place.removesuffix(":"), what, pair, notes, rows, hexadecimal)
+    return Shown(difference, difference.place.removesuffix(":"), what, pair, notes, rows)
 
 
 def _pair(promised: str | None, obtained: str | None) -> Pair:

@@ -1,21 +1,33 @@
 """One compressed file: gzip, bzip2, xz. Compression, time stamps and the name within do not count."""
 
-import bz2
-import lzma
 import zlib
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
-from samebits.proof.comparators.formats import Budget, UnreadableError
+from samebits.proof.comparators.reading import Budget, UnreadableError
 from samebits.proof.comparators.values import File
 
 ENDS = {".gz": "", ".bz2": "", ".xz": "", ".tgz": ".tar"}
 CHUNK = 2**16
+
+
+def _bzip2() -> Any:
+    import bz2  # which some Pythons lack, as the next
+
+    return bz2.BZ2Decompressor()
+
+
+def _xz() -> Any:
+    import lzma
+
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=2**28)
+
+
 STREAMS: dict[bytes, Callable[[], Any]] = {
     b"\x1f\x8b": lambda: zlib.decompressobj(31),
-    b"BZh": bz2.BZ2Decompressor,
-    b"\xfd7zXZ\0": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=2**28),
+    b"BZh": _bzip2,
+    b"\xfd7zXZ\0": _xz,
     b"\x78": zlib.decompressobj,
 }
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from samebits.proof.comparators.formats import LIMIT, Budget, UnreadableError
 from samebits.proof.comparators.readers import json
+from samebits.proof.comparators.reading import LIMIT, Budget, UnreadableError
 from samebits.proof.comparators.values import Digits, Table
 
 DELIMITERS = ",;\t|"

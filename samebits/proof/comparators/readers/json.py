@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from samebits.proof.comparators.formats import Budget, UnreadableError
+from samebits.proof.comparators.reading import Budget, UnreadableError
 from samebits.proof.comparators.values import Digits, Lines, Parts
 
 DIGITS = 4000  # Python reads integers of up to 4300

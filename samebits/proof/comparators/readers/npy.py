@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from samebits.proof.comparators import arrays
-from samebits.proof.comparators.formats import Budget, UnreadableError
+from samebits.proof.comparators.reading import Budget, UnreadableError
 
 
 def read(content: bytes, name: str, budget: Budget) -> Any:

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from onnx import numpy_helper
 
 from samebits.proof.comparators import arrays
-from samebits.proof.comparators.formats import Budget, UnreadableError
+from samebits.proof.comparators.reading import Budget, UnreadableError
 from samebits.proof.comparators.values import Exact
 
 DATA = {"float_data", "int32_data", "string_data", "int64_data", "double_data", "uint64_data", "raw_data"}

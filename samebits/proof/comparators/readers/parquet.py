@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import compute, parquet
 
 from samebits.proof.comparators import arrays
-from samebits.proof.comparators.formats import LIMIT, Budget, UnreadableError
+from samebits.proof.comparators.reading import LIMIT, Budget, UnreadableError
 from samebits.proof.comparators.values import Exact, Ordered
 
 CELLS = 50_000_000

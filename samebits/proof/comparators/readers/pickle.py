@@ -9,11 +9,20 @@ same with both. Where numpy or joblib put the numbers of an array, they are comp
 import io
 import pickle
 import pickletools
+from collections.abc import Hashable
 from typing import Any
 
-from samebits.proof.comparators.formats import Budget, UnreadableError
 from samebits.proof.comparators.readers.compressed import unpack
-from samebits.proof.comparators.readers.pickled_arrays import array_of_joblib, type_buffer
+from samebits.proof.comparators.readers.pickled_arrays import (
+    WRAPPER,
+    Call,
+    Global,
+    How,
+    array_of_joblib,
+    type_arguments,
+    type_state,
+)
+from samebits.proof.comparators.reading import Budget, UnreadableError
 from samebits.proof.comparators.values import Exact, Graph, Parts
 
 OPCODES = 2_000_000
@@ -27,10 +36,6 @@ EMPTY = {"EMPTY_TUPLE": "tuple", "EMPTY_LIST": "list", "EMPTY_DICT": "dict", "EM
 FROM_MARK = {"TUPLE": "tuple", "LIST": "list", "DICT": "dict", "FROZENSET": "frozenset"}
 MARK = object()
 KEY, VALUE = ("key",), ("value",)  # labels, where a key is no text
-
-
-class Global(str):
-    """The name of a module and of something in it."""
 
 
 def read(content: bytes, name: str, budget: Budget) -> Any:
@@ -120,7 +125,7 @@ class _Reading:
         del self.stack[at:]
         return found
 
-    def _make(self, kind: str, values: list[Any]) -> Parts:
+    def _make(self, kind: Hashable, values: list[Any]) -> Parts:
         made = Parts(kind, [], shared=True)
         self.stack.append(made)
         self._add(made, values)
@@ -220,22 +225,18 @@ class _Reading:
     def op_binpersid(self, _: Any) -> None:
         self._make("persistent", self._take())
 
-    def _call(self, kind: str, values: list[Any]) -> None:
-        function = values[0] if isinstance(values[0], Global) else "what another call gave"
-        if function.startswith("numpy") and function.endswith(" scalar"):
-            type_buffer(values[1], dtype_at=0, buffer_at=1)
-        if function.startswith("numpy") and function.endswith(" _frombuffer"):
-            type_buffer(values[1], dtype_at=1, buffer_at=0)
-        self._make(f"{kind} of {function}", values)
+    def _call(self, how: How, values: list[Any]) -> None:
+        call = Call(how, values[0] if isinstance(values[0], Global) else None)
+        type_arguments(call, values[1])
+        self._make(call, values)
 
     def op_build(self, _: Any) -> None:
         (state,) = self._take()
         made = self._top()
-        if made.kind.startswith("call of numpy") and made.kind.endswith(" _reconstruct"):
-            type_buffer(state, dtype_at=2, buffer_at=4)
+        type_state(made.kind, state)
         made.entries.append(("", state))
         self.log.append(made)
-        if made.kind.endswith(" joblib.numpy_pickle NumpyArrayWrapper"):
+        if isinstance(made.kind, Call) and made.kind.function == WRAPPER:
             made.entries.append(("array", array_of_joblib(state, self.file)))
 
     def op_memoize(self, _: Any) -> None:

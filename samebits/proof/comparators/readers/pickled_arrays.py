@@ -3,16 +3,64 @@
 import math
 import operator
 import re
-from typing import IO, Any
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import IO, Any, Literal
 
-from samebits.proof.comparators.formats import UnreadableError
+from samebits.proof.comparators.reading import UnreadableError
 from samebits.proof.comparators.values import Parts
 
+How = Literal["call", "object", "object with keywords"]
+
+
+class Global(str):
+    """The name of a module and of something in it, with a space between them."""
+
+    __slots__ = ()
+
+    @property
+    def of_numpy(self) -> bool:
+        """Whether it is in numpy."""
+        return self.partition(" ")[0].partition(".")[0] == "numpy"
+
+    @property
+    def name(self) -> str:
+        """Without the module."""
+        return self.rpartition(" ")[2]
+
+
+@dataclass(frozen=True)
+class Call:
+    """That something is called, or made an object of. function: None for what another call gave."""
+
+    how: How
+    function: Global | None
+
+    def __str__(self) -> str:
+        return f"{self.how} of {self.function or 'what another call gave'}"
+
+
+DTYPE = Call("call", Global("numpy dtype"))
+WRAPPER = Global("joblib.numpy_pickle NumpyArrayWrapper")  # after which joblib writes the numbers
+ARGUMENTS = {"scalar": (0, 1), "_frombuffer": (1, 0)}  # functions, and where their dtype and their bytes stand
 SCALAR = re.compile(r"[biufcSUmM]\d+")
 _NOT_KNOWN = (TypeError, ValueError, AttributeError, KeyError, IndexError, UnreadableError)
 
 
-def type_buffer(values: Any, dtype_at: int, buffer_at: int) -> None:
+def type_arguments(call: Call, arguments: Any) -> None:
+    """Put numbers where a function of numpy is given the bytes of an array."""
+    if call.function and call.function.of_numpy and call.function.name in ARGUMENTS:
+        _type_buffer(arguments, *ARGUMENTS[call.function.name])
+
+
+def type_state(kind: Hashable, state: Any) -> None:
+    """Put numbers where an array of numpy is given its bytes."""
+    function = kind.function if isinstance(kind, Call) and kind.how == "call" else None
+    if function and function.of_numpy and function.name == "_reconstruct":
+        _type_buffer(state, dtype_at=2, buffer_at=4)
+
+
+def _type_buffer(values: Any, dtype_at: int, buffer_at: int) -> None:
     """Where numpy keeps the bytes of an array, put its numbers."""
     if isinstance(values, Parts) and len(values.entries) > max(dtype_at, buffer_at):
         holder, at = values, buffer_at
@@ -43,7 +91,7 @@ def array_of_joblib(state: Any, file: IO[bytes]) -> Any:
 
 def _dtype(value: Any) -> tuple[str, list[Any]]:
     """The code of a numpy.dtype, as f8, and its state."""
-    if isinstance(value, Parts) and value.kind == "call of numpy dtype" and len(value.entries) == 3:
+    if isinstance(value, Parts) and value.kind == DTYPE and len(value.entries) == 3:
         arguments, state = (each for _, each in value.entries[1:])
         if isinstance(arguments, Parts) and arguments.entries and isinstance(state, Parts):
             code, states = arguments.entries[0][1], [each for _, each in state.entries]

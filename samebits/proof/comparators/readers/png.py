@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from samebits.proof.comparators import arrays
-from samebits.proof.comparators.formats import LIMIT, Budget, UnreadableError
+from samebits.proof.comparators.reading import LIMIT, Budget, UnreadableError
 
 COUNTED = ("transparency", "gamma", "srgb", "icc_profile", "chromaticity")
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from samebits.proof.comparators import arrays
-from samebits.proof.comparators.formats import Budget, UnreadableError
 from samebits.proof.comparators.readers import json
+from samebits.proof.comparators.reading import Budget, UnreadableError
 from samebits.proof.comparators.values import Array
 
 DTYPES = {

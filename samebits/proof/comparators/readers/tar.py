@@ -3,7 +3,7 @@
 import io
 import tarfile
 
-from samebits.proof.comparators.formats import Budget, UnreadableError
+from samebits.proof.comparators.reading import Budget, UnreadableError
 from samebits.proof.comparators.values import Archive, File
 
 # Of who made the archive and when; and what is compared in another way.

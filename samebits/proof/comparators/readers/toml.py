@@ -3,7 +3,7 @@
 import tomllib
 from typing import Any
 
-from samebits.proof.comparators.formats import Budget
+from samebits.proof.comparators.reading import Budget
 
 
 def read(content: bytes, name: str, budget: Budget) -> dict[str, Any]:

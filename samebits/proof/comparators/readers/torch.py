@@ -5,8 +5,8 @@ The pickle names the type of each storage, so that those of floats can be compar
 
 import sys
 
-from samebits.proof.comparators.formats import UnreadableError
 from samebits.proof.comparators.readers import pickle
+from samebits.proof.comparators.reading import UnreadableError
 from samebits.proof.comparators.values import Archive, Array
 
 STORAGES = {

@@ -7,8 +7,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from samebits.proof.comparators.formats import Budget, UnreadableError
 from samebits.proof.comparators.readers.json import DIGITS
+from samebits.proof.comparators.reading import Budget, UnreadableError
 from samebits.proof.comparators.values import Digits, Parts
 
 DEPTH = 200

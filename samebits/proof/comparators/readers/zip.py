@@ -4,8 +4,8 @@ import io
 import zipfile
 from typing import Any
 
-from samebits.proof.comparators.formats import Budget, UnreadableError
 from samebits.proof.comparators.readers import torch
+from samebits.proof.comparators.reading import Budget, UnreadableError
 from samebits.proof.comparators.values import Archive, File
 
 
