@@ -2,11 +2,13 @@
 
 import re
 import tomllib
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self, get_args
 
 import msgspec
 from msgspec import Meta
+from pathspec import GitIgnoreSpec
 
 from samebits.errors import UserError
 
@@ -22,7 +24,8 @@ TYPES = {"array": "list", "object": "table", "str": "text", "float": "number", "
 class Rule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
     """What may differ in the outputs whose path fits a pattern; the last rule that fits one stands.
 
-    path: a pattern from the folder of the settings on, as `eval/*.json`; `**` is any number of folders.
+    path: a pattern as in .gitignore, from the folder of the settings on, as `eval/*.json`: `*` stays within a folder,
+    `**` is any number of folders, and a folder holds what is in it.
     compare: bytes; equal: the same content in other bytes; close: numbers within a tolerance; ignore: anything.
     ulp, rtol, atol: of `close`, in units in the last place, of the promised value, and absolute; one suffices.
     field: of JSON, CSV and the like, the name of the field or column that the rule is for, at any depth.
@@ -39,7 +42,12 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_default
 
     def fits(self, path: str) -> bool:
         """Whether a path, with / between its parts, fits the pattern."""
-        return bool(_pattern(self.path).fullmatch(str(PurePosixPath(path))))
+        return _spec(self.path).match_file(path)
+
+    def may_fit_in(self, folder: str) -> bool:
+        """Whether a file in a folder may fit the pattern."""
+        fixed = re.split(r"[*?[\\]", self.path, maxsplit=1)[0]
+        return f"{folder}/".startswith(fixed) or fixed.startswith(f"{folder}/") or self.fits(folder)
 
     def __str__(self) -> str:
         """The rule as people read it: `eval/*.json: close (ulp 4)`."""
@@ -96,6 +104,10 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         except msgspec.ValidationError as error:
             raise UserError(f"{name}: {_explain(str(error))}") from None
         for number, rule in enumerate(settings.outputs, 1):
+            try:
+                _spec(rule.path)
+            except ValueError as error:
+                raise UserError(f"{name}: outputs, rule {number}: no pattern: {rule.path!r} ({error})") from None
             limits = [limit for limit in (rule.ulp, rule.rtol, rule.atol) if limit is not None]
             if mistake := (
                 (rule.compare == "close" and not limits and "close needs ulp, rtol or atol")
@@ -142,8 +154,13 @@ def _explain(message: str) -> str:
     return f"{place}: {reason}" if place else reason
 
 
-def _pattern(pattern: str) -> re.Pattern[str]:
-    """A pattern as an expression: * and ? stay within a folder, ** does not; a folder holds what is in it."""
-    parts = re.split(r"(\*\*/?|\*|\?)", str(PurePosixPath(pattern)))
-    known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(known.get(part, re.escape(part)) for part in parts) + "(?:/.*)?", re.DOTALL)
+@cache
+def _spec(pattern: str) -> GitIgnoreSpec:
+    """What fits a pattern. Raises ValueError where it is none."""
+    try:
+        spec = GitIgnoreSpec.from_lines([f"/{PurePosixPath(pattern)}"])
+    except re.error as error:
+        raise ValueError(str(error)) from None
+    if any(each.include is None for each in spec.patterns):
+        raise ValueError("nothing can fit it")
+    return spec

@@ -5,9 +5,10 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any
+
+from pathspec import GitIgnoreSpec
 
 from samebits.errors import UserError
 from samebits.params import read
@@ -33,8 +34,9 @@ class Guess:
 class Kind:
     """A kind of file whose bytes say when, or by whom, it was written.
 
-    patterns: of its path. compare: what a rule for it says, if one helps. modules: those of which one must be imported
-    by the stage for it to be so; else always. fetched: whether stages that use a network rather fetch such files.
+    patterns: of its path, as in .gitignore. compare: what a rule for it says, if one helps. modules: those of which one
+    must be imported by the stage for it to be so; else always. fetched: whether stages that use a network rather fetch
+    such files.
     """
 
     patterns: tuple[str, ...]
@@ -54,8 +56,8 @@ KINDS = (
         (),
         True,
     ),
-    Kind(("*.log", "log/*", "logs/*", "*/log/*", "*/logs/*"), "a log", "a rule: not compared", "ignore"),
-    Kind(("mlruns/*", "*/mlruns/*"), "MLflow draws ids", "a rule: not compared", "ignore"),
+    Kind(("*.log", "log/", "logs/"), "a log", "a rule: not compared", "ignore"),
+    Kind(("mlruns/",), "MLflow draws ids", "a rule: not compared", "ignore"),
     Kind(("*events.out.tfevents*",), "times and host of TensorBoard", "a rule: not compared", "ignore"),
     Kind(("*.svg",), "a date and random ids", "svg.hashsalt, metadata={'Date': None}", None, ("matplotlib", "seaborn")),
     Kind(("*.pdf",), "a date", "savefig(metadata={'CreationDate': None})", None, ("matplotlib", "seaborn")),
@@ -101,11 +103,12 @@ def unsteady(pipeline: Pipeline, stage: Stage, code: Code) -> Iterator[Guess]:
 
 def _matching(out: Item, names: list[str], patterns: tuple[str, ...]) -> list[str]:
     """The output, or patterns for what lies in it, of which the names fit."""
+    spec = GitIgnoreSpec.from_lines(patterns)
     if names == [""]:
-        return [out.path] if any(fnmatchcase(out.path.lower(), each) for each in patterns) else []
-    if any(fnmatchcase(f"{out.path}/x", each) for each in patterns if each.endswith("/*")):
+        return [out.path] if spec.match_file(out.path.lower()) else []
+    if spec.match_file(f"{out.path}/"):
         return [out.path]
-    fitting = [name for name in names if any(fnmatchcase(name.lower(), each) for each in patterns)]
+    fitting = [name for name in names if spec.match_file(name.lower())]
     return list(dict.fromkeys(_pattern(out.path, name) for name in fitting))
 
 

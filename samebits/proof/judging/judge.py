@@ -212,7 +212,7 @@ class Judge:
     def _folder_unread(self, path: str) -> Found:
         if ignored := self._ignored(path):
             return ignored
-        if any(each.compare != "bytes" and _may_fit_in(each, path) for each in self.rules):
+        if any(each.compare != "bytes" and each.may_fit_in(path) for each in self.rules):
             text = "its promised list of files is not at hand, and only that could tell whether a rule allows it"
             return Found("unknown", False, [Difference(text)])
         return Found("differs", False, [Difference("its promised list of files is not at hand to show what differs")])
@@ -245,9 +245,3 @@ def _files(out: Item, obtained: Hash, made: Made) -> Iterator[File]:
         held = {f"{out.path}/{name}": each for name, each in sorted(_held(out, obtained, made).items())}
     for path, hash_ in held.items():
         yield File(path, hash_.value, sha256_of(made.root / path))
-
-
-def _may_fit_in(rule: Rule, folder: str) -> bool:
-    """Whether a rule may be for a file in a folder."""
-    fixed = rule.path.partition("*")[0].partition("?")[0]
-    return f"{folder}/".startswith(fixed) or fixed.startswith(f"{folder}/") or rule.fits(folder)
