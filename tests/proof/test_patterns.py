@@ -7,7 +7,7 @@ import pytest
 
 from samebits.proof.settings import Rule
 
-PATTERNS = ["a", "eval/*.json", "*", "**", "**/m.json", "eval/**", "a/**/b", "?.txt", "e*/m*", "eval/", "[ab].txt"]
+PATTERNS = ["a", "eval/*.json", "*", "**", "**/m.json", "eval/**", "a/**/b", "?.txt", "e*/m*", "eval/"]
 PATHS = ["a", "a/b", "a/x/b", "a/x/y/b", "b.txt", "cc.txt", "eval/m.json", "eval/x/m.json", "m.json", "x/a", ".hidden"]
 
 
@@ -34,6 +34,9 @@ def test_a_pattern_means_what_it_means_to_git(tmp_path: Path, pattern: str) -> N
         ("m.json", "eval/m.json", False),  # from the folder of the settings on
         ("!m.json", "m.json", False),
         ("#m.json", "#m.json", True),
+        ("a[1].json", "a[1].json", True),  # these stand for themselves
+        ("a\\", "a\\", True),
+        ("a ", "a ", True),
     ],
 )
 def test_a_pattern_begins_at_the_settings(pattern: str, path: str, fits: bool) -> None:
@@ -46,7 +49,6 @@ def test_a_pattern_begins_at_the_settings(pattern: str, path: str, fits: bool) -
         ("data/*.zip", "data", True),
         ("data", "data/x", True),
         ("**/m.json", "data", True),
-        ("data/[ab]/m.json", "data/a", True),
         ("models/*.zip", "data", False),
     ],
 )
