@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from samebits.proof.running import system
+from samebits.proof.telling import report
 from samebits.proof.verdict import Verdict
 from tests.conftest import ROOT
 from tests.proof.repositories import Repository, kinds, verdicts
@@ -176,6 +177,7 @@ def test_a_pipeline_without_outputs_is_not_proved(tmp_path: Path, way: str) -> N
     verdict = repo.check()
     assert verdict.conclusion == "inconclusive"
     assert "promises no output" in texts(verdict)
+    assert "(cannot-tell): no output was compared (" in report.verdict(verdict, "simple")
 
 
 def editable(package: Path, folder: Path) -> str:

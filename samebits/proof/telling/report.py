@@ -98,7 +98,8 @@ def deciding(checked: Verdict) -> list[str]:
 def counted(checked: Verdict) -> str:
     """How many outputs are the same, or allowed to differ; where all are, what else is wrong."""
     same = sum(each.verdict == "same" for each in checked.outputs)
-    count = f"{same} of {len(checked.outputs)} outputs are the same" if checked.outputs else "no stage ran"
+    none = "no output was compared" if checked.seconds else "no stage ran"
+    count = f"{same} of {len(checked.outputs)} outputs are the same" if checked.outputs else none
     allowed = sum(each.allowed and each.verdict != "same" for each in checked.outputs)
     count += f", {allowed} more allowed by the settings" if allowed else ""
     wrong = checked.conclusion == "not reproduced" and checked.outputs
