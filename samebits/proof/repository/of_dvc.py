@@ -200,9 +200,16 @@ class Repository:
 
         Raises UserError where DVC cannot tell any.
         """
-        [told] = getattr(self._repo, what).show(hide_workspace=False).values()
-        if error := told.get("error"):
-            self.read()  # it names the file that is to blame
+        try:
+            self._repo.index.stages  # noqa: B018 - where it fails, `show` would log it
+            [told] = getattr(self._repo, what).show(hide_workspace=False).values()
+            if failure := told.get("error"):
+                raise failure
+        except Exception as error:  # DVC raises errors of any kind
+            try:
+                self.read()  # it names the file that is to blame
+            except UserError as reason:
+                raise UserError(f"{when}: {reason}" if when != "now" else str(reason)) from error
             raise UserError(f"DVC cannot read the {what} {when}: {' '.join(str(error).split())}") from error
         return {path: _shown(each) for path, each in told.get("data", {}).items()}
 
@@ -346,6 +353,7 @@ def _told(error: Exception, root: Path) -> str:
     """An error of DVC, or of what it calls, in a line, with paths from the root."""
     causes = (error, error.__cause__) if isinstance(error, DvcException) else (error,)
     text = ": ".join(filter(None, (" ".join(str(each or "").split()) for each in causes))) or type(error).__name__
+    text = text.replace(' in "<unicode string>",', " at")
     for around in (os.path.relpath(root), str(root)):
         if around != ".":
             text = text.replace(f"{around}{os.sep}", "")
