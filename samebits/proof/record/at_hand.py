@@ -31,7 +31,10 @@ class AtHand:
         return self._outputs[path, name]
 
     def _in_tree(self, path: str, name: str) -> Hash | Unknown | Missing:
-        place = self.pipeline.root / path
+        root = self.pipeline.root.resolve()
+        place = Path(os.path.normpath(root / path))
+        if place.parent.resolve() != place.parent:
+            return Missing()  # a link leads elsewhere, which is no part of the tree
         if os.path.isfile(place):
             return self._file(place, name)
         if not os.path.isdir(place):
