@@ -21,8 +21,8 @@ IMPORTED = re.compile(rb"^import time:\s+\d+ \|\s+\d+ \| ( *)([A-Za-z_]\w*)", re
 def again(runner: Runner, stage: Stage, layers: Layers, made: Made) -> list[Made]:
     """Run a stage once more, and a third time where that is quick and told nothing. made: the first run."""
     found: list[Made] = []
-    for _ in range(2):
-        with runner.progress.step(f"{stage.name}, once more"):
+    for times in ("once more", "a third time"):
+        with runner.progress.step(f"{stage.name}, {times}"):
             found.append(runner.run(stage, layers))
         if found[-1].hashes != made.hashes or made.seconds >= QUICK:
             break
