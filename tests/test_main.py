@@ -71,5 +71,5 @@ def test_a_misspelt_subcommand_is_an_error_with_the_right_ones(project: Project)
 def test_a_misspelt_option_is_an_error_with_the_right_ones(project: Project) -> None:
     done = project.run("python", "-m", "samebits", "check", "--comit", "HEAD", check=False)
     assert done.returncode == 2
-    assert "usage: samebits check [-h] [--commit REV]" in done.stderr
+    assert "usage: samebits check [-h] [--all]" in done.stderr
     assert "unrecognized arguments: --comit" in done.stderr

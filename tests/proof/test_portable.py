@@ -36,7 +36,7 @@ def test_lock_check_and_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     done = repo.samebits("check", "--markdown", "verdict.md")
     assert done.returncode == 1
     assert "metrics.json: mse is 0.0 promised, 7.0 obtained" in done.stdout
-    assert "NOT reproduced (output-edited): 1 of 1 outputs are the same" in (repo.root / "verdict.md").read_text()
+    assert "NOT reproduced (output-edited): 0 of 1 outputs are the same" in (repo.root / "verdict.md").read_text()
     assert "\x1b" not in done.stdout + done.stderr
     (repo.root / "write.py").write_text("raise SystemExit('no luck')\n")
     repo.git("checkout", "-q", "HEAD~1", "--", "metrics.json")

@@ -36,7 +36,7 @@ def test_the_project_itself_is_reproduced_in_a_folder_with_spaces(make_project: 
     assert all(each["promised"] == each["obtained"] for each in verdict["outputs"])
     assert {each["stage"] for each in verdict["outputs"]} == {"data", "train", "quantize", "evaluate"}
     assert status == 0
-    assert project.git("status", "--porcelain", "--ignored") == "!! .dvc/tmp/\n"
+    assert project.git("status", "--porcelain", "--ignored") == "!! .dvc/tmp/\n!! .venv/\n"
     for output in verdict["outputs"]:
         assert hashlib.md5((kept(project) / output["path"]).read_bytes()).hexdigest() == output["promised"]
 
