@@ -93,7 +93,11 @@ def test_an_interruption_leaves_nothing(project: Project, tmp_path: Path, number
         while not list(temporary.rglob("train.joblib")) and time.monotonic() < deadline:
             time.sleep(0.05)
         running.send_signal(number)
-        running.wait(20)
+        try:
+            running.wait(60)
+        except subprocess.TimeoutExpired:
+            running.kill()  # else the test would wait for it for ever
+            raise
         assert running.stderr
         assert "Traceback" not in running.stderr.read()
     assert running.returncode == 128 + number

@@ -150,22 +150,22 @@ def run(program: Program) -> Ended:
     """Run a program until it ends, then end all that it started."""
     mark, isolated = uuid.uuid4().hex, program.orders.root is not None
     reading, writing = os.pipe()
-    process = subprocess.Popen(
-        [*(_unshare(program) if isolated else []), sys.executable, "-I", "-S", str(LAUNCHER)],
-        env={**program.env, MARK: mark},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        pass_fds=(writing,) if os.name == "posix" else (),
-    )
-    os.close(writing)
-    _LIVE.add(process)
-    tail, too_much = bytearray(), threading.Event()
-    reader = threading.Thread(target=_read, args=(process, tail, program.printed, too_much))
-    reader.start()
-    reason = None
-    try:
+    tail, too_much, reason = bytearray(), threading.Event(), None
+    process: subprocess.Popen[bytes] | None = None
+    reader: threading.Thread | None = None
+    try:  # an interruption may come at any line, and must leave no process and no thread that waits for it
+        process = subprocess.Popen(
+            [*(_unshare(program) if isolated else []), sys.executable, "-I", "-S", str(LAUNCHER)],
+            env={**program.env, MARK: mark},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=(writing,) if os.name == "posix" else (),
+        )
+        _LIVE.add(process)
+        reader = threading.Thread(target=_read, args=(process, tail, program.printed, too_much))
+        reader.start()
         sent = _Sent(
             program.orders,
             program.commands,
@@ -179,10 +179,14 @@ def run(program: Program) -> Ended:
     except subprocess.TimeoutExpired:
         reason = f"it took longer than {program.timeout:g} s, its timeout"
     finally:
-        _end(process, None if isolated else mark)
-        reader.join()
+        os.close(writing)
+        if process:
+            _end(process, None if isolated else mark)
+        if reader and reader.ident:
+            reader.join()
         with open(reading, "rb") as reported:
             started = len(reported.read())
+    assert process
     if too_much.is_set():
         reason = f"it printed more than {MOST_OUTPUT >> 30} GiB"
     return Ended(process.returncode, reason, tail.decode(errors="replace"), max(0, started - 1))
