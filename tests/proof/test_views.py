@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -336,3 +337,13 @@ def test_an_interruption_ends_all_jobs(tmp_path: Path) -> None:
         assert process.wait(60) == 128 + signal.SIGINT
     assert list(tmp_path.glob("samebits-*")) == []
     assert f"sleep {mark}" not in [" ".join(each.info["cmdline"] or []) for each in psutil.process_iter(["cmdline"])]
+
+
+def test_a_check_leaves_nothing_behind(tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Overlayfs makes folders of no rights, which only root can remove as they are."""
+    repo = two(tmp_path / "repo", "mkdir -m 0 closed")
+    repo.commit()
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    assert repo.check().outputs
+    assert list((tmp_path / "temporary").iterdir()) == []

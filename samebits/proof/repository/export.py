@@ -172,8 +172,12 @@ def _own_repository(folder: Path, around: Path) -> Path:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder in which stages may have taken rights away."""
-    for parent, _, _ in os.walk(folder):
-        with suppress(OSError):
-            os.chmod(parent, 0o700)
+    """Remove a folder in which stages, or overlayfs in its own folders, may have taken rights away."""
+    with suppress(OSError):
+        folder.chmod(0o700)
+    for parent, folders, _ in os.walk(folder):
+        for name in folders:  # before it is walked, or a normal user could not
+            with suppress(OSError):
+                if not os.path.islink(os.path.join(parent, name)):
+                    os.chmod(os.path.join(parent, name), 0o700)
     shutil.rmtree(folder, ignore_errors=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from samebits.errors import UserError
 from samebits.proof.repository.contents import Contents
-from samebits.proof.repository.export import Export
+from samebits.proof.repository.export import Export, remove
 from samebits.proof.repository.hashes import Hash
 from samebits.proof.repository.paths import links_in
 from samebits.proof.repository.pipeline import Pipeline
@@ -144,7 +144,7 @@ class Runner:
             return view.run(program, self.prefix).output
 
         found = describe(run)
-        views.thrown_away(view)
+        remove(view.folder)
         return found
 
     def run(

@@ -5,7 +5,6 @@ it is a copy of the tree in a folder, and the verdict says what does not hold.
 """
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -305,11 +304,3 @@ def _age(folder: Path) -> None:
             path = os.path.join(parent, name)
             if not os.path.islink(path):
                 os.utime(path, (OLD, OLD))
-
-
-def thrown_away(view: View) -> None:
-    """Remove what a view wrote and held."""
-    for parent, _, _ in os.walk(view.folder):
-        with suppress(OSError):
-            os.chmod(parent, 0o700)
-    shutil.rmtree(view.folder, ignore_errors=True)
