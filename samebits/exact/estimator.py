@@ -174,18 +174,12 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
     def _fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None, first: bool) -> Self:
         self._validate_params()
         fitted = copy.copy(self)
-        # the moments themselves tell of values that are not finite
-        X, y = validate_data(fitted, X, y, reset=first, dtype=np.float64, y_numeric=True, ensure_all_finite=False)
-        y = y.astype(np.float64, copy=False)
-        whole_weights = first or self._whole_weights
+        X, y = rows_of(fitted, X, y, reset=first)
+        weights, whole_weights = None, first or self._whole_weights
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
             whole_weights &= bool((weights == np.floor(weights)).all())
-        try:
-            moments = Moments.of(X, y) if sample_weight is None else Moments.weighted(X, y, weights)
-        except ValueError:
-            check_finite(X, getattr(fitted, "feature_names_in_", None))
-            raise
+        moments = moments_of(fitted, X, y, weights)
         try:
             return self._become(fitted._solved(moments if first else self.moments_ + moments, whole_weights))
         except UserError:
@@ -204,6 +198,26 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         """Take all of another in one step, so that what fails or is interrupted before leaves this one as it was."""
         self.__dict__ = fitted.__dict__
         return self
+
+
+def rows_of(
+    estimator: BaseEstimator, X: np.ndarray, y: np.ndarray, reset: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """X (n, p) and y (n,) as float64, validated as scikit-learn does; `moments_of` tells of values that are not finite.
+
+    reset: whether the estimator takes their number of columns and names, or compares them with its own.
+    """
+    X, y = validate_data(estimator, X, y, reset=reset, dtype=np.float64, y_numeric=True, ensure_all_finite=False)
+    return X, y.astype(np.float64, copy=False)
+
+
+def moments_of(estimator: BaseEstimator, X: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Moments:
+    """The moments of rows that `rows_of` validated. Raises ValueError for a value that is not finite."""
+    try:
+        return Moments.of(X, y) if weights is None else Moments.weighted(X, y, weights)
+    except ValueError:
+        check_finite(X, getattr(estimator, "feature_names_in_", None))
+        raise
 
 
 def check_finite(X: np.ndarray, names: np.ndarray | None) -> None:

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from samebits.errors import UserError
 from samebits.exact import cross_validation
 from samebits.exact.cross_validation import CrossValidation, Fold
-from samebits.exact.estimator import ExactLinearRegression, check_finite
+from samebits.exact.estimator import ExactLinearRegression, moments_of, rows_of
 from samebits.exact.moments import Moments
 from samebits.exact.rational import nearest_float
 from samebits.model.linear import LinearModel
@@ -103,13 +103,8 @@ class ExactRidgeCV(RegressorMixin, BaseEstimator):
         """
         self._validate_params()
         fitted = copy.copy(self)
-        X, y = validate_data(fitted, X, y, dtype=np.float64, y_numeric=True, ensure_all_finite=False)
-        y = y.astype(np.float64, copy=False)
-        try:
-            total = Moments.of(X, y)
-        except ValueError:
-            check_finite(X, getattr(fitted, "feature_names_in_", None))
-            raise
+        X, y = rows_of(fitted, X, y)
+        total = moments_of(fitted, X, y)
         try:
             fitted._search(X, y, groups, total)
         except UserError:

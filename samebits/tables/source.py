@@ -191,8 +191,12 @@ def _tell(message: str) -> None:
     warn(message)
 
 
+@functools.lru_cache(maxsize=8)
 def _database(pattern: str, paths: tuple[str, ...], folder: Path | None) -> duckdb.DuckDBPyConnection:
-    """A database that opens these paths and no others, nor the network, and of which only MAY_CHANGE can be set."""
+    """A database that opens these paths and no others, nor the network, and of which only MAY_CHANGE can be set.
+
+    All fragments of a table share it, and what it noted of their files.
+    """
     database = duckdb.connect(
         config={
             "threads": 1,
