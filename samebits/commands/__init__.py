@@ -9,6 +9,14 @@ def add_result_file(parser: ArgumentParser, option: str, help_: str) -> None:
     parser.add_argument(option, type=_result_file, metavar="FILE", help=help_)
 
 
+def add_model(parser: ArgumentParser) -> None:
+    """Add the option that names the model to predict with."""
+    from samebits.model import payload  # with numpy, which not every subcommand needs
+
+    help_ = "the model, with card.json beside it (default: %(default)s)"
+    parser.add_argument("--model", metavar="FILE", default=payload.FILE, help=help_)
+
+
 def _result_file(path: str) -> str:
     """The path of a file to write, whole or not at all. It replaces an existing file, so it cannot be a device."""
     if os.path.lexists(path) and not os.path.isfile(path):

@@ -10,7 +10,7 @@ from samebits.errors import UserError
 from samebits.git import top_of
 from samebits.proof import reproduce
 from samebits.proof.repository.commit import roots
-from samebits.proof.repository.of_dvc import Repository
+from samebits.proof.repository.of_dvc import NoRepositoryError, Repository
 from samebits.proof.running.progress import Progress
 from samebits.proof.statements import statement
 from samebits.proof.telling import annotations, report
@@ -61,8 +61,10 @@ def run(arguments: Namespace) -> int:
     progress = Progress(sys.stderr, arguments.verbose)
     if arguments.all:
         return _all(arguments, asked, progress)
-    _name_roots(arguments.commit)
-    verdict = reproduce.check(asked, progress)
+    try:
+        verdict = reproduce.check(asked, progress)
+    except NoRepositoryError as error:
+        raise _with_roots(error, arguments.commit) from None
     if arguments.markdown:
         artifacts.write_text(report.verdict(verdict, "github") + "\n", arguments.markdown)
     if arguments.html:
@@ -100,13 +102,11 @@ def _all(arguments: Namespace, asked: reproduce.Asked, progress: Progress) -> in
     return next(status for status in (1, 2, 0) if status in statuses)
 
 
-def _name_roots(revision: str) -> None:
-    """Raise UserError outside of all DVC repositories of a git repository that has some."""
-    try:
-        Repository.open()
-    except UserError:
-        if found := roots(revision):
-            folders = ", ".join(each or "./" for each in found)
-            text = f"no DVC repository here; this git repository has {folders}: run in one of them, or with --all"
-            raise UserError(text) from None
-        raise
+def _with_roots(error: NoRepositoryError, revision: str) -> UserError:
+    """That there is no DVC repository here, with those that the git repository has elsewhere."""
+    if found := roots(revision):
+        folders = ", ".join(each or "./" for each in found)
+        return UserError(
+            f"no DVC repository here; this git repository has {folders}: run in one of them, or with --all"
+        )
+    return error

@@ -5,8 +5,8 @@ import sys
 from argparse import ArgumentParser, Namespace
 from io import BufferedReader, FileIO
 
+from samebits.commands import add_model
 from samebits.errors import UserError
-from samebits.model import payload
 from samebits.model.predictor import Predictor
 from samebits.serving.predict import predict
 from samebits.serving.rows import CHUNK
@@ -17,12 +17,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "file", metavar="FILE", nargs="?", default="-", help="CSV with a header, or JSON lines (default: stdin)"
     )
-    parser.add_argument(
-        "--model",
-        metavar="FILE",
-        default=payload.FILE,
-        help="the model, with card.json beside it (default: %(default)s)",
-    )
+    add_model(parser)
     parser.add_argument("--info", action="store_true", help="print what the model is and where it comes from")
 
 

@@ -2,18 +2,13 @@
 
 from argparse import ArgumentParser, Namespace
 
-from samebits.model import payload
+from samebits.commands import add_model
 from samebits.serving.serve import serve
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The model, its name, and where to listen."""
-    parser.add_argument(
-        "--model",
-        metavar="FILE",
-        default=payload.FILE,
-        help="the model, with card.json beside it (default: %(default)s)",
-    )
+    add_model(parser)
     parser.add_argument(
         "--name", default="samebits", help="the name of the model in the protocol (default: %(default)s)"
     )

@@ -45,6 +45,7 @@ class Assessor:
     judge: Judge
     told: Sequence[Problem]
     strict: bool = False
+    _environments: dict[str, list[Problem]] = field(default_factory=dict)
 
     @property
     def pipeline(self) -> Pipeline:
@@ -127,7 +128,7 @@ class Assessor:
         found.unproved += effect.unproved
         found.problems += effect.replaced
         found.doubt(effect.doubts)
-        if effect.problems and found.doubt(evidence.of_environment(runner, stage, layers)):
+        if effect.problems and found.doubt(self._of_environment(stage)):
             found.notes += [each.text for each in effect.problems]
         else:
             found.problems += effect.problems
@@ -150,9 +151,16 @@ class Assessor:
         causes = list(diagnosis.causes(stage, left, made, again, self.judge, here))
         unsteady = [each for each in causes if each.kind == "not-deterministic"]
         if len(unsteady) < len(causes):
-            explained += evidence.of_environment(runner, stage, layers)
+            explained += self._of_environment(stage)
             found.doubt(explained)
         found.problems += unsteady if explained else causes
+
+    def _of_environment(self, stage: Stage) -> list[Problem]:
+        """What of the environment may explain other bytes of a stage; to find out takes a run."""
+        if stage.name not in self._environments:
+            layers = self.run.layers[stage.name]
+            self._environments[stage.name] = evidence.of_environment(self.run.runner, stage, layers)
+        return self._environments[stage.name]
 
     def _compared_at_top(self) -> bool:
         top, prefix = set(self.pipeline.promised_at_top), self.run.runner.prefix

@@ -10,6 +10,7 @@ import msgspec
 
 from samebits.proof.comparators import compare
 from samebits.proof.repository.hashes import (
+    OLD,
     Hash,
     Manifest,
     files_in,
@@ -28,7 +29,6 @@ from samebits.proof.verdict import Difference, File, Output, OutputVerdict
 # From the best to the worst: a folder has the verdict of the worst of its files.
 ORDER: list[OutputVerdict] = ["same", "ignored", "equal", "close", "unknown", "new", "missing", "differs"]
 MOST = 5  # files or places that are told of an output
-OLD_HASH = "md5-dos2unix"  # of DVC 2: the same for all line ends of a text
 ROUNDING = Rule(path="**", compare="close", rtol=1e-6)  # beyond it, no rounding explains a difference
 
 
@@ -134,15 +134,13 @@ class Judge:
 
     def _other_size(self, out: Item, made: Made) -> Found | None:
         """Where a hash of DVC 2, which is the same for all line ends, hides that others were promised."""
-        if out.recorded is None or out.recorded.name != OLD_HASH or out.size is None:
+        if out.recorded is None or out.recorded.name != OLD or out.size is None:
             return None
         size = (made.root / out.path).stat().st_size if not out.recorded.is_folder else out.size
         if size == out.size:
             return None
         text = f"the same text with other line ends: {out.size:,} bytes promised, {size:,} obtained"
-        rule = self._rule(out.path)
-        allowed = str(rule) if rule and rule.compare != "bytes" else None
-        return Found("equal", bool(allowed), [Difference(text)], allowed)
+        return self._equal(out.path, text)
 
     def _differing(self, out: Item, made: Made) -> Iterator[tuple[str, Path, Path]]:
         """The files of an output of which both versions are available and differ."""
@@ -163,10 +161,7 @@ class Judge:
         if ignored := self._ignored(path):
             return ignored
         if system := line_ends_of(recorded, partial(hash_of, obtained)):
-            rule = self._rule(path)
-            allowed = str(rule) if rule and rule.compare != "bytes" else None
-            text = f"the same text, to which the run gave the line ends of {system}"
-            return Found("equal", bool(allowed), [Difference(text)], allowed)
+            return self._equal(path, f"the same text, to which the run gave the line ends of {system}")
         if promised:
             found = compare(path, promised, obtained, self.rules)
             return Found(found.verdict, found.allowed, found.differences, found.rule, found.more)
@@ -174,6 +169,12 @@ class Judge:
             text = "the promised bytes are not at hand, and only they could tell whether a rule allows the difference"
             return Found("unknown", False, [Difference(text)])
         return Found("differs", False, [Difference("the promised bytes are not at hand to show what differs")])
+
+    def _equal(self, path: str, text: str) -> Found:
+        """A file with the same content in other bytes. text: how it differs."""
+        rule = self._rule(path)
+        allowed = str(rule) if rule and rule.compare != "bytes" else None
+        return Found("equal", bool(allowed), [Difference(text)], allowed)
 
     def _rule(self, path: str) -> Rule | None:
         return next((each for each in reversed(self.rules) if not each.field and each.fits(path)), None)

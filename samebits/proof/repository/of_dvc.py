@@ -76,6 +76,10 @@ class UnavailableError(Exception):
         self.failure = failure
 
 
+class NoRepositoryError(UserError):
+    """There is no DVC repository in a folder, or around it."""
+
+
 class Repository:
     """A DVC repository: its files as DVC reads them, its cache and its remotes. root: its folder."""
 
@@ -114,7 +118,7 @@ class Repository:
         try:
             return cls(Repo(folder and str(folder), config=config))
         except NotDvcRepoError as error:
-            raise UserError(f"DVC: {error}; run in a repository that has a {PIPELINE}") from None
+            raise NoRepositoryError(f"DVC: {error}; run in a repository that has a {PIPELINE}") from None
         except DvcException as error:
             raise UserError(f"DVC: {error}") from None
 

@@ -23,9 +23,13 @@ class Paths:
         """The nearest that is a folder around a path."""
         return next((parent for parent in parents(path) if parent in self._paths), None)
 
+    def at_or_around(self, path: str) -> list[str]:
+        """Those that lie at a path, or are a folder around it, the nearest first."""
+        return [each for each in (path, *parents(path)) if each in self._paths]
+
     def overlapping(self, path: str) -> list[str]:
         """Those that lie at, in or around a path."""
-        return [*(each for each in (path, *parents(path)) if each in self._paths), *self.within(path)]
+        return [*self.at_or_around(path), *self.within(path)]
 
 
 def parents(path: str) -> list[str]:

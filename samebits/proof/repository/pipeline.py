@@ -79,22 +79,38 @@ class Pipeline:
     @cached_property
     def promised_at_top(self) -> list[str]:
         """Files of the tree that stand at the top of a dvc.yaml and that no stage declares."""
-        read = Paths(path for stage in self.stages for path in stage.reads)
         found: dict[str, None] = {}
         for path in self.at_top:
             place = self.root / path
             inside = [f"{path}/{each}" for each in self.fresh().files(path)] if os.path.isdir(place) else [path]
             found |= dict.fromkeys(each for each in inside if os.path.isfile(self.root / each))
-        return [each for each in found if not self.makers(each) and not read.overlapping(each)]
+        return [each for each in found if not self.makers(each) and not self.readers(each)]
 
     def makers(self, path: str) -> list[Stage]:
         """The stages, `.dvc` files too, of which an output lies in, around or at a path."""
         found = (self.outputs[each][0] for each in self._output_paths.overlapping(path))
         return list({stage.name: stage for stage in found}.values())
 
+    def readers(self, path: str) -> list[Stage]:
+        """The stages that read something in, around or at a path."""
+        found = (stage for each in self._read_paths.overlapping(path) for stage in self._readers[each])
+        return list({stage.name: stage for stage in found}.values())
+
     @cached_property
     def _output_paths(self) -> Paths:
         return Paths(self.outputs)
+
+    @cached_property
+    def _readers(self) -> dict[str, list[Stage]]:
+        found: dict[str, list[Stage]] = {}
+        for stage in self.stages:
+            for path in stage.reads:
+                found.setdefault(path, []).append(stage)
+        return found
+
+    @cached_property
+    def _read_paths(self) -> Paths:
+        return Paths(self._readers)
 
     def inputs(self, stage: Stage) -> list[str]:
         """The paths of the outputs, those of `.dvc` files too, that a stage reads."""

@@ -1,6 +1,6 @@
 """Which stages a check is about, and which of them run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +47,8 @@ def planned(
         if name not in by_name:
             raise UserError(f"no stage {name} that runs; the stages are {', '.join(by_name)}")
     if stages:
-        wanted = {each.name for each in _needed(pipeline, [by_name[name] for name in stages])}
+        before = ancestors(pipeline)
+        wanted = {*stages, *(each for name in stages for each in before[name])}
         running = [stage for stage in running if stage.name in wanted]
     contradicted = {each.stage for each in told if each.decides}
     as_then = {
@@ -59,17 +60,11 @@ def planned(
     return Plan(running, frozen, as_then)
 
 
-def _needed(pipeline: Pipeline, stages: list[Stage]) -> Iterator[Stage]:
-    """Stages and all of which they need an output, at any distance, that run."""
-    wanted, seen = list(stages), set[str]()
-    while wanted:
-        stage = wanted.pop()
-        if stage.name not in seen:
-            seen.add(stage.name)
-            yield stage
-            wanted += [each for each in pipeline.needed(stage) if each.runs]
-
-
-def ancestors(pipeline: Pipeline, stage: Stage) -> set[str]:
-    """The names of the stages that run and of which a stage needs an output, at any distance."""
-    return {each.name for each in _needed(pipeline, [stage])} - {stage.name}
+def ancestors(pipeline: Pipeline) -> dict[str, set[str]]:
+    """Of each stage that runs, by name, the stages that run and of which it needs an output, at any distance."""
+    found: dict[str, set[str]] = {}
+    for stage in pipeline.stages:  # those that it needs stand before it
+        if stage.runs:
+            near = [each.name for each in pipeline.needed(stage) if each.runs]
+            found[stage.name] = {*near, *(far for name in near for far in found[name])}
+    return found

@@ -1,7 +1,6 @@
 """What a stage changed that is not its own: files of the commit, sources, outputs of other stages."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,25 +30,28 @@ class Change:
     after: Path | None
 
 
-def changes(pipeline: Pipeline, stage: Stage, top: Path, base: Layers, written: Written) -> Iterator[Change]:
-    """What a stage changed of what others have or read. top: of the tree. base: the commit and its sources."""
-    root = os.path.relpath(pipeline.root, top)
-    own = Paths(stage.makes)
-    read_by: dict[str, list[str]] = {}
-    for other in pipeline.stages:
-        for path in other.reads if other.name != stage.name else ():
-            read_by.setdefault(path, []).append(other.name)
-    reads = Paths(read_by)
+def told_apart(
+    pipeline: Pipeline, stage: Stage, top: Path, base: Layers, written: Written
+) -> tuple[list[Change], list[str]]:
+    """What a stage changed of what others have or read; and the files that it made and nothing declares.
+
+    top: of the tree. base: the commit and its sources.
+    """
+    changes, undeclared = list[Change](), list[str]()
+    root, own = os.path.relpath(pipeline.root, top), Paths(stage.makes)
     for name in sorted({*written.files, *written.deleted}):
         path = os.path.relpath(name, root).replace(os.sep, "/")
-        if is_of_tools(path) or path in stage.makes or own.around(path):
+        if is_of_tools(path) or own.at_or_around(path):
             continue
         makers = [each for each in pipeline.makers(path) if each.name != stage.name]
-        readers = list(dict.fromkeys(each for one in _at_or_around(reads, path) for each in read_by[one]))
+        readers = [each.name for each in pipeline.readers(path) if each.name != stage.name]
         before, after = base.find(name), written.files.get(name)
         if makers or before or (readers and after):
-            maker = makers[0].name if makers else None
-            yield Change(path, name, maker, bool(makers) and not makers[0].runs, readers, before, after)
+            maker, of_source = (makers[0].name, not makers[0].runs) if makers else (None, False)
+            changes.append(Change(path, name, maker, of_source, readers, before, after))
+        elif after:
+            undeclared.append(name)
+    return changes, undeclared
 
 
 def is_of_tools(path: str) -> bool:
@@ -58,7 +60,3 @@ def is_of_tools(path: str) -> bool:
     if ".git" in parts or "__pycache__" in parts or path.endswith(".pyc"):
         return True
     return any(path == each or path.startswith(f"{each}/") for each in OF_DVC)
-
-
-def _at_or_around(paths: Paths, path: str) -> list[str]:
-    return [each for each in paths.overlapping(path) if path == each or path.startswith(f"{each}/") or each == "."]

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 from samebits.proof.repository.export import Export
 from samebits.proof.repository.paths import Paths, lies_in
@@ -18,8 +17,6 @@ from samebits.proof.running.order import along
 from samebits.proof.running.run import LAST_LINES, Made, Runner
 from samebits.proof.running.sources import Sources
 from samebits.proof.verdict import Problem
-
-Value = TypeVar("Value")
 
 
 @dataclass
@@ -87,9 +84,18 @@ def executed(
     if runner.settings.commands:
         run.notes.append("setup ran first, with the network; what it brought is not of the commit")
     steps = _Steps(pipeline, run)
-    along(list(steps.by_name), steps.before, steps.step, jobs)
+    along(steps.names, steps.before, steps.step, jobs)
     run.problems.sort(key=lambda each: pipeline.places.get(each.stage, len(pipeline.places)))
     return run
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """One attempt at a stage, in a tree of these layers. made: None where it did not start. problem: why it failed."""
+
+    layers: Layers
+    made: Made | None
+    problem: Problem | None
 
 
 @dataclass
@@ -100,8 +106,10 @@ class _Steps:
     run: Run
 
     def __post_init__(self) -> None:
-        self.by_name = {stage.name: stage for stage in self.run.running}
-        self.before = {name: ancestors(self.pipeline, stage) for name, stage in self.by_name.items()}
+        self.stages = {stage.name: stage for stage in self.run.running}
+        self.names = list(self.stages)
+        self.places = {name: place for place, name in enumerate(self.names)}
+        self.before = ancestors(self.pipeline)
         self.lock, self.tried = threading.Lock(), set[str]()
 
     def step(self, name: str) -> list[str] | None:
@@ -109,62 +117,56 @@ class _Steps:
 
         Returns the stages that must have run before that.
         """
-        earlier = list(self.by_name)[: self.pipeline_place(name)]
+        earlier = self.names[: self.places[name]]
         if name in self.tried:
             self._with_all(name, earlier)
             return None
         self.tried.add(name)
+        needed = [each for each in earlier if each in self.before[name]]
         with self.lock:
-            for other in (each for each in earlier if each in self.before[name] and each in self.run.blocked):
+            for other in (each for each in needed if each in self.run.blocked):
                 self.run.blocked.setdefault(name, f"{other}, whose outputs it reads, did not run to its end")
             if name in self.run.blocked:
                 return None
-        good = self._made(name, [each for each in earlier if each in self.before[name]], f"{name}")
-        return earlier if not good and set(earlier) - self.before[name] else None
-
-    def pipeline_place(self, name: str) -> int:
-        """How many stages run before one, where one runs at a time."""
-        return list(self.by_name).index(name)
-
-    def _made(self, name: str, seen: Sequence[str], told: str) -> bool:
-        """Run a stage in a tree with what some others made; whether it made what it promises."""
-        stage, run = self.by_name[name], self.run
+        tried = self._try(name, needed, name)
         with self.lock:
-            layers = run.runner.base.over(*(run.made[each].layer for each in reversed(seen) if each in run.made))
-        if problem := _absent(run.runner, stage, layers):
-            run.block(problem)
-            return False
-        with run.runner.progress.step(told, self.pipeline_place(name) + 1, len(self.by_name)):
-            made = run.runner.run(stage, layers)
+            self._keep(name, tried)
+        return earlier if len(earlier) > len(needed) and not self._is_good(name, tried) else None
+
+    def _try(self, name: str, seen: Sequence[str], told: str) -> _Tried:
+        """Run a stage in a tree with what some others made."""
+        stage, runner, made = self.stages[name], self.run.runner, self.run.made
         with self.lock:
-            run.made[name], run.layers[name] = made, layers
-            if problem := _failure(run.runner, stage, made):
-                run.block(problem)
-        return not problem and _as_promised(stage, made)
+            layers = runner.base.over(*(made[each].layer for each in reversed(seen) if each in made))
+        if problem := _absent(runner, stage, layers):
+            return _Tried(layers, None, problem)
+        with runner.progress.step(told, self.places[name] + 1, len(self.names)):
+            found = runner.run(stage, layers)
+        return _Tried(layers, found, _failure(runner, stage, found))
 
     def _with_all(self, name: str, earlier: Sequence[str]) -> None:
-        """Run a stage in a tree with what all stages before it made, as DVC does; forget that where it is no better."""
+        """Run a stage in a tree with what all stages before it made, as DVC does; it counts where it is better."""
         run = self.run
         others = [each for each in earlier if each in run.made and each not in self.before[name]]
         undeclared = sorted({path for each in others for path in run.made[each].undeclared})
         if not undeclared:
             return
-        before = run.made.pop(name, None), run.layers.pop(name, None), run.blocked.pop(name, None)
-        problems = [each for each in run.problems if each.stage == name]
-        run.problems[:] = [each for each in run.problems if each.stage != name]
-        if self._made(name, earlier, f"{name}, with all that was made before it"):
-            run.wide[name] = undeclared
-            return
-        run.problems[:] = [*(each for each in run.problems if each.stage != name), *problems]
-        _put_back(run.made, name, before[0])
-        _put_back(run.layers, name, before[1])
-        _put_back(run.blocked, name, before[2])
+        tried = self._try(name, earlier, f"{name}, with all that was made before it")
+        if self._is_good(name, tried):
+            with self.lock:
+                run.blocked.pop(name, None)
+                run.problems[:] = [each for each in run.problems if each.stage != name]
+                run.wide[name] = undeclared
+                self._keep(name, tried)
 
+    def _keep(self, name: str, tried: _Tried) -> None:
+        if tried.made:
+            self.run.made[name], self.run.layers[name] = tried.made, tried.layers
+        if tried.problem:
+            self.run.block(tried.problem)
 
-def _put_back(mapping: dict[str, Value], name: str, value: Value | None) -> None:
-    mapping.pop(name, None)
-    if value is not None:
-        mapping[name] = value
+    def _is_good(self, name: str, tried: _Tried) -> bool:
+        return tried.made is not None and not tried.problem and _as_promised(self.stages[name], tried.made)
 
 
 def _absent(runner: Runner, stage: Stage, layers: Layers) -> Problem | None:

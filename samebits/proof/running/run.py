@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from samebits.proof.repository.paths import links_in
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.stages import Item, Stage
 from samebits.proof.running import system, views
-from samebits.proof.running.effects import Change, changes, is_of_tools
+from samebits.proof.running.effects import Change, told_apart
 from samebits.proof.running.layers import Layers, cleaned, copy_file
 from samebits.proof.running.machine import Environment, describe
 from samebits.proof.running.progress import Progress
@@ -250,30 +250,14 @@ class Runner:
         written = view.written()
         root = view.upper / self.prefix
         links = dict(self._without_links(stage, view, root))
-        found = list(self._set_aside(view, changes(self.pipeline, stage, self.tree.top, self.base, written)))
+        found, undeclared = told_apart(self.pipeline, stage, self.tree.top, self.base, written)
+        changes = [_set_aside(view, each) for each in found]
         cleaned(view.upper, [])
         with self._hashing:
             contents = self.pipeline.fresh(root)
             made = {out.path: contents.on_disk(out.path, hash_name(out)) for out in stage.outs if out.here}
         hashes = {path: each for path, each in made.items() if isinstance(each, Hash)}
-        known = {*(each.name for each in found), *(name for name in written.files if self._is_own(stage, name))}
-        undeclared = sorted(written.files.keys() - known)
-        return Made(failed, view.upper, root, contents, hashes, links, found, written.same, undeclared, when)
-
-    def _is_own(self, stage: Stage, name: str) -> bool:
-        path = os.path.relpath(name, self.prefix).replace(os.sep, "/")
-        return is_of_tools(path) or any(path == each or path.startswith(f"{each}/") for each in stage.makes)
-
-    def _set_aside(self, view: View, found: Iterator[Change]) -> Iterator[Change]:
-        """Take what is not the stage's own out of the layer that the stages after it get."""
-        for each in list(found):
-            if each.after is None:
-                yield each
-                continue
-            kept = view.folder / "changed" / each.name
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(each.after, kept)
-            yield Change(each.path, each.name, each.maker, each.of_source, each.readers, each.before, kept)
+        return Made(failed, view.upper, root, contents, hashes, links, changes, written.same, undeclared, when)
 
     def _without_links(self, stage: Stage, view: View, root: Path) -> Iterator[tuple[str, str]]:
         """Put what they lead to in the place of links in outputs, as DVC's cache does; tell of those that lead away."""
@@ -300,6 +284,16 @@ class Runner:
             own["PATH"] = f"{here}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
             own["VIRTUAL_ENV"] = str(here.parent)
         return own
+
+
+def _set_aside(view: View, change: Change) -> Change:
+    """Take what is not the stage's own out of the layer that the stages after it get."""
+    if change.after is None:
+        return change
+    kept = view.folder / "changed" / change.name
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(change.after, kept)
+    return replace(change, after=kept)
 
 
 def _target(view: View, name: str) -> Path | str | None:

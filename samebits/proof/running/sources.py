@@ -9,7 +9,7 @@ from pathlib import Path
 from samebits.proof.repository.export import Export
 from samebits.proof.repository.hashes import Hash
 from samebits.proof.repository.of_dvc import UnavailableError
-from samebits.proof.repository.paths import Paths, lies_in
+from samebits.proof.repository.paths import lies_in
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.stages import Item, Stage
 from samebits.proof.repository.store import Store
@@ -36,16 +36,11 @@ class Sources:
     def provide(self, running: list[Stage]) -> Iterator[Problem]:
         """Put all sources that are at hand in their places; those that a stage needs are asked of the remote, too."""
         names = {stage.name for stage in running}
-        readers_of: dict[str, list[str]] = {}
-        for stage in running:
-            for path in stage.reads:
-                readers_of.setdefault(path, []).append(stage.name)
-        read = Paths(readers_of)
         for source in self.pipeline.stages:
             for out in source.outs:
                 if source.name in names or not out.here or not out.cached:
                     continue
-                readers = list(dict.fromkeys(name for path in read.overlapping(out.path) for name in readers_of[path]))
+                readers = [each.name for each in self.pipeline.readers(out.path) if each.name in names]
                 why = self.place(source, out, bool(readers))
                 for reader in readers if why else []:
                     text = f"{out.path}, of {source.name}, is not at hand: {why}"

@@ -253,11 +253,9 @@ def temporary_folders() -> list[Path]:
 def kept(env: Mapping[str, str]) -> list[str]:
     """Paths that variables name: programs and environments; of a folder of programs, all that it stands in."""
     values = [value for name, value in env.items() if name not in (*TEMPORARY_VARIABLES, "HOME", "PYTHONUSERBASE")]
-    if base := env.get("PYTHONUSERBASE"):
-        values += [os.path.join(base, "bin"), os.path.join(base, "lib")]
     paths = {part for value in values for part in value.split(os.pathsep) if os.path.isabs(part)}
     folders = {os.path.dirname(path) if os.path.basename(path) == "bin" else path for path in paths}
-    if base:
+    if base := env.get("PYTHONUSERBASE"):
         folders = folders - {base} | {os.path.join(base, "bin"), os.path.join(base, "lib")}
     return sorted({*folders, *(each for path in folders for each in _interpreters(path))})
 

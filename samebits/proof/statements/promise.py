@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from samebits.proof.record import lock
 from samebits.proof.repository.export import Export
@@ -79,7 +80,8 @@ class Promise:
         name = out.recorded.name if out.recorded else "md5"
         hash_ = with_own_line_ends(out.recorded, self.tree.root / out.path) or out.recorded
         promised = hash_.value if hash_ else None
-        edited = made.verdict == "differs" and made.promised == self._in_git(out, name)
+        held = self._in_git(out.path)
+        edited = made.verdict == "differs" and bool(held and made.promised == hash_of(held, name).value)
         if made.promised != promised and not edited:
             yield f"says that {_short(made.promised)} is promised; the commit promises {_short(promised)}"
         if (made.verdict == "same") != (made.obtained is not None and made.obtained == made.promised):
@@ -97,17 +99,16 @@ class Promise:
             if found and found != file.sha256:
                 yield f"the SHA-256 of {file.path} is {_short(file.sha256)}, of the bytes at hand {_short(found)}"
 
-    def _in_git(self, out: Item, name: str) -> str | None:
-        """The hash of the file that git holds in the place of an output."""
-        file = self.tree.root / out.path
-        inside = os.path.isfile(file) and file.resolve().is_relative_to(self.tree.top)
-        return hash_of(file, name).value if inside else None
+    def _in_git(self, path: str) -> Path | None:
+        """The file that git holds at a path, if it does."""
+        file = self.tree.root / path
+        inside = os.path.isfile(file) and file.resolve().is_relative_to(self.tree.top)  # not where no file can be
+        return file if inside else None
 
     def _at_hand(self, path: str, hash_: Hash) -> str | None:
         """The SHA-256 of the bytes of a hash of DVC: of the file in git at a path, or of the cache."""
-        of_git = self.tree.root / path
-        inside = os.path.isfile(of_git) and of_git.resolve().is_relative_to(self.tree.top)  # not where no file can be
-        found = of_git if inside and hash_of(of_git, hash_.name) == hash_ else self.store.get(hash_, ask=False)
+        of_git = self._in_git(path)
+        found = of_git if of_git and hash_of(of_git, hash_.name) == hash_ else self.store.get(hash_, ask=False)
         if found:
             self.looked_at.add(path)
         return sha256_of(found) if found else None
