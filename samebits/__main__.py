@@ -24,6 +24,7 @@ COMMANDS = {
     "check": Command("run a commit's pipeline from nothing, compare every output with the commit", "check"),
     "verify": Command("combine statements: which outputs are the same on several machines", "check"),
     "report": Command("compare parameters and metrics with a base revision, as Markdown", "check"),
+    "claims": Command("find numbers in documents that are those of an earlier run", "check"),
     "merge": Command("merge dvc.lock and generated files stage by stage; git calls it", "check"),
     "use": Command("look at a table; write the query that uses it into params.yaml", "pipeline"),
     "results": Command("print the metrics of the last run as a table", "pipeline"),

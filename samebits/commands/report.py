@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 
 from samebits.commands import add_result_file
 from samebits.errors import UserError
+from samebits.proof.claims.claims import claims
 from samebits.proof.repository.commit import exported
 from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.settings import Settings
@@ -32,6 +33,8 @@ def run(arguments: Namespace) -> int:
     with exported(arguments.base) as base:
         found = changes.since(base, now, gates)
     print(report.comparison(found, arguments.base))
+    if stale := claims().stale:
+        print(f"\n{report.stale(stale)}")
     annotations.write(annotations.of_changes(found, arguments.base), arguments.annotations)
     if arguments.gate and found.of_other_data:
         return 2

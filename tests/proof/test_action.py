@@ -75,6 +75,8 @@ def test_a_sound_repository(tmp_path: Path) -> None:
     ran = act(repo, "report", "HEAD")
     assert (ran.status, ran.outputs, ran.commands) == (0, {"conclusion": "passed"}, [])
     assert ran.summary.startswith("## Against HEAD\n")
+    ran = act(repo, "claims")
+    assert (ran.status, ran.outputs, ran.commands) == (0, {"conclusion": "passed"}, [])
 
 
 def test_a_forged_one(tmp_path: Path) -> None:
@@ -90,6 +92,12 @@ def test_a_forged_one(tmp_path: Path) -> None:
         ran = act(repo, command, args)
         assert (ran.status, ran.outputs["conclusion"]) == (1, conclusion)
         assert {each.name for each in ran.commands} == {"error"}
+    repo.write("README.md", "It has 0.12345 lines. <!-- samebits: metrics.json:lines -->")
+    repo.commit()
+    ran = act(repo, "claims", "--strict README.md")
+    assert (ran.status, ran.outputs) == (1, {"conclusion": "stale"})
+    assert [(each.name, each.properties["file"]) for each in ran.commands] == [("warning", "README.md")]
+    assert "README.md:1: 0.12345" in ran.summary
     ran = act(repo, "report", "nowhere")
     assert (ran.status, ran.outputs, ran.commands) == (2, {"conclusion": "inconclusive"}, [])
     assert "no commit nowhere" in ran.log
@@ -137,7 +145,7 @@ def test_arguments_are_words_and_nothing_else(tmp_path: Path) -> None:
 def test_another_command_is_a_mistake(tmp_path: Path, command: str) -> None:
     ran = act(Repository(tmp_path / "repo"), command)
     assert ran.status == 2
-    assert [each.data for each in ran.commands] == ["samebits: command must be lock, check or report"]
+    assert [each.data for each in ran.commands] == ["samebits: command must be lock, check, report or claims"]
 
 
 def test_the_examples_pin_what_this_project_pins() -> None:

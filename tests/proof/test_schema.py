@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from samebits import __version__
+from samebits.proof.claims.claims import Claims
 from samebits.proof.statements.answer import Answer
 from samebits.proof.statements.statement import Facts, Statement, encode
 from samebits.proof.verdict import UNDECIDED, Kind, OutputVerdict, Record, Verdict
@@ -26,6 +27,7 @@ SCHEMAS = {
     DOCS / "lock.schema.json": Record,
     DOCS / "statement.schema.json": Statement,
     DOCS / "verify.schema.json": Answer,
+    DOCS / "claims.schema.json": Claims,
 }
 
 

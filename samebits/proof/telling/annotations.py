@@ -21,6 +21,7 @@ from samebits.errors import UserError
 from samebits.git import prefix_of
 from samebits.markdown import printable
 from samebits.params import FILE as PARAMS
+from samebits.proof.claims.claims import Claim
 from samebits.proof.repository.stages import PIPELINE, lock_of
 from samebits.proof.telling import report
 from samebits.proof.telling.changes import Changes
@@ -69,6 +70,13 @@ def of_changes(changes: Changes, base: str) -> Iterator[str]:
         if each.name in changes.failed:
             text = f"{each.name}: {each.base} at {base}, {each.now} now: worse than the settings allow"
             yield _command("error", "gate", text)
+
+
+def of_claims(stale: Iterable[Claim], root: Path) -> Iterator[str]:
+    """What `claims` found: numbers of another run."""
+    below = Files(root).below
+    for each in stale:
+        yield _command("warning", "claims", report.claim(each), Place(each.file, each.line), below)
 
 
 @dataclass

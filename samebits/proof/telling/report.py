@@ -8,6 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from samebits import markdown
+from samebits.proof.claims.claims import Claim, Claims
 from samebits.proof.comparators.findings import short
 from samebits.proof.telling.changes import Change, Changes
 from samebits.proof.verdict import Output, Problem, Record, Verdict
@@ -176,6 +177,32 @@ def _gate(changes: Changes) -> str:
         return f"Gate: {', '.join(changes.failed)} worse than the settings allow."
     free = [each.name for each in changes.metrics if each.name not in changes.gated and each.verdict != "same"]
     return "Gate: passed" + (f"; no limit holds {some(free)}." if free else ".")
+
+
+def claims(found: Claims) -> str:
+    """What `claims` says of the numbers in documents."""
+    lines = [f"{each.file}:{each.line}: {claim(each)}" for each in found.stale]
+    lines += [f"note: {each}" for each in found.notes]
+    current = len(found.claims) - len(found.stale)
+    of = f"numbers in {found.documents:,} documents: {found.numbers:,}"
+    lines.append(f"{of}; values of this tree: {current:,}; stale: {len(found.stale):,}; of the others nothing is known")
+    return markdown.joined(lines, "simple")
+
+
+def stale(found: Sequence[Claim]) -> str:
+    """A line of Markdown: which numbers in documents are wrong."""
+    places = some([f"{each.file}:{each.line} ({each.text}, now {each.now or 'unknown'})" for each in found])
+    return markdown.joined([f"Stale numbers in documents, by `samebits claims`: {places}."], "github")
+
+
+def claim(found: Claim) -> str:
+    """What is wrong with a number."""
+    if found.verdict == "unnamed":
+        beside = "there is no such value" if found.text else "there is no number beside this mark"
+        return f"{found.value}: {beside}; a mark names FILE:KEY"
+    if found.marked:
+        return f"{found.text}: {found.value} is {found.now}; `samebits claims --write` updates it"
+    return f"{found.text} was {found.value} at {(found.commit or '')[:10]}; now it is {found.now}"
 
 
 def problems(found: list[Problem]) -> dict[str, list[str]]:
