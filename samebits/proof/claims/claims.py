@@ -13,7 +13,7 @@ from samebits import __version__, artifacts
 from samebits.errors import UserError
 from samebits.proof.claims import documents, history, marks
 from samebits.proof.claims.history import History
-from samebits.proof.claims.marks import Marked, scale
+from samebits.proof.claims.marks import Marked
 from samebits.proof.claims.match import Former, Match, Matcher, Quoted
 from samebits.proof.claims.numbers import as_shown
 from samebits.proof.claims.passages import Mark
@@ -182,7 +182,8 @@ def _of_match(match: Match, past: History) -> Claim:
     text = quoted.number.text.strip()
     if match.former is None:
         return Claim("current", quoted.file, quoted.line, text, str(now), text)
-    right = as_shown(quoted.number, now.value * scale(quoted.number, now.value)).strip()
+    hundred = 1 if quoted.number.rounds(match.former.value.value) else 100
+    right = as_shown(quoted.number, now.value * hundred).strip()
     commit = past.commits[match.former.when[-1].start]
     return Claim("stale", quoted.file, quoted.line, text, str(now), right, commit)
 

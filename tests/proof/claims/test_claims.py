@@ -100,6 +100,11 @@ def test_what_may_be_right_is_not_accused(repo: Texts, text: str, now: float) ->
     assert told(repo, text, now) == []
 
 
+def test_a_share_in_percent_stays_one_where_it_grows_beyond_all(repo: Texts) -> None:
+    told(repo, "The R2 is 57.58%.", 1.25)
+    assert [each.now for each in repo.claims().stale] == ["125.00%"]
+
+
 def test_a_changelog_tells_of_the_past(repo: Texts) -> None:
     assert told(repo, "R2 is 0.5758.", path="CHANGELOG.md") == []
 
