@@ -5,16 +5,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from samebits.exact.estimator import ExactLinearRegression
+    from samebits.exact.logistic.estimator import ExactLogisticRegression
     from samebits.exact.ridge_cv import ExactRidgeCV
     from samebits.exact.summary import Summary
 
-__all__ = ["ExactLinearRegression", "ExactRidgeCV", "Summary"]
+__all__ = ["ExactLinearRegression", "ExactLogisticRegression", "ExactRidgeCV", "Summary"]
 __version__ = "0.1.0"  # pyproject.toml takes it from here
 
 
 def __getattr__(name: str) -> Any:
     """Import scikit-learn only for those who ask: predictions start fast and need none."""
-    modules = {"ExactLinearRegression": "estimator", "ExactRidgeCV": "ridge_cv", "Summary": "summary"}
+    modules = {
+        "ExactLinearRegression": "estimator",
+        "ExactLogisticRegression": "logistic.estimator",
+        "ExactRidgeCV": "ridge_cv",
+        "Summary": "summary",
+    }
     if name in modules:
         return getattr(import_module(f"samebits.exact.{modules[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -155,30 +155,26 @@ class Summary:
             columns = columns[:1]
         cells = [["", *(header for header, _, _ in columns)]]
         for each in self.coefficients:
-            cells.append([each.name, *(_number(getattr(each, name), how) for _, name, how in columns)])
-        return _aligned(cells)
+            cells.append([each.name, *(number(getattr(each, name), how) for _, name, how in columns)])
+        return aligned(cells)
 
     def _of_the_fit(self) -> str:
-        pairs = [
-            ("R2", _number(self.r2, ".6g")),
-            ("adjusted R2", _number(self.adjusted_r2, ".6g")),
-            ("residual std", _number(self.residual_std, ".6g")),
-            ("residual df", _number(self.df_residual, "d")),
-            (f"F({self.df_model}, {self.df_residual})", _number(self.f, ".6g")),
-            ("P>F", _number(self.f_p_value, "p")),
-            ("log-likelihood", _number(self.log_likelihood, ".8g")),
-            ("condition number", _number(self.condition_number, ".4g")),
-            ("AIC", _number(self.aic, ".8g")),
-            ("BIC", _number(self.bic, ".8g")),
-            ("effective df", _number(self.effective_df, ".6g")),
-            ("GCV", _number(self.gcv, ".6g")),
-        ]
-        shown = [pair for pair in pairs if pair[1]]
-        half = (len(shown) + 1) // 2
-        rows = [[*left, *right] for left, right in zip(shown[:half], [*shown[half:], ("", "")], strict=False)]
-        names, numbers = zip(*shown, strict=True)
-        left, right = max(map(len, names)), max(map(len, numbers))
-        return "\n".join(f"{a:<{left}}  {b:>{right}}    {c:<{left}}  {d:>{right}}".rstrip() for a, b, c, d in rows)
+        return pairs(
+            [
+                ("R2", number(self.r2, ".6g")),
+                ("adjusted R2", number(self.adjusted_r2, ".6g")),
+                ("residual std", number(self.residual_std, ".6g")),
+                ("residual df", number(self.df_residual, "d")),
+                (f"F({self.df_model}, {self.df_residual})", number(self.f, ".6g")),
+                ("P>F", number(self.f_p_value, "p")),
+                ("log-likelihood", number(self.log_likelihood, ".8g")),
+                ("condition number", number(self.condition_number, ".4g")),
+                ("AIC", number(self.aic, ".8g")),
+                ("BIC", number(self.bic, ".8g")),
+                ("effective df", number(self.effective_df, ".6g")),
+                ("GCV", number(self.gcv, ".6g")),
+            ]
+        )
 
     def _remarks(self) -> str:
         lines = [] if self.alpha else [ASSUMED]
@@ -188,7 +184,8 @@ class Summary:
         return "\n".join(lines)
 
 
-def _number(value: float | None, how: str) -> str:
+def number(value: float | None, how: str) -> str:
+    """A number in this format, "p" for a probability; nothing for None."""
     if value is None:
         return ""
     if how == "p":
@@ -196,7 +193,18 @@ def _number(value: float | None, how: str) -> str:
     return format(value, how)
 
 
-def _aligned(cells: list[list[str]]) -> str:
+def pairs(named: list[tuple[str, str]]) -> str:
+    """Names with their numbers, those that have one, in two columns."""
+    shown = [pair for pair in named if pair[1]]
+    half = (len(shown) + 1) // 2
+    rows = [[*left, *right] for left, right in zip(shown[:half], [*shown[half:], ("", "")], strict=False)]
+    names, numbers = zip(*shown, strict=True)
+    left, right = max(map(len, names)), max(map(len, numbers))
+    return "\n".join(f"{a:<{left}}  {b:>{right}}    {c:<{left}}  {d:>{right}}".rstrip() for a, b, c, d in rows)
+
+
+def aligned(cells: list[list[str]]) -> str:
+    """A table with a rule below its header; numbers are aligned at the right."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []
     for name, *numbers in cells:

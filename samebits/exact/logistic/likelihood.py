@@ -1,0 +1,198 @@
+"""The logistic likelihood of rows: its gradient and Fisher information, enclosed.
+
+Probabilities are computed as double-double numbers, then cut to multiples of a power of two, so that all sums over rows
+are exact moments: only the errors of single rows remain, and these have bounds.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from flint import arb, arb_mat, fmpq, fmpz_mat
+
+from samebits.exact.balls import middle
+from samebits.exact.logistic import sigmoid
+from samebits.exact.logistic.double_double import DoubleDouble
+from samebits.exact.moments import Moments
+
+BLOCK = 2**13  # rows whose numbers stay in the cache of a core
+MANY = 2**18  # rows whose moments are computed at once
+FACTORS = 512  # numbers up to 2, whose product float64 holds
+DIGITS = 50  # bits of each of the two parts of a number that is summed
+ROUNDING = 2.0**-106  # u**2, the unit of the errors of double-double operations
+
+
+@dataclass(frozen=True)
+class Information:
+    """The Fisher information A'DA (k, k) for weights of rows that are wrong by a relative and an absolute error."""
+
+    value: arb_mat
+    relative: arb
+    absolute: arb
+
+    def wrong(self, moved: arb, moments: arb_mat) -> arb_mat:
+        """N, for which the true information J, where no margin has moved by more, has -N <= J - value <= N.
+
+        The order is that of symmetric matrices. moments: A'A.
+        """
+        return self.value * (moved.exp() * (1 + 2 * self.relative) - 1) + moments * (2 * self.absolute)
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """What is minimised: the sum over rows of c log(1 + exp(-s a'w)), plus half of the sum of penalty_j w_j**2.
+
+    X: (n, p), columns at most 1 in magnitude; a row a is that of X, after a 1 if there is an intercept.
+    sign: (n,), s: 1 or -1. weight: (n,), c > 0. penalty: (k,), one for each parameter.
+    """
+
+    X: np.ndarray
+    sign: np.ndarray
+    weight: np.ndarray
+    intercept: bool
+    penalty: list[fmpq]
+
+    @cached_property
+    def moments(self) -> arb_mat:
+        """A'A (k, k) of the rows, each counted once."""
+        return self._columns(Moments.of(self.X, np.zeros(len(self.sign))))
+
+    @cached_property
+    def ceiling(self) -> float:
+        """The least power of two that no weight exceeds."""
+        return float(np.ldexp(1.0, np.frexp(self.weight.max())[1]))
+
+    def penalty_matrix(self) -> arb_mat:
+        """The penalties as a diagonal (k, k)."""
+        k = len(self.penalty)
+        return arb_mat([[arb(self.penalty[i]) if i == j else arb(0) for j in range(k)] for i in range(k)])
+
+    def movement(self, step: list[arb]) -> arb:
+        """A bound of how far a step (k,) of the parameters moves any row's log odds."""
+        d = np.array([middle(each) for each in step])
+        first = int(self.intercept)
+        furthest = np.abs(self.X @ d[first:] + d[:first].sum()).max()
+        return arb(float(furthest)) + (len(d) + 2) * arb(2.0**-52) * sum((abs(each) for each in step), arb(0))
+
+    def gradient(self, w: list[arb]) -> tuple[arb_mat, arb]:
+        """The gradient (k, 1) at w, sums of two float64 numbers each, and by how much any row of it may be wrong."""
+        total = Moments.zero(self.X.shape[1] + 1)
+        unit = np.ldexp(self.ceiling, -DIGITS)
+        for rows, blocks in self._each(w):
+            parts = []
+            for some, row in blocks:
+                amount = row.against.times(self.weight[some] * -self.sign[some])
+                parts.append(_cut(amount, unit))
+            high, low = (np.concatenate(each) for each in zip(*parts, strict=True))
+            total += Moments.of(np.column_stack([self.X[rows], high]), low)
+        integers, scale = total.integers, fmpq(2) ** total.exponent
+        columns = range(0 if self.intercept else 1, self.X.shape[1] + 1)
+        end = self.X.shape[1] + 1
+        sums = [arb((integers[j, end] + integers[j, end + 1]) * scale) for j in columns]
+        value = [each + arb(penalty) * x for each, penalty, x in zip(sums, self.penalty, w, strict=True)]
+        error = arb(self.ceiling) * (arb(2.0**-98) + self._margin_error(w))
+        return arb_mat([[each] for each in value]), error
+
+    def in_balls(self, w: list[arb]) -> tuple[arb_mat, arb_mat, arb]:
+        """The gradient, the Fisher information and the log-likelihood at any w, all at the working precision: slow."""
+        at = arb_mat([[each] for each in w])
+        gradient, information, reached = self.penalty_matrix() * at, arb_mat(len(w), len(w)), arb(0)
+        for start in range(0, len(self.sign), BLOCK):
+            some = slice(start, start + BLOCK)
+            ones = np.ones((len(self.sign[some]), int(self.intercept)))
+            A = arb_mat(np.hstack([ones, self.X[some]]).tolist())
+            amounts, spreads = [], []
+            signs, weights = self.sign[some].tolist(), self.weight[some].tolist()
+            for row, odds, sign, weight in zip(A.tolist(), (A * at).entries(), signs, weights, strict=True):
+                power = (odds * sign).exp()
+                amounts.append([-sign * weight / (1 + power)])
+                spread = weight * power / (1 + power) ** 2
+                spreads.append([spread * each for each in row])
+                reached -= weight * (1 + 1 / power).log()
+            gradient += A.transpose() * arb_mat(amounts)
+            information += A.transpose() * arb_mat(spreads)
+        return gradient, information, reached
+
+    def log_likelihood(self, w: list[arb]) -> arb:
+        """At w, for weights that are whole numbers; the penalty is not in it."""
+        factor, sums = arb(1), Moments.zero(self.X.shape[1])
+        for rows, blocks in self._each(w):
+            negative = []
+            for some, row in blocks:
+                negative.append(row.negative)
+                for bit in range(int(self.weight[some].max()).bit_length()):
+                    those = self.weight[some].astype(np.int64) >> bit & 1 == 1
+                    factor *= _product(row.growth.at(those)) ** (1 << bit)
+            those = np.flatnonzero(np.concatenate(negative)) + rows.start
+            sums += Moments.of(self.X[those], self.sign[those] * self.weight[those])
+        last = sums.integers.ncols() - 1
+        columns = range(0 if self.intercept else 1, last)
+        beyond = sum((x * sums.integers[j, last] for x, j in zip(w, columns, strict=True)), arb(0))
+        error = arb(float(self.weight.sum())) * (arb(2.0**-98) + self._margin_error(w))
+        return beyond * (fmpq(2) ** sums.exponent) - factor.log() + arb(0, error.upper())
+
+    def information(self, w: list[arb], bits: int) -> Information:
+        """At w, with weights of rows cut to so many bits after the point: DIGITS, or twice as many."""
+        total, unit = Moments.zero(self.X.shape[1]), np.ldexp(self.ceiling, -bits)
+        for rows, blocks in self._each(w):
+            amounts = [row.spread.times(self.weight[some]) for some, row in blocks]
+            high, low = (np.concatenate([getattr(each, name) for each in amounts]) for name in ("high", "low"))
+            coarse = max(unit, np.ldexp(self.ceiling, -DIGITS))
+            first = np.maximum(np.floor(high / coarse) - 1, 0) * coarse
+            X, none = self.X[rows], np.zeros(len(high))
+            total += Moments.weighted(X, none, first)
+            if unit < coarse:
+                total += Moments.weighted(X, none, np.floor(((high - first) + low) / unit) * unit)
+        relative = arb(2.0**-98) + 2 * self._margin_error(w)
+        return Information(self._columns(total), relative, arb(4 * unit) + arb(sigmoid.TINY))
+
+    def _each(self, w: list[arb]) -> Iterator[tuple[slice, Iterator[tuple[slice, sigmoid.Logistic]]]]:
+        """Slices of many rows, each with its blocks: few rows and what the likelihood needs of them."""
+        high = [middle(each) for each in w]
+        low = [middle(each - first) for each, first in zip(w, high, strict=True)]
+        for start in range(0, len(self.sign), MANY):
+            rows = slice(start, min(start + MANY, len(self.sign)))
+            yield rows, self._blocks(rows, high, low)
+
+    def _blocks(self, rows: slice, high: list[float], low: list[float]) -> Iterator[tuple[slice, sigmoid.Logistic]]:
+        for start in range(rows.start, rows.stop, BLOCK):
+            some = slice(start, min(start + BLOCK, rows.stop))
+            yield some, sigmoid.logistic(self._margins(some, high, low))
+
+    def _margins(self, some: slice, high: list[float], low: list[float]) -> DoubleDouble:
+        sign = self.sign[some]
+        columns = [*([np.ones_like(sign)] if self.intercept else []), *self.X[some].T.copy()]
+        total = DoubleDouble.of(np.zeros_like(sign))
+        for column, first, second in zip(columns, high, low, strict=True):
+            total += DoubleDouble(np.array(first), np.array(second)).times(column * sign)
+        return total
+
+    def _margin_error(self, w: list[arb]) -> arb:
+        """A bound of the error of each margin: each product and each partial sum has a relative one."""
+        return 4 * (len(w) + 1) * arb(ROUNDING) * sum((abs(each) for each in w), arb(0)) + arb(sigmoid.TINY)
+
+    def _columns(self, moments: Moments) -> arb_mat:
+        first, last = 0 if self.intercept else 1, moments.integers.ncols() - 1
+        integers = fmpz_mat([row[first:last] for row in moments.integers.tolist()[first:last]])
+        return arb_mat(integers) * arb(fmpq(2) ** moments.exponent)
+
+
+def _cut(amount: DoubleDouble, unit: float) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers (n,) as two parts of DIGITS bits: multiples of unit and of a smaller one, wrong by unit 2**-DIGITS."""
+    first = np.rint(amount.high / unit) * unit
+    finer = np.ldexp(unit, -DIGITS)
+    return first, np.rint(((amount.high - first) + amount.low) / finer) * finer
+
+
+def _product(numbers: DoubleDouble) -> arb:
+    """The product of numbers (n,) from 1 to 2, wrong by a relative 6 n u**2 at most."""
+    result = arb(1)
+    for start in range(0, len(numbers.high), FACTORS):
+        some = numbers.at(slice(start, start + FACTORS))
+        while (n := len(some.high)) > 1:
+            half = some.at(slice(0, n // 2)) * some.at(slice(n // 2, 2 * (n // 2)))
+            rest = some.at(slice(2 * (n // 2), n))
+            some = DoubleDouble(np.append(half.high, rest.high), np.append(half.low, rest.low))
+        result *= arb(float(some.high[0])) + arb(float(some.low[0]))
+    return result

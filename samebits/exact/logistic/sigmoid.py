@@ -1,0 +1,99 @@
+"""The exponential and the logistic function of double-double numbers, with proved bounds of their errors.
+
+The argument is cut into k ln 2 / 64 + r with |r| < 0.0055: a table holds 2**(k / 64), and a polynomial of degree 11
+gives exp(r) (Tang, ACM TOMS 15, 1989, doi:10.1145/63522.214389). docs/logistic.md adds up the errors.
+"""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from flint import arb, fmpq
+
+from samebits.exact.balls import middle
+from samebits.exact.logistic.double_double import DoubleDouble, two_sum
+from samebits.exact.precision import working_precision
+
+EXP_ERROR = 2.0**-102  # relative, of exp of a double-double number between LEAST and 0
+ERROR = 2.0**-99  # relative, of what `Logistic` holds
+TINY = 2.0**-1000  # more than all that underflow loses
+LEAST = -745.0  # exp of less is below 2**-1074
+STEPS = 64  # of the table, between two powers of two
+DEGREE, EASY = 11, 7  # of the polynomial; from EASY on, float64 is enough for a coefficient and all above it
+HEAD = 2.0**36  # k times a number of so many bits is exact
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """What the likelihood of rows needs, for margins m (n,).
+
+    The margin of a row is what the model says for its own class: its log odds, or minus those.
+
+    against: 1 / (1 + exp(m)), the probability of the other class.
+    spread: the product of both probabilities.
+    growth: 1 + exp(-|m|); the row's loss, log(1 + exp(-m)), is its logarithm, plus -m where m is negative.
+    negative: where that is.
+    """
+
+    against: DoubleDouble
+    spread: DoubleDouble
+    growth: DoubleDouble
+    negative: np.ndarray
+
+
+def logistic(margin: DoubleDouble) -> Logistic:
+    """The probabilities of margins (n,). Each is right but for the relative ERROR and the absolute TINY."""
+    negative = margin.high < 0
+    power = exp(margin.where(negative, -margin))
+    growth = DoubleDouble.of(np.ones_like(power.high)) + power
+    small, large = power / growth, DoubleDouble.of(np.ones_like(power.high)) / growth
+    return Logistic(large.where(negative, small), small * large, growth, negative)
+
+
+def exp(x: DoubleDouble) -> DoubleDouble:
+    """The exponentials of numbers (n,) <= 0. Each is right but for the relative EXP_ERROR and the absolute TINY."""
+    constants = _constants()
+    below = x.high < LEAST
+    x = DoubleDouble(np.where(below, LEAST, x.high), np.where(below, 0.0, x.low))
+    k = np.rint(x.high * constants.inverse)
+    first, second, third = constants.step
+    r = DoubleDouble(*two_sum(x.high, -k * first)) + DoubleDouble.of(-k * second)
+    r += DoubleDouble.of(x.low) + DoubleDouble.of(-k * third)
+    easy = np.full_like(r.high, constants.factorials[DEGREE].high)
+    for i in range(DEGREE - 1, EASY - 1, -1):
+        easy = easy * r.high + constants.factorials[i].high
+    power = DoubleDouble.of(easy)
+    for i in range(EASY - 1, -1, -1):
+        power = power * r + constants.factorials[i]
+    index = k.astype(np.int64)
+    return (power * constants.table.at(index % STEPS)).scaled(index // STEPS)
+
+
+@dataclass(frozen=True)
+class _Constants:
+    """step: ln 2 / STEPS as a sum of three; inverse: its reciprocal; factorials: 1 / i!; table: 2**(i / STEPS)."""
+
+    step: tuple[float, float, float]
+    inverse: float
+    factorials: list[DoubleDouble]
+    table: DoubleDouble
+
+
+@functools.cache
+def _constants() -> _Constants:
+    with working_precision(256):
+        step, parts = arb(2).log() / STEPS, []
+        rest = step
+        for _ in range(2):
+            unit = 2.0 ** np.frexp(middle(rest))[1] / HEAD
+            parts.append(float(np.rint(middle(rest) / unit) * unit))
+            rest -= parts[-1]
+        factorials = [_nearest(1 / arb(i).fac()) for i in range(DEGREE + 1)]
+        powers = [_nearest(arb(2) ** arb(fmpq(i, STEPS))) for i in range(STEPS)]
+        table = DoubleDouble(np.array([each.high for each in powers]), np.array([each.low for each in powers]))
+        return _Constants((parts[0], parts[1], middle(rest)), middle(1 / step), factorials, table)
+
+
+def _nearest(value: arb) -> DoubleDouble:
+    high = middle(value)
+    return DoubleDouble(np.array(high), np.array(middle(value - high)))
