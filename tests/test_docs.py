@@ -59,7 +59,9 @@ def test_the_architecture_page_lists_the_modules_of_the_tree() -> None:
         room = first or room
         folder = "" if room == "ground floor" else f"{room.strip('`')}/"
         listed |= {f"{folder}{module}.py" for module in re.findall(r"`(\w+)`", modules)}
-    there = {path.relative_to(top).as_posix() for pattern in ("*.py", "*/*.py") for path in top.glob(pattern)}
+    there = {
+        path.relative_to(top).as_posix() for pattern in ("*.py", "*/*.py", "*/*/*.py") for path in top.glob(pattern)
+    }
     assert listed == {path for path in there if not re.match(r"commands/|proof/|.*__\w+__\.py", path)}
     rooms = {first.strip("`") for first, _ in rows("| room of `proof` |")}
     assert rooms == {path.parent.name for path in top.glob("proof/*/__init__.py")}

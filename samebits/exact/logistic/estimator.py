@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from flint import fmpq
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
@@ -85,7 +86,7 @@ class ExactLogisticRegression(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_class = False
         return tags
 
-    def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -156,19 +157,19 @@ class ExactLogisticRegression(ClassifierMixin, BaseEstimator):
             raise ValueError("standard errors need a fit without a penalty, and whole numbers as weights")
         return self._summary
 
-    def decision_function(self, X: np.ndarray) -> np.ndarray:
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
         """The log odds of the second class (n,), each correctly rounded."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
         return log_odds(X, self.coef_[0], float(self.intercept_[0]))
 
-    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """The probabilities of both classes (n, 2), each correctly rounded."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
         return probabilities(X, self.coef_[0], float(self.intercept_[0]))
 
-    def predict(self, X: np.ndarray) -> np.ndarray:
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """The more probable class of each row (n,), the first if both are equal."""
         check_is_fitted(self)
         return self.classes_[(self.decision_function(X) > 0).astype(int)]

@@ -30,7 +30,8 @@ def maximum(X: np.ndarray, y: np.ndarray, C: float = np.inf, weight: np.ndarray 
                 gradient[j] += penalty * w[j]
                 hessian[j, j] += penalty
             step = mpmath.lu_solve(hessian, gradient)
-            w -= step * min(1, 2 / max(mpmath.norm(A * step, mpmath.inf), 1))  # far from the maximum, the full step diverges
+            # far from the maximum, the full step diverges
+            w -= step * min(1, 2 / max(mpmath.norm(A * step, mpmath.inf), 1))
             if mpmath.norm(step, mpmath.inf) < mpmath.mpf(10) ** -(DIGITS - 12) * mpmath.norm(w, mpmath.inf):
                 return w
         raise AssertionError("the reference does not converge")
@@ -47,9 +48,7 @@ def statistics(X: np.ndarray, y: np.ndarray) -> dict[str, list[float]]:
         w = maximum(X, y)
         A = mpmath.matrix(np.column_stack([np.ones(len(X)), X]).tolist())
         p = probabilities(A, w)
-        information = A.T * mpmath.matrix(
-            [[p[i] * (1 - p[i]) * A[i, j] for j in range(A.cols)] for i in range(A.rows)]
-        )
+        information = A.T * mpmath.matrix([[p[i] * (1 - p[i]) * A[i, j] for j in range(A.cols)] for i in range(A.rows)])
         inverse = mpmath.inverse(information)
         n, k, ones = A.rows, A.cols, int(y.sum())
         reached = mpmath.fsum(mpmath.log(p[i] if y[i] else 1 - p[i]) for i in range(n))

@@ -173,7 +173,7 @@ def test_labels_of_any_kind_and_a_pickle() -> None:
 )
 def test_a_target_of_other_than_two_classes_is_refused(y: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        ExactLogisticRegression().fit(np.arange(12.0).reshape(6, 2), y)
+        ExactLogisticRegression().fit(np.arange(12.0).reshape(6, 2), np.array(y))
 
 
 def test_a_fit_that_fails_leaves_the_model_as_it_was() -> None:
