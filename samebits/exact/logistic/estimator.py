@@ -107,12 +107,12 @@ class ExactLogisticRegression(ClassifierMixin, BaseEstimator):
         """
         self._validate_params()
         fitted = copy.copy(self)
-        X, y = validate_data(fitted, X, y, dtype=np.float64)
-        weight = np.ones(len(y))
+        rows, classes = validate_data(fitted, X, y, dtype=np.float64)
+        weight = np.ones(len(rows))
         if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-            X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
-        fitted._solve(X, y, weight)
+            weight = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
+            rows, classes, weight = rows[weight > 0], classes[weight > 0], weight[weight > 0]
+        fitted._solve(rows, classes, weight)
         self.__dict__ = fitted.__dict__  # in one step: what fails before leaves the model as it was
         return self
 
@@ -160,14 +160,14 @@ class ExactLogisticRegression(ClassifierMixin, BaseEstimator):
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """The log odds of the second class (n,), each correctly rounded."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
-        return log_odds(X, self.coef_[0], float(self.intercept_[0]))
+        rows = validate_data(self, X, reset=False, dtype=np.float64)
+        return log_odds(rows, self.coef_[0], float(self.intercept_[0]))
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """The probabilities of both classes (n, 2), each correctly rounded."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
-        return probabilities(X, self.coef_[0], float(self.intercept_[0]))
+        rows = validate_data(self, X, reset=False, dtype=np.float64)
+        return probabilities(rows, self.coef_[0], float(self.intercept_[0]))
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """The more probable class of each row (n,), the first if both are equal."""
