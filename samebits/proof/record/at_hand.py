@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from samebits.proof.repository.contents import Missing, Unknown
@@ -21,6 +22,7 @@ class AtHand:
 
     pipeline: Pipeline
     read: int = 0
+    _itself: dict[Path, bool] = field(default_factory=dict)
     _files: dict[tuple[Path, str], Hash | Unknown] = field(default_factory=dict)
     _outputs: dict[tuple[str, str], Hash | Unknown | Missing] = field(default_factory=dict)
 
@@ -31,9 +33,8 @@ class AtHand:
         return self._outputs[path, name]
 
     def _in_tree(self, path: str, name: str) -> Hash | Unknown | Missing:
-        root = self.pipeline.root.resolve()
-        place = Path(os.path.normpath(root / path))
-        if place.parent.resolve() != place.parent:
+        place = Path(os.path.normpath(os.path.join(self._root, path)))
+        if not self._is_itself(place.parent):
             return Missing()  # a link leads elsewhere, which is no part of the tree
         if os.path.isfile(place):
             return self._file(place, name)
@@ -48,6 +49,16 @@ class AtHand:
                 return hash_
             found[relative] = hash_
         return folder_hash(found, name)
+
+    @cached_property
+    def _root(self) -> Path:
+        return self.pipeline.root.resolve()
+
+    def _is_itself(self, folder: Path) -> bool:
+        """Whether a folder is reached through no link."""
+        if folder not in self._itself:
+            self._itself[folder] = folder.resolve() == folder
+        return self._itself[folder]
 
     def by_another_hash(self, path: str, hash_: Hash, name: str) -> Hash | None:
         """The hash of another name of what has a hash: where it is in the cache, or lies at a path."""

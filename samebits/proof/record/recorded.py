@@ -1,13 +1,13 @@
 """The check of the lock: whether dvc.lock is the record of the tree, from hashes alone."""
 
-from collections.abc import Collection
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from samebits import __version__
 from samebits.proof.record import history
 from samebits.proof.record import lock as entries
 from samebits.proof.repository.commit import committed
-from samebits.proof.repository.of_dvc import Repository
+from samebits.proof.repository.of_dvc import Repository, without_collection
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.verdict import Problem, Record, Recorded
 
@@ -43,9 +43,15 @@ def lock(commit: str | None = None) -> Record:
         return record(pipeline)
 
 
-def opened(commit: str | None) -> AbstractContextManager[Pipeline]:
+@contextmanager
+def opened(commit: str | None) -> Iterator[Pipeline]:
     """The pipelines of a commit, or of the working tree."""
-    return committed(commit) if commit else nullcontext(Pipeline.read(Repository.open()))
+    with without_collection():
+        if commit:
+            with committed(commit) as pipeline:
+                yield pipeline
+        else:
+            yield Pipeline.read(Repository.open())
 
 
 def record(pipeline: Pipeline, strict: bool = False) -> Record:
