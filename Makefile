@@ -148,8 +148,8 @@ help:
 	touch $@
 
 .PHONY: mutants
-mutants: $(DEV) .venv/mutants/installed  ## change code in one place at a time; what do its tests miss? ROOM=exact MUTANTS="'*eigen*'"
-	python tools/mutants.py $(ROOM) $(MUTANTS)
+mutants: $(DEV) .venv/mutants/installed  ## change code in one place at a time; what do its tests miss? ROOM=exact TESTS="..." MUTANTS="'*eigen*'"
+	python tools/mutants.py $(ROOM) --tests $(TESTS) --mutants $(MUTANTS)
 
 .venv/bench/installed: benchmarks/requirements.txt | $(INSTALLED)
 	rm -rf .venv/bench

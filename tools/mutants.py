@@ -1,10 +1,11 @@
 """Changes a room in one place at a time, with mutmut, and says which changes its tests let through.
 
-    python tools/mutants.py ROOM [PATTERN...]
+    python tools/mutants.py ROOM [--tests PATH...] [--mutants PATTERN...]
 
-PATTERN chooses mutants by their names: "*exchange*", or "*__mutmut_3" for about one of each function. It works in a
-copy of the files that git tracks, below .venv/mutants. Tests that run the whole pipeline are left out: it would run the
-code of its commit, not the changed one.
+ROOM is a folder or a module of samebits: exact, proof/comparators, proof/settings. Its tests are tests/ROOM, or those
+at each PATH, which may be a glob. PATTERN chooses mutants by their names: "*exchange*", or "*__mutmut_3" for about one
+of each function. It works in a copy of the files that git tracks, below .venv/mutants. Tests that run the whole
+pipeline are left out: it would run the code of its commit, not the changed one.
 """
 
 import json
@@ -12,6 +13,8 @@ import os
 import shutil
 import subprocess
 import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -22,7 +25,7 @@ def pytest_collection_modifyitems(items):
 """
 SETTINGS = """[mutmut]
 source_paths = samebits
-only_mutate = samebits/{room}/*
+only_mutate = samebits/{changed}
 timeout_multiplier = 3
 also_copy =
     {others}
@@ -33,11 +36,12 @@ pytest_add_cli_args =
     not container and not crash
     -p
     without_the_pipeline
-pytest_add_cli_args_test_selection = tests/{room}
+pytest_add_cli_args_test_selection =
+    {tests}
 """
 
 
-def main(room: str, *patterns: str) -> None:
+def main(room: str, tests: Sequence[str], patterns: Sequence[str]) -> None:
     """Mutate, test, and print the share that was killed and each that survived."""
     work = PLACE / room
     shutil.rmtree(work, ignore_errors=True)
@@ -48,7 +52,12 @@ def main(room: str, *patterns: str) -> None:
             shutil.copy(ROOT / file, work / file)
     (work / "without_the_pipeline.py").write_text(PLUGIN)
     others = sorted(path.name for path in work.iterdir() if path.name not in ("samebits", "tests", "setup.cfg"))
-    (work / "setup.cfg").write_text(SETTINGS.format(room=room, others="\n    ".join(others)))
+    changed = f"{room}/*" if (work / "samebits" / room).is_dir() else f"{room}.py"
+    paths = sorted(str(path.relative_to(work)) for each in tests or [f"tests/{room}"] for path in work.glob(each))
+    if not paths or not list(work.glob(f"samebits/{changed}")):
+        sys.exit(f"samebits/{changed} or its tests are not there; tests are chosen with --tests")
+    lines = {"others": "\n    ".join(others), "tests": "\n    ".join(paths)}
+    (work / "setup.cfg").write_text(SETTINGS.format(changed=changed, **lines))
     environment = {**os.environ, "PYTHONPATH": str(PLACE / "packages")}
 
     def mutmut(*words: str) -> str:
@@ -64,4 +73,9 @@ def main(room: str, *patterns: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = ArgumentParser(usage="python tools/mutants.py ROOM [--tests PATH...] [--mutants PATTERN...]")
+    parser.add_argument("room")
+    parser.add_argument("--tests", nargs="*", default=[])
+    parser.add_argument("--mutants", nargs="*", default=[])
+    asked = parser.parse_args()
+    main(asked.room, asked.tests, asked.mutants)

@@ -419,6 +419,9 @@ def environments(repo: Repository) -> list[tuple[str, str]]:
         ("env -u HOME X=1 absent1 a.py", "absent1"),
         ("cd src && nice -n 5 timeout -k 3 10 absent1 a.py", "absent1"),
         ("true; time absent1 | absent2", "absent1, absent2"),
+        ("if test -f a; then absent1; else ! absent2; fi", "absent1, absent2"),
+        ("for i in 1 2; do { absent1 $i; }; done", "absent1"),
+        ("bash -euc 'cd src && absent1' < a | xargs -n 1 absent2", "absent1, absent2"),
     ],
 )
 def test_a_program_is_seen_behind_variables_and_starters(tmp_path: Path, command: str, missing: str) -> None:
@@ -426,6 +429,31 @@ def test_a_program_is_seen_behind_variables_and_starters(tmp_path: Path, command
     repo.pipeline(stages={"a": {"cmd": command, "outs": ["o.txt"]}})
     repo.commit()
     assert (missing, "not found here") in environments(repo)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ". ./env.sh && unset A && exit 0",
+        "for i in 1 2; do printf $i; done > o.txt",
+        "case $A in x) true ;; esac",
+        "ulimit -n 9; trap : EXIT; wait; [[ -f a ]] && [ -f b ]",
+        "sh run.sh -c absent1",
+    ],
+)
+def test_what_a_shell_has_itself_is_no_program(tmp_path: Path, command: str) -> None:
+    repo = Repository(tmp_path / "repo")
+    repo.pipeline(stages={"a": {"cmd": command, "outs": ["o.txt"]}})
+    repo.commit()
+    assert not [what for what, found in environments(repo) if found == "not found here"]
+
+
+def test_a_module_that_a_command_runs_is_an_import(tmp_path: Path) -> None:
+    repo = Repository(tmp_path / "repo")
+    repo.write("src/work/__main__.py", "import json\n")
+    repo.pipeline(stages={"a": {"cmd": "python -m work && python -m surely_absent", "outs": ["o.txt"]}})
+    repo.commit()
+    assert ("the active one", "lacks surely_absent") in environments(repo)
 
 
 @pytest.mark.parametrize(

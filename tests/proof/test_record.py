@@ -191,6 +191,34 @@ def test_a_hash_of_digits_is_a_hash(tmp_path: Path, file: str) -> None:
         repo.problems()
 
 
+@pytest.mark.parametrize(
+    "dep",
+    [
+        *({"path": f"{scheme}://a/x", "etag": "abc"} for scheme in ("s3", "gs", "ssh", "webdavs", "hdfs", "https")),
+        {"db": {"query": "select 1", "connection": "x", "file_format": "csv"}},
+        {"path": "x", "repo": {"url": "git@nowhere:x.git", "rev_lock": "a" * 40}},
+    ],
+)
+def test_what_was_imported_from_elsewhere_is_known_by_its_promise(tmp_path: Path, dep: dict[str, Any]) -> None:
+    repo = one_stage(tmp_path / "repo", deps=["a.csv"])
+    repo.write("a.csv", "abc")
+    repo.run()
+    out = {"path": "a.csv", "hash": "md5", "md5": "900150983cd24fb0d6963f7d28e17f72", "size": 3}
+    repo.write("a.csv.dvc", yaml.safe_dump({"frozen": True, "deps": [dep], "outs": [out]}))
+    assert repo.problems() == []
+    repo.replace("a.csv.dvc", "9001", "8001")
+    assert {kind for _, kind in kinds(repo.problems())} == {"dependency-changed"}
+
+
+@pytest.mark.parametrize("dep", ["s3://a/x", "webdavs://a/x", "ds://x"])
+def test_a_dependency_elsewhere_cannot_be_known(tmp_path: Path, dep: str) -> None:
+    repo = one_stage(tmp_path / "repo")
+    repo.run()
+    repo.edit_lock(lambda stages: stages["one"].update(deps=[{"path": dep, "etag": "abc"}]))
+    repo.pipeline(stages={"one": {**repo.lock("dvc.yaml")["stages"]["one"], "deps": [dep]}})
+    assert kinds(repo.problems()) == {("one", "cannot-tell")}
+
+
 def clones(repo: Repository, folder: Path) -> Iterator[tuple[str, Repository]]:
     """Clones in which git knows more than the working tree holds."""
     for name, options in {"sparse": ["--no-checkout"], "partial": ["--filter=blob:none", "--no-checkout"]}.items():

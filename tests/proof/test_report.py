@@ -1,6 +1,7 @@
 import json
 import math
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,12 +100,13 @@ def test_a_metric_in_several_files_is_named_with_its_file(tmp_path: Path) -> Non
         ('"lines" = {tolerance = 1, better = "higher"}', []),
         ('"lines" = {better = "lower"}', []),
         ('"gone" = {better = "lower"}', ["gone"]),
+        ('"acc" = 0.1', ["acc"]),
     ],
 )
 def test_a_gate_fails_beyond_its_tolerance(tmp_path: Path, gate: str, failed: list[str]) -> None:
-    repo = with_metrics(tmp_path / "repo", {"r2": 0.9, "lines": 3, "gone": 1})
+    repo = with_metrics(tmp_path / "repo", {"r2": 0.9, "lines": 3, "gone": 1, "acc": 0.5})
     repo.commit()
-    repo.write("metrics.json", json.dumps({"r2": 0.8, "lines": 2}))
+    repo.write("metrics.json", json.dumps({"r2": 0.8, "lines": 2, "acc": "failed"}))
     repo.write("samebits.toml", f"[gate]\n{gate}\n")
     found = repo.changes("HEAD")
     assert found.failed == failed
@@ -272,6 +274,7 @@ def test_nan_that_stays_is_no_change(tmp_path: Path) -> None:
     repo.commit()
     found = repo.changes("HEAD")
     assert (found.params, [each.verdict for each in found.metrics]) == ([], ["same"])
+    assert row(report.comparison(replace(found, gated={"acc"}), "HEAD"), "acc")[1:4] == ["nan", "nan", ""]
 
 
 def test_a_partial_clone_gets_the_files_of_the_base_at_once(tmp_path: Path) -> None:

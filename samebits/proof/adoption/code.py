@@ -34,8 +34,11 @@ def read(stage: Stage, root: Path) -> Code:
                 code.environments.append((each.runner, each.environment or each.named, stage.wdir))
             if each.fetches:
                 code.clues.append(Clue("network", each.fetches, stage.file))
-        for before, word in zip(["", *words], words, strict=False):
-            where = python.module(word, [stage.wdir]) if before == "-m" else [stage.wdir / word]
+        elsewhere = "cd" in words or bool(code.environments)
+        for program, before, word in zip(["", "", *words], ["", *words], words, strict=False):
+            where = python.module(word, [stage.wdir, root / "src"]) if before == "-m" else [stage.wdir / word]
+            if before == "-m" and not where and program.startswith("python") and not elsewhere:
+                code.imports.add(word)
             found += [(each, [each.parent, stage.wdir, root, root / "src"], True) for each in where]
     found += [(root / dep.path, [stage.wdir, root, root / "src"], True) for dep in stage.deps if dep.here]
     seen: set[Path] = set()

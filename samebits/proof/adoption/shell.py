@@ -7,7 +7,78 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-BUILTINS = frozenset(("cd", "echo", "export", "set", "test", "true", "false", "if", "for", "while", "source"))
+# What a POSIX shell or bash has itself, and words that begin what is no command
+BUILTINS = frozenset(
+    [
+        ".",
+        ":",
+        "alias",
+        "bg",
+        "break",
+        "builtin",
+        "caller",
+        "cd",
+        "compgen",
+        "complete",
+        "continue",
+        "declare",
+        "dirs",
+        "disown",
+        "echo",
+        "enable",
+        "eval",
+        "exit",
+        "export",
+        "false",
+        "fc",
+        "fg",
+        "getopts",
+        "hash",
+        "help",
+        "history",
+        "jobs",
+        "kill",
+        "let",
+        "local",
+        "logout",
+        "mapfile",
+        "popd",
+        "printf",
+        "pushd",
+        "pwd",
+        "read",
+        "readarray",
+        "readonly",
+        "return",
+        "set",
+        "shift",
+        "shopt",
+        "source",
+        "suspend",
+        "test",
+        "times",
+        "trap",
+        "true",
+        "type",
+        "typeset",
+        "ulimit",
+        "umask",
+        "unalias",
+        "unset",
+        "wait",
+        "case",
+        "coproc",
+        "done",
+        "esac",
+        "fi",
+        "for",
+        "function",
+        "in",
+        "select",
+    ]
+)
+BEFORE = frozenset(("if", "then", "elif", "else", "while", "until", "do", "!", "{", "}"))  # words before a command
+SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ksh"))
 # Programs that start another one, with the options of theirs that take a value, and how many words they take besides
 STARTERS = {
     "env": ("-u -C", 0),
@@ -20,6 +91,7 @@ STARTERS = {
     "timeout": ("-s -k --signal --kill-after", 1),
     "stdbuf": ("-i -o -e", 0),
     "xvfb-run": ("-n -s -e --server-args", 0),
+    "xargs": ("-a -d -E -I -L -n -P -s", 0),
 }
 UV, PROJECT, CONDA = "-p --python --with --index-url", "--project --directory", "-n --name -p --prefix"
 CONTAINER = "-v --volume -w --workdir -e --env -u --user --name --network --mount --entrypoint --gpus --platform"
@@ -71,7 +143,7 @@ class Started:
 
 def started(line: str) -> list[Started]:
     """The programs in a line, without paths and what a shell has itself."""
-    return [found for words in _commands(line) if (found := _started(words))]
+    return [found for words in _commands(line) for found in _started(words)]
 
 
 def _commands(line: str) -> Iterator[list[str]]:
@@ -88,8 +160,8 @@ def _commands(line: str) -> Iterator[list[str]]:
                 words.append(word)
 
 
-def _started(words: list[str]) -> Started | None:
-    words = _without_variables(words)
+def _started(words: list[str]) -> list[Started]:
+    words = _without_variables([*itertools.dropwhile(BEFORE.__contains__, words)])
     while words and words[0] in STARTERS:
         options, more = STARTERS[words[0]]
         words = _without_variables(_without_options(words[1:], options.split())[more:])
@@ -99,10 +171,16 @@ def _started(words: list[str]) -> Started | None:
             rest = _without_options(words[len(parts) :], options.split())
             name = _value(words[len(parts) : len(words) - len(rest)], naming.split())
             program = next(iter(_without_variables(rest)), "")
-            return Started(program, runner, name)
+            return [Started(program, runner, name)]
     if not words or not re.fullmatch(r"[\w.+-]+", words[0]) or words[0] in BUILTINS:
-        return None
-    return Started(words[0])
+        return []
+    inner = next(iter(_without_options(words[1:], [])), "") if words[0] in SHELLS and _has_text(words[1:]) else ""
+    return [Started(words[0]), *started(inner)]
+
+
+def _has_text(words: list[str]) -> bool:
+    """Whether a shell runs the text that follows its options."""
+    return any(re.fullmatch(r"-\w*c", word) for word in itertools.takewhile(lambda word: word.startswith("-"), words))
 
 
 def _without_variables(words: list[str]) -> list[str]:

@@ -312,8 +312,10 @@ def _stage(stage: DvcStage, root: Path, lock: Mapping[str, Any] | None) -> Stage
 
 
 def _item(item: DvcOutput, root: Path) -> Item:
-    elsewhere = isinstance(item, DatasetDependency | DbDependency | RepoDependency)
-    here = not elsewhere and isinstance(item.fs, LocalFileSystem)
+    if isinstance(item, DbDependency | DatasetDependency):  # these have neither a file nor a hash
+        name = str(item.def_path or item.sql)
+        return Item(name, name, None, False, False, None, None, None, False)
+    here = not isinstance(item, RepoDependency) and isinstance(item.fs, LocalFileSystem)
     info = item.hash_info
     return Item(
         path=_relative(item.fs_path, root) if here else str(item.def_path),
@@ -414,6 +416,7 @@ class WithoutPlugin(FileSystem):
     """
 
     package = ""
+    root_marker = ""  # DVC asks the class for it, where others have a property
 
     @classmethod
     def _strip_protocol(cls, path: str) -> str:

@@ -51,7 +51,7 @@ class Change:
     @property
     def difference(self) -> float | None:
         """Now minus base, of numbers."""
-        if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in (self.base, self.now)):
+        if not (_is_number(self.base) and _is_number(self.now)):
             return None
         try:
             return self.now - self.base
@@ -69,6 +69,11 @@ class Change:
             return "changed"
         gain = self.difference if self.higher_is_better else -self.difference
         return "better" if gain > 0 else "same" if -gain <= self.tolerance else "worse"
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether a metric is worse than tolerated, or a number no more."""
+        return self.verdict in ("worse", "gone") or (_is_number(self.base) and not _is_number(self.now))
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ class Changes:
         """The metrics that got worse than the gate allows."""
         if self.of_other_data:
             return []
-        return [each.name for each in self.metrics if each.name in self.gated and each.verdict in ("worse", "gone")]
+        return [each.name for each in self.metrics if each.name in self.gated and each.is_loss]
 
     @property
     def of_other_data(self) -> list[Change]:
@@ -196,6 +201,10 @@ def _full_name(name: str, metrics: Collection[str], unread: Collection[str]) -> 
         raise UserError(f"gate: {name} is in several files; name one of {', '.join(several)}")
     more = f"; could not be read: {'; '.join(unread)}" if unread else ""
     raise UserError(f"gate: {name} is not a metric; the metrics are {', '.join(metrics) or 'none'}{more}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _direction(name: str) -> bool | None:

@@ -224,7 +224,7 @@ def _row(change: Change) -> list[str]:
 
 
 def _signed(difference: float | None) -> str:
-    if not difference:
+    if not difference or difference != difference:
         return ""
     try:
         return f"{difference:+.3g}"
