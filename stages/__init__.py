@@ -1,5 +1,3 @@
-"""The stages of the pipeline, one a file. Each reads parameters and inputs, calls samebits and writes outputs."""
+"""The stages of the pipeline, one a file. What each does is in samebits/stages/, where other projects find it, too."""
 
-import gc
-
-gc.disable()  # while a stage imports: scikit-learn or torch take a quarter less. `errors.run` switches it on again
+from samebits import stages  # noqa: F401 - it holds the garbage collector while a stage imports

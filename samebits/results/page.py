@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from samebits import artifacts, html, params
-from samebits.errors import UserError
 from samebits.markdown import printable
 from samebits.results import plots, provenance, table
 from samebits.results.plots import Plot, Rows
 
 MOST = 30  # features beside the intercept that a picture and a table show; the rest of a table is folded
 INTERCEPT = "(intercept)"
-DRAWING = ".dvc/plots/page.html"  # it holds the library that draws
 CARD = "models/card.json"
 SECTIONS = {  # by the file that a plot shows
     "plots/intervals.csv": "coefficients",
@@ -229,9 +227,9 @@ def _json(value: Any) -> str:
 
 
 def _scripts() -> Scripts:
-    held = artifacts.read_bytes(DRAWING).decode()
+    held = (plots.TEMPLATES / "page.html").read_text("utf-8")  # it holds the library that draws
     licences = re.search(r"<!--(.*?)-->", held, re.DOTALL)
     library = re.search(r"<script>(.*?)</script>", held, re.DOTALL)
-    if not licences or not library:
-        raise UserError(f"{DRAWING}: has no drawing library; run `make readme`")
+    assert licences, held[:99]
+    assert library, held[:99]
     return Scripts(licences[1].strip(), library[1], (Path(__file__).parent / "page.js").read_text("utf-8"))

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from dvc_render.vega import VegaRenderer
@@ -11,6 +12,7 @@ from ruamel.yaml import YAML
 from samebits import artifacts
 
 Rows = list[dict[str, Any]]
+TEMPLATES = Path(__file__).parent / "templates"  # of the plots, and of the page that `dvc plots` writes
 
 
 class Plot(NamedTuple):
@@ -30,7 +32,7 @@ def drawn(prepare: Callable[[Rows], Rows] = list) -> Iterator[Plot]:
                 continue
             [(file, field)] = sources.items()
             if isinstance(field, str) and (rows := prepare(read(file))):
-                shown = {**plot, "y": field, "title": title, "template_dir": ".dvc/plots"}
+                shown = {**plot, "y": field, "title": title, "template_dir": str(TEMPLATES)}
                 spec = VegaRenderer(rows, title, **shown).get_filled_template()
                 yield Plot(title, file, _of_one_revision(spec))
 

@@ -96,7 +96,7 @@ def test_no_plot_lays_one_series_on_another() -> None:
 
 
 def test_the_page_of_the_plots_is_fresh(project: Project) -> None:
-    page = project.root / ".dvc" / "plots" / "page.html"
+    page = project.root / "samebits" / "results" / "templates" / "page.html"
     before = page.read_bytes()
     page.unlink()
     subprocess.run([sys.executable, project.root / "tools/plots_page/make.py"], check=True)

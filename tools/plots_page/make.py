@@ -1,4 +1,4 @@
-"""Make .dvc/plots/page.html, into which DVC puts its plots: python tools/plots_page/make.py.
+"""Make samebits/results/templates/page.html, into which DVC puts its plots: python tools/plots_page/make.py.
 
 DVC's own page loads its scripts from the internet and does not say that it is UTF-8. This one holds them, Vega,
 Vega-Lite and Vega-Embed as vl-convert bundles them, with their licences.
@@ -9,7 +9,7 @@ from pathlib import Path
 import vl_convert
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent.parent / ".dvc" / "plots" / "page.html"
+PAGE = HERE.parent.parent / "samebits" / "results" / "templates" / "page.html"
 
 
 def main() -> None:
