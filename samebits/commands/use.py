@@ -13,21 +13,44 @@ from pathlib import Path
 
 from samebits import artifacts, git, params
 from samebits.errors import UserError, warn
-from samebits.tables import edit, excel, use
+from samebits.tables import convert, edit, use
+from samebits.tables.diagnosis import clean
 from samebits.tables.features import count
+from samebits.tables.profile import Asked
 
 FOLDER = Path("data/raw")  # what the stage `data` depends on
-FORMATS = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson")
+SHOWN = 30  # columns that are left out
+DATES = {"day-first": "day first", "month-first": "month first"}
 FOR_DVC = 50 * 2**20  # bytes; hosts of git warn of larger files
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The table, the target, and whether to write."""
-    parser.add_argument("table", metavar="TABLE", help="a path, a glob or a URL: CSV, Parquet, JSON or Excel")
+    parser.add_argument(
+        "table",
+        metavar="TABLE",
+        help="a path, a glob or a URL: CSV, Parquet, JSON or Excel, also 'book.xlsx#Sheet 2' or 'a.zip#table.csv'",
+    )
     parser.add_argument("--target", metavar="COLUMN", required=True, help="the column to predict")
     parser.add_argument(
         "--yes", action="store_true", help="write params.yaml; without it, only show what it would contain"
     )
+    parser.add_argument(
+        "--missing",
+        metavar="[COLUMN=]VALUE",
+        action="append",
+        default=[],
+        help="a number or a text that stands for a missing value, in all columns or in one; may be repeated",
+    )
+    parser.add_argument("--dates", choices=[*DATES], help="how to read dates as 02/06/2016, where both ways fit")
+    for option, what in (("--category", "levels"), ("--number", "a number")):
+        parser.add_argument(
+            option,
+            metavar="COLUMN",
+            action="append",
+            default=[],
+            help=f"take this column of numbers as {what}; may be repeated",
+        )
 
 
 def run(arguments: Namespace) -> int:
@@ -38,18 +61,20 @@ def run(arguments: Namespace) -> int:
     with _found(arguments.table) as (files, source):
         moves = _moves(files, source)
         new_source = _in_repository(source, moves)
-        proposal = use.propose(source, arguments.target, data)
+        proposal = use.propose(source, arguments.target, data, _asked(arguments))
         text = artifacts.read_bytes(params.FILE).decode()
         changed = edit.with_table(
             text,
             params.FILE,
-            f"by samebits use {_quoted(new_source)} --target {_quoted(arguments.target)}",
+            " ".join(
+                ["by samebits use", *map(_quoted, [new_source, "--target", arguments.target, *_options(arguments)])]
+            ),
             source=new_source,
             target=arguments.target,
             split=proposal.split,
             query=proposal.query,
         )
-        for note in proposal.notes:
+        for note in proposal.warnings:
             warn(note)
         if not files:
             warn(f"`make check` runs without network: bring {source} into {FOLDER}/ with `dvc import-url`")
@@ -62,18 +87,41 @@ def run(arguments: Namespace) -> int:
             with artifacts.written(to) as copy, open(file, "rb") as original:
                 shutil.copyfileobj(original, copy)
         artifacts.write_text(changed, params.FILE)
+    for name, why in list(proposal.left_out.items())[:SHOWN]:
+        print(f"left out: {clean(name)}: {clean(why)}")
+    if len(proposal.left_out) > SHOWN:
+        print(f"left out: {len(proposal.left_out) - SHOWN} more; data.query lists them")
     of = f"{count(proposal.features, 'feature')} of {count(proposal.columns, 'column')}"
     print(f"{params.FILE}: {count(proposal.rows, 'row')}, {of}. Read and edit data.query, then run:")
     print("\n".join(f"  {line}" for line in _next([to for _, to in moves])))
     return 0
 
 
+def _asked(arguments: Namespace) -> Asked:
+    """What the person has said of the table."""
+    missing = []
+    for each in arguments.missing:
+        column, equals, value = each.rpartition("=")
+        missing.append((column if equals and column else None, value if equals and column else each))
+    dates = DATES[arguments.dates] if arguments.dates else None
+    return Asked(tuple(missing), dates, frozenset(arguments.category), frozenset(arguments.number))
+
+
+def _options(arguments: Namespace) -> list[str]:
+    """The options that decide about the query, as words of a command."""
+    words = [word for each in arguments.missing for word in ("--missing", each)]
+    words += ["--dates", arguments.dates] if arguments.dates else []
+    words += [word for each in arguments.category for word in ("--category", each)]
+    return [*words, *(word for each in arguments.number for word in ("--number", each))]
+
+
 @contextlib.contextmanager
 def _found(table: str) -> Iterator[tuple[list[Path], str]]:
-    """The files of a table, none for a URL, and its source; the first sheet of Excel is a temporary CSV file."""
+    """The files of a table, none for a URL, and its source; what DuckDB does not read is a temporary CSV file."""
     if "://" in table:
         yield [], table
         return
+    table, part = convert.split(table)
     files = [Path(each) for each in ([table] if os.path.exists(table) else sorted(glob.glob(table, recursive=True)))]
     if files and files[0].is_dir():
         raise UserError(f"{table} is a folder; name its files, as {table}/*.csv")
@@ -81,18 +129,18 @@ def _found(table: str) -> Iterator[tuple[list[Path], str]]:
         raise UserError(f"{table}: the file is empty")
     if not files:
         raise UserError(f"{table}: no such file")
-    if excel.is_workbook(table):
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder, f"{Path(table).stem}.csv")
-            excel.to_csv(table, copy)
-            yield [copy], str(copy)
-        return
-    name = table.lower().removesuffix(".gz").removesuffix(".zst")
-    if not name.endswith(FORMATS):
-        raise UserError(
-            f"{table}: the name must end in one of {', '.join(FORMATS)}, also with .gz or .zst, or in .xlsx"
-        )
-    yield files, table
+    with tempfile.TemporaryDirectory() as folder:
+        if len(files) == 1:
+            copy = convert.readable(files[0], part, Path(folder))
+            if copy != files[0]:
+                files, table = [copy], str(copy)
+        name = table.lower().removesuffix(".gz").removesuffix(".zst")
+        if not name.endswith(convert.FORMATS):
+            raise UserError(
+                f"{table}: the name must end in one of {', '.join(convert.FORMATS)}, also with .gz, .zst, .bz2, .xz or "
+                ".zip, in .txt or in .xlsx"
+            )
+        yield files, table
 
 
 def _moves(files: list[Path], source: str) -> list[tuple[Path, Path]]:

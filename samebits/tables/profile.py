@@ -4,27 +4,30 @@ DuckDB's SUMMARIZE is quick but guesses distinct values by a sketch; here the sa
 """
 
 import contextlib
-import datetime
 import functools
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import joblib
+import numpy as np
 from tqdm import tqdm
 
+from samebits import params
 from samebits.errors import UserError
-from samebits.tables.diagnosis import MISSING, clean, identifier, string
+from samebits.tables import readings, sentinels, total
+from samebits.tables.column import LEVELS, Cells, Column
+from samebits.tables.diagnosis import clean, identifier, string
+from samebits.tables.fit import MARKERS, Fit, known_in
+from samebits.tables.readings import Reading
+from samebits.tables.split import Shuffle
 from samebits.tables.table import reading
 
-LEVELS = 20  # a text of so many values or fewer is a category
-ROWS_A_LEVEL = 5  # on average; a category of fewer would learn its rows by heart
 LATE = 0.8  # the share of rows before the date that the advice on a split by time names
-MARKERS = [*MISSING, "?", ".", "-", "--", "NaN", "nan"]  # in a text of numbers, what is no number but missing
 KINDS = {
     **dict.fromkeys(("tinyint", "smallint", "integer", "bigint", "hugeint"), "number"),
     **dict.fromkeys(("utinyint", "usmallint", "uinteger", "ubigint", "uhugeint", "bignum", "decimal"), "number"),
@@ -38,77 +41,58 @@ KINDS = {
 NOTHING = "any_value(NULL)"  # an aggregate where nothing is asked
 MOST_COLUMNS = 2000  # the time that the moments and the profile take grows with their square
 AT_ONCE = 16  # columns in a question; more take more memory at a time
-WITH_ZONE = r"\d{4}-\d\d-\d\d[T ].*(Z|[+-]\d\d(:?\d\d)?)"  # a time that DuckDB leaves as text
+SAMPLE = 500  # rows that propose how a text is read
+STRAY = 0.05  # the share of values of another form that are taken as missing; of more, the column stays text
+CODES = 1000  # whole numbers of so many values or fewer may be codes of categories
+HASH_ROWS = 5_000_000  # from here on the split is by hash, which reads the rows once and keeps no number of each
+ROW, TRAIN = identifier("row of the table"), identifier("is a training row")
+RANKED = 20_000  # training rows of which ranks and levels are compared with the target
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column, and what SQL gives its value, NULL where it is missing.
+class Asked:
+    """What the person has said. missing: columns, or None for all, with the text or number that is none."""
 
-    type: DuckDB's. kind: number, text, boolean, date, time, or else the type. low, high: the range. levels: the values
-    as text with how many rows have each, the most frequent first, if they are LEVELS or fewer; of a date, the months.
-    median: of `number`, if a value is missing. late: the date before which LATE of all rows are.
-    """
+    missing: tuple[tuple[str | None, str], ...] = ()
+    dates: str | None = None
+    categories: frozenset[str] = frozenset()
+    numbers: frozenset[str] = frozenset()
 
-    name: str
-    type: str
-    kind: str = ""
-    value: str = ""
-    rows: int = 0
-    missing: int = 0
-    distinct: int = 0
-    low: Any = None
-    high: Any = None
-    integral: bool = False
-    median: float | None = None
-    levels: tuple[tuple[str, int], ...] = ()
-    late: Any = None
-
-    @property
-    def has_values(self) -> bool:
-        """Whether its kind is one of those that have a place in a model."""
-        return self.kind in ("number", "text", "boolean", "date", "time")
-
-    @property
-    def may_be_dates(self) -> bool:
-        """Whether all values look as 20260131 does."""
-        return self.integral and self.distinct > 1 and 17_000_101 <= self.low <= self.high <= 22_001_231
-
-    @property
-    def is_category(self) -> bool:
-        """Whether it is text of few values."""
-        return self.kind == "text" and 0 < self.distinct <= min(LEVELS, (self.rows - self.missing) // ROWS_A_LEVEL)
-
-    @property
-    def number(self) -> str:
-        """The SQL of a value as a number: of a date the days since the first, of a time the hours since midnight."""
-        if self.kind == "date" and isinstance(self.low, datetime.datetime):
-            return f"date_diff('second', TIMESTAMP '{self.low:%Y-%m-%d}', {self.value}) / 86400"
-        if self.kind == "date":
-            return f"{self.value} - DATE '{self.low}'"
-        return f"epoch({self.value}) / 3600" if self.kind == "time" else self.value
+    def missing_in(self, name: str) -> list[str]:
+        """What is missing in a column."""
+        return list(dict.fromkeys(value for column, value in self.missing if column in (None, name)))
 
 
 class Profile:
     """The columns of the rows of a table whose target is known."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, cells: str, target: str) -> None:
-        """cells: the SQL name of the table."""
-        self._connection, self._used = connection, cells
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, cells: str, target: str, data: params.Data, asked: Asked
+    ) -> None:
+        """cells: the SQL name of the table, whose column ROW counts its rows."""
+        self._connection, self._used, self._asked_for = connection, cells, asked
+        self._habits: set[str] = {asked.dates} if asked.dates else set()
         table = connection.sql(f"FROM {cells}")
-        columns = [Column(name, type_.id) for name, type_ in zip(table.columns, table.types, strict=True)]
+        columns = [
+            each
+            for name, type_ in zip(table.columns, table.types, strict=True)
+            if identifier(name) != ROW
+            for each in _fields(name, identifier(name), type_)
+        ]
         found = [column for column in columns if column.name == target]
         if not found:
-            names = clean(", ".join(table.columns))
+            names = clean(", ".join(column.name for column in columns))
             raise UserError(f"--target {clean(target)}: no such column; the columns are {names}")
-        [self.target] = self._described(found)
-        self.all_rows = self.target.rows
-        self.rows = self.all_rows - self.target.missing
-        if self.target.missing:
-            self._used = "used"
-            known = f"SELECT * FROM {cells} WHERE {self.target.value} IS NOT NULL"
-            connection.execute(f"CREATE TEMP VIEW used AS {known}")
-        self._others = [column for column in columns if column.name != target]
+        read = {column.name: column for column in self._read(columns)}
+        self.target = read[target]
+        [(self.all_rows,)] = connection.sql(f"SELECT count(*) FROM {cells}").fetchall()
+        self.total = total.find(self._asked, list(read.values()), ROW, self.all_rows)
+        conditions = [f"({self.target.value}) IS NOT NULL", *([self.total.where] if self.total else [])]
+        [self.without_target] = self._asked([f"countif(({self.target.value}) IS NULL)"])
+        self.knows_training = self._choose(cells, " AND ".join(conditions), data)
+        [self.target] = self._described([self.target])
+        self.rows = self.target.rows
+        self._others = [column for name, column in read.items() if name != target]
 
     @functools.cached_property
     def columns(self) -> list[Column]:
@@ -124,6 +108,44 @@ class Profile:
         """For each pair of columns, how many combinations of their values there are, missing values among them."""
         return self._asked([f"count(DISTINCT ({first.value}, {second.value}))" for first, second in pairs])
 
+    def frequencies(self, column: Column) -> list[tuple[str, int]]:
+        """The values of a column as text with how many rows have each, the most frequent first."""
+        [levels] = self._asked([f"histogram(({column.value})::VARCHAR)"])
+        return sorted(levels.items(), key=_most_first)
+
+    def sample(self, columns: Sequence[Column]) -> Iterator[tuple[Column, np.ndarray, np.ndarray]]:
+        """Of some training rows, for each column its numbers and those of the target, where both are known."""
+        step = max(1, self.rows // RANKED)
+        known = self._asked([f"count(*) FILTER ({TRAIN} AND {ROW} % {step} = 0)"])[0]
+        for start in range(0, len(columns), AT_ONCE):
+            some = [self.target, *columns[start : start + AT_ONCE]]
+            numbers = ", ".join(f"coalesce(({each.number})::DOUBLE, 'nan') AS c{i}" for i, each in enumerate(some))
+            rows = f"SELECT {numbers} FROM {self._used} WHERE {TRAIN} AND {ROW} % {step} = 0"
+            values = self._connection.sql(rows).fetchnumpy() if known else {}
+            for i, each in enumerate(some[1:], 1):
+                x, y = (np.asarray(values.get(f"c{j}", [])) for j in (i, 0))
+                both = np.isfinite(x) & np.isfinite(y)
+                yield each, x[both], y[both]
+
+    def serial(self) -> float:
+        """The ratio of von Neumann of the target in the order of the table: 2 where its rows are in no order."""
+        if self.target.kind != "number":
+            return 2.0
+        y = f"({self.target.number})::DOUBLE"
+        rows = f"SELECT {y} AS y, {y} - lag({y}) OVER (ORDER BY {ROW}) AS d FROM {self._used}"
+        [(ratio,)] = self._connection.sql(f"SELECT avg(d * d) / nullif(var_pop(y), 0) FROM ({rows})").fetchall()
+        return 2.0 if ratio is None else float(ratio)
+
+    def duplicates(self) -> int:
+        """How many rows repeat one before them in all columns."""
+        names = ", ".join(identifier(each) for each in dict.fromkeys(c.name for c in (self.target, *self._others)))
+        if any(each.kind not in KINDS.values() for each in self._others):
+            return 0
+        [(distinct,)] = self._connection.sql(
+            f"SELECT count(*) FROM (SELECT DISTINCT {names} FROM {self._used})"
+        ).fetchall()
+        return self.rows - int(distinct)
+
     def _asked(self, aggregates: list[str]) -> list[Any]:
         """The values of aggregates over the rows."""
         found: list[Any] = []
@@ -132,50 +154,162 @@ class Profile:
             found += self._connection.sql(f"SELECT {sql} FROM {self._used}").fetchall()[0]
         return found
 
+    def _choose(self, cells: str, where: str, data: params.Data) -> bool:
+        """Keep the rows that the query will have, and mark those of training; give whether these are known."""
+        [(rows,)] = self._connection.sql(f"SELECT count(*) FROM {cells} WHERE {where}").fetchall()
+        shuffled = data.split != "hash" and 0 < rows < HASH_ROWS
+        self._used = "used"
+        if not shuffled:
+            self._connection.execute(f"CREATE TEMP VIEW used AS SELECT *, true AS {TRAIN} FROM {cells} WHERE {where}")
+            return False
+        places = self._connection.sql(f"SELECT {ROW} AS r FROM {cells} WHERE {where} ORDER BY r").fetchnumpy()["r"]
+        split = Shuffle.of(rows, data.test_size, data.seed)
+        train = np.zeros(self.all_rows, bool)
+        train[places] = split.place >= split.test_rows
+        self._connection.register("flags", {"train": train})
+        self._connection.execute(f"CREATE TABLE scratch.flags AS SELECT train AS {TRAIN} FROM flags")
+        self._connection.unregister("flags")
+        self._connection.execute(
+            f"CREATE TEMP VIEW used AS SELECT * FROM {cells} POSITIONAL JOIN scratch.flags WHERE {where}"
+        )
+        return True
+
+    def _read(self, columns: list[Column]) -> list[Column]:
+        """The columns with their kinds and what SQL gives a value."""
+        chosen: dict[str, Column] = {}
+        texts = [each for each in columns if KINDS.get(each.type) == "text"]
+        fits: dict[str, Fit] = {}
+        for start in range(0, len(texts), AT_ONCE):
+            some = texts[start : start + AT_ONCE]
+            fits |= dict(zip((each.name for each in some), self._fitting(some), strict=True))
+        if self._has_fractions(columns):  # with points
+            self._habits.add("thousands")
+        sure = [fit.habits for fit in fits.values() if fit.habits]
+        said = {"day first", "month first"} if self._asked_for.dates else set()
+        self._habits |= {each for habits in sure if len(habits) == 1 for each in habits} - said
+        for column in columns:
+            kind = KINDS.get(column.type, column.type)
+            if kind == "text":
+                chosen[column.name] = self._of_text(column, fits[column.name])
+            else:
+                value = column.cell
+                if column.type == "timestamp with time zone":
+                    value = f"make_timestamp(epoch_us({value}))"  # in UTC, wherever it is asked
+                elif column.type in ("timestamp_s", "timestamp_ms", "timestamp_ns"):
+                    value = f"{value}::TIMESTAMP"
+                chosen[column.name] = self._without(replace(column, kind=kind, value=value))
+        may = [each for each in chosen.values() if each.type in ("float", "double") or each.kind == "date"]
+        infinite = self._asked([f"countif(NOT isfinite({each.value}))" for each in may])
+        for each, count in zip(may, infinite, strict=True):
+            if count:
+                finite = f"CASE WHEN isfinite({each.value}) THEN {each.value} END"
+                chosen[each.name] = replace(each, value=finite)
+        return list(chosen.values())
+
+    def _has_fractions(self, columns: list[Column]) -> bool:
+        """Whether numbers that DuckDB has read have a decimal point."""
+        doubles = [each for each in columns if each.type == "double"][:AT_ONCE]
+        return any(self._asked([f"countif({each.cell} <> trunc({each.cell}))" for each in doubles]))
+
+    def _without(self, column: Column) -> Column:
+        """The column without the numbers that are missing because the person said so."""
+        values = [each for each in self._asked_for.missing_in(column.name) if _is_number(each)]
+        if column.kind != "number" or not values:
+            return column
+        listed = ", ".join(values)
+        [rows] = self._asked([f"countif({column.value} IN ({listed}))"])
+        if not rows:
+            return column
+        value = f"nullif({column.value}, {listed})"
+        if len(values) > 1:
+            value = f"CASE WHEN {column.value} NOT IN ({listed}) THEN {column.value} END"
+        return replace(column, value=value, asked=rows)
+
+    def _fitting(self, columns: list[Column]) -> list[Fit]:
+        """What fits the texts of columns."""
+        [(rows,)] = self._connection.sql(f"SELECT count(*) FROM {self._used}").fetchall()
+        cells = ", ".join(f"{each.cell}::VARCHAR" for each in columns)
+        some = f"SELECT {cells} FROM {self._used} WHERE {ROW} % {max(1, rows // SAMPLE)} = 0 LIMIT {2 * SAMPLE}"
+        seen = list(zip(*self._connection.sql(some).fetchall(), strict=True)) or [()] * len(columns)
+        found, asked = [], []
+        for column, texts in zip(columns, seen, strict=True):
+            missing = {*MARKERS, *self._asked_for.missing_in(column.name)}
+            known = [text for text in texts if text is not None and text.strip() not in missing]
+            if len(known) < SAMPLE // 10:  # most are missing
+                more = (
+                    f"SELECT {column.cell}::VARCHAR FROM {self._used} WHERE {known_in(column.cell, missing)} LIMIT 100"
+                )
+                known = [text for (text,) in self._connection.sql(more).fetchall()]
+            fit = Fit(missing, readings.proposed(known[:SAMPLE]))
+            found.append(fit)
+            asked.append(fit.question(column.cell))
+        answers = iter(self._asked([each for question in asked for each in question]))
+        return [fit.answered([next(answers) for _ in question]) for fit, question in zip(found, asked, strict=True)]
+
+    def _of_text(self, column: Column, fit: Fit) -> Column:
+        """A column of text as what it says."""
+        cell = f"{column.cell}::VARCHAR" if column.type != "varchar" else column.cell
+        column = replace(column, padded=fit.padded, asked=fit.asked)
+        chosen = fit.chosen(self._habits)
+        others = fit.known - fit.fits.get(chosen, 0) if chosen else 0
+        if chosen and chosen.kind == "number" and not others and fit.codes:
+            [(example, first)] = self._examples([(cell, fit.code_condition(cell))])
+            column = replace(column, codes=f"{example!r} in row {first + 1}: a leading zero or more digits than 2**53")
+        elif chosen and others <= STRAY * fit.known:
+            read = chosen.of(cell)
+            value = read.value
+            if fit.wrong[chosen]:  # DuckDB takes more for a number
+                value = f"CASE WHEN {read.fits} THEN {value} END"
+            values = self._asked_for.missing_in(column.name)
+            if chosen.kind == "number" and (numbers := [each for each in values if _is_number(each)]):
+                value = f"nullif({value}, {numbers[0]})" if len(numbers) == 1 else _none_of(value, numbers)
+            strays = self._odd(cell, fit, read) if others else None
+            also = fit.other_habit(chosen, self._habits)
+            markers = self._markers(cell, fit)
+            return replace(
+                column, kind=chosen.kind, value=value, read=chosen.told, strays=strays, also=also, markers=markers
+            )
+        elif chosen:
+            column = replace(column, mixed=self._odd(cell, fit, chosen.of(cell)))
+        value = f"trim({cell})" if fit.padded else cell
+        if fit.blank:
+            value = f"nullif({value}, '')"
+        if gone := self._asked_for.missing_in(column.name):
+            value = f"CASE WHEN {value} NOT IN ({', '.join(map(string, gone))}) THEN {value} END"
+        return replace(column, kind="text", value=value)
+
+    def _odd(self, cell: str, fit: Fit, read: Reading) -> Cells:
+        """The texts that a reading does not fit."""
+        odd = f"{known_in(cell, fit.missing)} AND NOT coalesce({read.fits}, false)"
+        [(example, first)] = self._examples([(cell, odd)])
+        [rows] = self._asked([f"countif({odd})"])
+        return Cells(example, rows, first + 1)
+
+    def _examples(self, conditions: list[tuple[str, str]]) -> list[tuple[str, int]]:
+        """Of cells that meet a condition, the first, with the number of its row, from 0."""
+        asked = [f"(arg_min({cell}, {ROW}) FILTER ({odd}), min({ROW}) FILTER ({odd}))" for cell, odd in conditions]
+        return self._asked(asked)
+
+    def _markers(self, cell: str, fit: Fit) -> tuple[str, ...]:
+        """What stands for a missing value in a column of numbers or dates."""
+        if fit.known == fit.given:
+            return ()
+        listed = ", ".join(string(each) for each in fit.missing if each)
+        [found] = self._asked([f"list_sort(list(DISTINCT trim({cell})) FILTER (trim({cell}) IN ({listed})))"])
+        return tuple(found or ())
+
     def _described(self, columns: list[Column]) -> list[Column]:
-        columns = self._counted(self._with_values(columns))
+        columns = self._counted(columns)
         is_date = self._asked([_as_dates(each.value) if each.may_be_dates else NOTHING for each in columns])
         if any(is_date):
             as_dates = [
-                replace(each, kind="date", value=f"try_strptime({each.value}::BIGINT::VARCHAR, '%Y%m%d')::DATE")
+                replace(each, kind="date", value=f"try_strptime(({each.value})::BIGINT::VARCHAR, '%Y%m%d')::DATE")
                 for each, yes in zip(columns, is_date, strict=True)
                 if yes
             ]
             counted = {each.name: each for each in self._counted(as_dates)}
             columns = [counted.get(each.name, each) for each in columns]
-        return self._detailed(columns)
-
-    def _with_values(self, columns: list[Column]) -> list[Column]:
-        """The columns with their kinds and what SQL gives a value."""
-        texts = [column for column in columns if KINDS.get(column.type) == "text"]
-        asked = self._asked([_of_text(f"{identifier(column.name)}::VARCHAR") for column in texts])
-        answers = {column.name: answer for column, answer in zip(texts, asked, strict=True)}
-        found = []
-        for column in columns:
-            cell, kind = identifier(column.name), KINDS.get(column.type, column.type)
-            value = cell
-            if column.type == "timestamp with time zone":
-                value = f"make_timestamp(epoch_us({cell}))"  # in UTC, wherever it is asked
-            elif column.type in ("timestamp_s", "timestamp_ms", "timestamp_ns"):
-                value = f"{cell}::TIMESTAMP"
-            elif kind == "text":
-                blank, known, numbers, times = answers[column.name]
-                if known and known == numbers:
-                    kind, value = "number", f"TRY_CAST({cell} AS DOUBLE)"
-                elif known and known == times:
-                    kind, value = "date", f"TRY_CAST({cell} AS TIMESTAMP)"  # local time
-                elif blank:
-                    value = f"nullif({cell}::VARCHAR, '')"
-            found.append(replace(column, kind=kind, value=value))
-        may = [
-            each for each in found if each.type in ("float", "double") or each.kind == "date" or "TRY_" in each.value
-        ]
-        infinite = self._asked([f"countif(NOT isfinite({each.value}))" for each in may])
-        bad = {each.name for each, count in zip(may, infinite, strict=True) if count}
-        return [
-            replace(each, value=f"CASE WHEN isfinite({each.value}) THEN {each.value} END") if each.name in bad else each
-            for each in found
-        ]
+        return self._stepped(self._with_sentinels(self._with_levels(self._detailed(columns))))
 
     def _counted(self, columns: list[Column]) -> list[Column]:
         """The columns with what is known of all their values."""
@@ -196,16 +330,15 @@ class Profile:
         ]
 
     def _detailed(self, columns: list[Column]) -> list[Column]:
-        """The columns with their levels and, where they are wanted, their quantiles."""
+        """The columns with their months and, where they are wanted, their quantiles."""
         asked = []
         for each in columns:
-            is_date, few = each.kind == "date", each.has_values and 0 < each.distinct <= LEVELS
+            is_date = each.kind == "date" and each.distinct
             number = each.has_values and each.kind not in ("text", "boolean") and each.distinct and each.missing
-            levels = f"histogram(month({each.value})::VARCHAR)" if is_date else f"histogram(({each.value})::VARCHAR)"
             asked += [
-                levels if few or (is_date and each.distinct) else NOTHING,
-                f"quantile_disc({each.value}, {LATE})" if is_date and each.distinct else NOTHING,
-                f"median(({each.number})::DOUBLE)" if number else NOTHING,
+                f"histogram(month({each.value})::VARCHAR) FILTER ({TRAIN})" if is_date else NOTHING,
+                f"quantile_disc({each.value}, {LATE})" if is_date else NOTHING,
+                f"median(({each.number})::DOUBLE) FILTER ({TRAIN})" if number else NOTHING,
             ]
         answers = self._asked(asked)
         return [
@@ -213,18 +346,76 @@ class Profile:
             for each, levels, late, median in zip(columns, answers[::3], answers[1::3], answers[2::3], strict=True)
         ]
 
+    def _with_levels(self, columns: list[Column]) -> list[Column]:
+        """The columns that may be categories with their levels."""
+        found = []
+        for each in columns:
+            few = each.kind == "number" and each.distinct <= CODES and (each.integral or each.distinct <= 2)
+            if each.distinct and (each.kind in ("text", "boolean") or few):
+                rows = f"SELECT ({each.value})::VARCHAR AS v, count(*) AS n FROM {self._used}"
+                rows += f" WHERE {TRAIN} AND {each.value} IS NOT NULL GROUP BY v"
+                [(levels, seen_levels, seen_rows)] = self._connection.sql(
+                    f"SELECT list((v, n) ORDER BY n DESC, v)[:{LEVELS + 2}], count(*), sum(n) FROM ({rows})"
+                ).fetchall()
+                each = replace(each, levels=tuple(levels or ()), seen_levels=seen_levels, seen_rows=int(seen_rows or 0))
+            found.append(each)
+        return found
 
-def _of_text(text: str) -> str:
-    """The SQL that counts: empty texts; those that are no markers; of these, finite numbers; and times with a zone."""
-    known = f"{text} NOT IN ({', '.join(map(string, MARKERS))})"
-    is_time = f"regexp_full_match({text}, {string(WITH_ZONE)}) AND TRY_CAST({text} AS TIMESTAMP) IS NOT NULL"
-    is_number = f"{known} AND isfinite(TRY_CAST({text} AS DOUBLE))"
-    return f"(countif({text} = ''), countif({known}), countif({is_number}), countif({is_time}))"
+    def _with_sentinels(self, columns: list[Column]) -> list[Column]:
+        """The columns with repeated values at an end that are far from the rest."""
+        numbers = [each for each in columns if each.kind == "number" and each.distinct > 3]
+        asked = [f"(countif(({each.value}) = {each.low}), countif(({each.value}) = {each.high}))" for each in numbers]
+        repeated = {
+            each.name for each, (low, high) in zip(numbers, self._asked(asked), strict=True) if max(low, high) > 1
+        }
+        return [replace(each, sentinels=self._far(each)) if each.name in repeated else each for each in columns]
+
+    def _far(self, column: Column) -> tuple[Cells, ...]:
+        """The repeated values of a column that are far from the rest."""
+        v = f"({column.value})::DOUBLE"
+        grouped = (
+            f"SELECT {v} AS v, count(*) AS n, min({ROW}) + 1 AS r FROM {self._used} WHERE {v} IS NOT NULL GROUP BY v"
+        )
+        least, most = (
+            self._connection.sql(f"SELECT * FROM ({grouped}) ORDER BY v {order} LIMIT {sentinels.ENDS}").fetchall()
+            for order in ("ASC", "DESC")
+        )
+        return sentinels.find(least, most)
+
+    def _stepped(self, columns: list[Column]) -> list[Column]:
+        """The columns that count the rows with how many of their steps are of one."""
+        found = []
+        for each in columns:
+            if each.is_each_once and each.high - each.low < 2 * each.rows:
+                steps = f"SELECT {each.value} - lag({each.value}) OVER (ORDER BY {ROW}) AS step FROM {self._used}"
+                [(ones,)] = self._connection.sql(f"SELECT countif(step = 1) FROM ({steps})").fetchall()
+                each = replace(each, steps=ones)
+            found.append(each)
+        return found
+
+
+def _fields(name: str, cell: str, type_: Any) -> list[Column]:
+    """A column, or the fields of a struct."""
+    if type_.id != "struct":
+        return [Column(name, type_.id, cell)]
+    return [
+        each for field, of in type_.children for each in _fields(f"{name}.{field}", f"({cell}).{identifier(field)}", of)
+    ]
+
+
+def _none_of(value: str, numbers: list[str]) -> str:
+    return f"CASE WHEN {value} NOT IN ({', '.join(numbers)}) THEN {value} END"
+
+
+def _is_number(text: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return bool(np.isfinite(float(text))) and "_" not in text
+    return False
 
 
 def _as_dates(value: str) -> str:
     """The SQL that tells whether all numbers are dates as 20260131 is."""
-    return f"coalesce(bool_and(try_strptime({value}::BIGINT::VARCHAR, '%Y%m%d') IS NOT NULL), false)"
+    return f"coalesce(bool_and(try_strptime(({value})::BIGINT::VARCHAR, '%Y%m%d') IS NOT NULL), false)"
 
 
 def _most_first(level: tuple[str, int]) -> tuple[int, str]:
@@ -240,24 +431,27 @@ def check_width(path: str, columns: int) -> None:
 
 
 @contextlib.contextmanager
-def profiled(source: str, target: str) -> Iterator[Profile]:
+def profiled(source: str, target: str, data: params.Data, asked: Asked) -> Iterator[Profile]:
     """The profile of a table, as the pipeline will read it. Raises UserError where it cannot be read."""
     with tempfile.TemporaryDirectory() as folder, reading(source, Path(folder)) as connection:
         [(threads,)] = connection.sql("SELECT current_setting('threads')").fetchall()
         try:
-            connection.execute(f"SET threads = {joblib.cpu_count()}")
             check_width(Path(source).name, len(connection.table("source").columns))
-            cells = "source"
-            if not source.lower().endswith(
-                ".parquet"
-            ):  # text is parsed once; on disk, for it may be larger than memory
+            connection.execute(f"ATTACH {string(str(Path(folder, 'cells.duckdb')))} AS scratch")
+            numbered = f"SELECT *, row_number() OVER () - 1 AS {ROW} FROM source"
+            [(rows,)] = connection.sql("SELECT count(*) FROM source").fetchall()
+            if source.lower().endswith(".parquet") and rows >= HASH_ROWS:  # it is quick to read, and a copy is large
+                cells = "numbered"
+                connection.execute(f"CREATE TEMP VIEW {cells} AS {numbered}")
+            else:
                 cells = "scratch.cells"
-                connection.execute(f"ATTACH {string(str(Path(folder, 'cells.duckdb')))} AS scratch")
                 connection.execute(f"SET enable_progress_bar = {sys.stdout.isatty()}")  # it writes there
-                connection.execute(f"CREATE TABLE {cells} AS FROM source")
+                connection.execute(f"CREATE TABLE {cells} AS {numbered}")
                 connection.execute("SET enable_progress_bar = false")
-            yield Profile(connection, cells, target)
+            connection.execute(f"SET threads = {joblib.cpu_count()}")
+            yield Profile(connection, cells, target, data, asked)
         finally:
-            connection.execute("DROP VIEW IF EXISTS used")
+            for view in ("used", "numbered"):
+                connection.execute(f"DROP VIEW IF EXISTS {view}")
             connection.execute("DETACH DATABASE IF EXISTS scratch")
             connection.execute(f"SET threads = {threads}")

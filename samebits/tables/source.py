@@ -15,9 +15,10 @@ import duckdb
 
 from samebits.errors import UserError, warn
 from samebits.tables import diagnosis, remote
-from samebits.tables.diagnosis import clean, string
+from samebits.tables.diagnosis import clean, identifier, string
 
-TYPES_OF_TEXT = ["BOOLEAN", "DOUBLE", "TIME", "DATE", "TIMESTAMP", "VARCHAR"]
+TYPES_OF_TEXT = ["BOOLEAN", "INTEGER", "HUGEINT", "DOUBLE", "TIME", "DATE", "TIMESTAMP", "VARCHAR"]
+WHOLE = 2**53  # from here on a float64 does not hold each integer: such numbers are identifiers, and stay text
 DELIMITERS = [",", ";", "\t"]  # a single column with one of these in its name is none
 MAY_CHANGE = ["enable_optimizer", "enable_progress_bar", "threads"]  # settings
 READS = {"SELECT_NODE", "SET_OPERATION_NODE", "CTE_NODE", "RECURSIVE_CTE_NODE"}  # in the syntax tree of a query
@@ -142,30 +143,72 @@ def _sql(name: str, pattern: str, paths: tuple[str, ...]) -> str:
 
 
 def _csv(name: str, pattern: str, paths: tuple[str, ...]) -> str:
-    """The SQL of CSV files; of one file, with the dialect and types of all its rows.
+    """The SQL of CSV files, with the dialect and types of all their rows. What casting would change stays text.
 
-    Raises UserError where its rows have different numbers of fields.
+    Raises UserError where the rows of a file have different numbers of fields.
     """
     options = f"auto_type_candidates = {TYPES_OF_TEXT}, nullstr = {diagnosis.MISSING}"
     anew = f"read_csv({string(pattern)}, {options})"
-    if len(paths) > 1:
-        return anew
-    found = "Prompt, SkipRows, Delimiter, Quote, Escape, Comment, Columns"
+    files = paths[1:] or paths
     with _database(pattern, paths, None).cursor() as connection:
         try:
-            whole = f"sniff_csv({string(pattern)}, sample_size = -1, {options})"
-            answer = connection.execute(f"SELECT {found} FROM {whole}").fetchall()
+            first, *others = [_sniffed(connection, file, options) for file in files]
         except duckdb.Error:
             return anew  # which tells what is wrong
-        [(prompt, skipped, *dialect, columns)] = answer
-        names = [column["name"] for column in columns]
+        if any(each.dialect != first.dialect or each.types.keys() != first.types.keys() for each in others):
+            return anew
+        names = list(first.types)
         if len(names) == 1 and (delimiter := next((each for each in DELIMITERS if each in names[0]), None)):
             _check_widths(connection, name, pattern, delimiter)
-    if skipped:
-        _tell(f"{clean(name)}: the first {skipped} lines are not read; the header is in line {skipped + 1}")
-    # DuckDB does not escape what it puts into the SQL that it suggests
-    texts = [pattern, *dialect, *names]
-    return anew if "'" in "".join(texts) else str(prompt).removeprefix("FROM ").removesuffix(";")
+        types = {each: _common([one.types[each] for one in (first, *others)]) for each in names}
+        if wide := [each for each, kind in types.items() if kind == "HUGEINT"]:
+            largest = ", ".join(f"max(abs({identifier(each)}))" for each in wide)
+            answers = connection.execute(f"SELECT {largest} FROM {first.reading(pattern, types)}").fetchone()
+            too_large = [each for each, most in zip(wide, answers or (), strict=True) if most >= WHOLE]
+            types |= dict.fromkeys(wide, "DOUBLE") | dict.fromkeys(too_large, "VARCHAR")
+    types = {each: "DOUBLE" if kind == "INTEGER" else kind for each, kind in types.items()}
+    if first.skipped:
+        _tell(f"{clean(name)}: the first {first.skipped} lines are not read; the header is in line {first.skipped + 1}")
+    return first.reading(pattern, types)
+
+
+@dataclass(frozen=True)
+class _Sniffed:
+    """What DuckDB found of a CSV file. types: by the name of a column, in their order."""
+
+    dialect: dict[str, str]
+    skipped: int
+    header: bool
+    types: dict[str, str]
+
+    def reading(self, pattern: str, types: dict[str, str]) -> str:
+        """The SQL that reads files with these types."""
+        options = [f"{key} = {string(text)}" for key, text in self.dialect.items()]
+        columns = ", ".join(f"{string(name)}: {string(kind)}" for name, kind in types.items())
+        options += [f"header = {self.header}", f"skip = {self.skipped}", f"nullstr = {diagnosis.MISSING}"]
+        return f"read_csv({string(pattern)}, auto_detect = false, {', '.join(options)}, columns = {{{columns}}})"
+
+
+def _sniffed(connection: duckdb.DuckDBPyConnection, file: str, options: str) -> _Sniffed:
+    """The dialect and types of all rows of a file; dates that are not written from year to day stay text."""
+    asked = "Delimiter, Quote, Escape, Comment, SkipRows, HasHeader, DateFormat, TimestampFormat, Columns"
+    sniff = f"SELECT {asked} FROM sniff_csv({string(file)}, sample_size = -1, {options})"
+    [(*texts, skipped, header, date, timestamp, columns)] = connection.execute(sniff).fetchall()
+    keys = ("delim", "quote", "escape", "comment")
+    dialect = {key: "" if text == "(empty)" else text for key, text in zip(keys, texts, strict=True)}
+    formats = {"DATE": date, "TIMESTAMP": timestamp}
+    local = {kind for kind, how in formats.items() if how and not str(how).startswith("%Y-%m-%d")}
+    types = {each["name"]: "VARCHAR" if each["type"] in local else each["type"] for each in columns}
+    return _Sniffed(dialect, skipped, header, types)
+
+
+def _common(types: list[str]) -> str:
+    """The type of a column of several files."""
+    kinds = set(types)
+    if len(kinds) == 1:
+        return types[0]
+    numbers = ["INTEGER", "HUGEINT", "DOUBLE"]
+    return max(kinds, key=numbers.index) if kinds <= set(numbers) else "VARCHAR"
 
 
 def _check_widths(connection: duckdb.DuckDBPyConnection, name: str, pattern: str, delimiter: str) -> None:

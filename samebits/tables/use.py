@@ -1,50 +1,62 @@
 """From a table to the `data:` part of params.yaml: the query that a person would start with, and why."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from samebits import params
 from samebits.errors import UserError
-from samebits.tables import dependence, features, summary
+from samebits.tables import decide, dependence, features, ranks, summary
+from samebits.tables.column import Column
+from samebits.tables.decide import Decision
 from samebits.tables.diagnosis import clean, identifier, string
 from samebits.tables.features import Line
-from samebits.tables.profile import Column, Profile, profiled
+from samebits.tables.profile import HASH_ROWS, Asked, Profile, profiled
 from samebits.tables.table import Table
 
-HASH_ROWS = 5_000_000  # from here on the split is by hash, which reads the rows once and keeps no number of each
 MANY_FEATURES = 200  # from here on the sweep over all formats may take minutes
 WIDTH = 60  # of a line before its comment
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What `samebits use` would write: the query, as lines; `split` for the rows; notes for the person."""
+    """What `samebits use` would write: the query, as lines; `split` for the rows.
+
+    warnings: for the person, also in the query. left_out: by its name, why a column is no feature.
+    """
 
     query: str
     split: str
     features: int
     columns: int
     rows: int
-    notes: list[str]
+    warnings: list[str]
+    left_out: dict[str, str]
 
 
-def propose(source: str, target: str, data: params.Data) -> Proposal:
+def propose(source: str, target: str, data: params.Data, asked: Asked | None = None) -> Proposal:
     """Look at a table and decide what becomes of each column. `source`: a path, a glob or a URL.
 
     Raises UserError where the table cannot be read, or nothing can predict this target.
     """
-    with profiled(source, target) as profile:
+    asked = asked or Asked()
+    if data.split not in params.SPLITS:  # a column that this table has not
+        data = msgspec.structs.replace(data, split="shuffle")
+    with profiled(source, target, data, asked) as profile:
         y, notes = _target(profile)
-        lines = _some(features.lines(profile), source, target)
-    split = data.split if data.split in params.SPLITS else "shuffle"  # a column that this table has not
-    split = "hash" if profile.rows >= HASH_ROWS else split
-    query = _query(lines, y, [], _where(profile))
-    asked = msgspec.structs.replace(data, source=source, target=target, split=split, keep_rows=1, query=query)
+        decisions = _decided(profile, asked)
+        notes = [*decide.warnings(decisions, profile.target, asked), *_of_rows(profile), *notes]
+        notes += _of_ranks(profile, decisions)
+        lines = _some(_lines(decisions, profile.target), source, target)
+    split = "hash" if profile.rows >= HASH_ROWS else data.split
+    where = _where(profile)
+    query = _query(lines, y, [], where)
+    whole = msgspec.structs.replace(data, source=source, target=target, split=split, keep_rows=1, query=query)
     here = params.Compute("threading", "all", None)
-    moments = summary.of(Table.of(source, query, target), asked, 1, here)["train"].moments
+    moments = summary.of(Table.of(source, query, target), whole, 1, here)["train"].moments
     lines, more = _without_dependent(lines, dependence.find(moments), target)
     names = [line.name for line in _some(lines, source, target) if line.sql]
     if len(names) + 1 >= moments.rows:
@@ -54,8 +66,76 @@ def propose(source: str, target: str, data: params.Data) -> Proposal:
         ]
     if len(names) >= MANY_FEATURES:
         more.append(f"{len(names)} features: the stage quantize may take minutes")
-    query = _query(lines, y, _head(profile, len(names)), _where(profile))
-    return Proposal(query, split, len(names), len(profile.columns) + 1, profile.rows, [*map(clean, notes + more)])
+    notes = [clean(each) for each in notes + more]
+    query = _query(lines, y, [*_head(profile, len(names)), *(f"warning: {each}" for each in notes)], where)
+    return Proposal(query, split, len(names), len(profile.columns) + 1, profile.rows, notes, _left_out(lines))
+
+
+def _decided(profile: Profile, asked: Asked) -> list[Decision]:
+    """What becomes of each column, also beside the others."""
+    decisions = decide.decide(profile.columns, asked, profile.serial())
+    alike, pairs = decide.pairs(decisions, profile.target, profile.rows)
+    values = profile.values_together([*((each, profile.target) for each in alike), *pairs])
+    with_target = dict(zip((each.name for each in alike), values, strict=False))
+    together = dict(zip(((less.name, more.name) for less, more in pairs), values[len(alike) :], strict=True))
+    return decide.without_determined(decisions, profile.target, with_target, together)
+
+
+def _lines(decisions: Sequence[Decision], target: Column) -> list[Line]:
+    """The lines for all columns but the target, in the order of the table. No name stands twice, in any case."""
+    taken = {each.name.lower() for each in (target, *(decision.column for decision in decisions))}
+    found: list[Line] = []
+    for each in decisions:
+        name = each.column.name
+        if each.why:
+            found.append(Line(name, name, None, each.why))
+        else:
+            found += features.unique(features.lines(each.column, each.as_category), taken)
+    return found
+
+
+def _left_out(lines: Sequence[Line]) -> dict[str, str]:
+    """By the names of columns and features, why they are none."""
+    return {line.name: line.why for line in lines if not line.sql}
+
+
+def _of_rows(profile: Profile) -> list[str]:
+    """What is to be said of rows."""
+    notes = []
+    if profile.total:
+        notes.append(f"{profile.total.told}; it is left out")
+    if duplicates := profile.duplicates():
+        share = 100 * duplicates / profile.rows
+        notes.append(
+            f"{features.count(duplicates, 'row')} ({share:.2g} %) {'repeat' if duplicates > 1 else 'repeats'} another "
+            "in all columns: if that is a mistake, rows that training knows are in the test"
+        )
+    return notes
+
+
+def _of_ranks(profile: Profile, decisions: Sequence[Decision]) -> list[str]:
+    """Features that order the rows as the target does, and those that would tell more as categories."""
+    used = [each for each in decisions if not each.why and each.column.kind in ("number", "date", "time")]
+    as_numbers = [each.column for each in used if not each.as_category and each.column.distinct > 2]
+    if profile.target.kind != "number" or profile.target.distinct <= 2:
+        return []
+    notes = []
+    for column, x, y in profile.sample(as_numbers):
+        if (rank := ranks.correlation(x, y)) ** 2 > dependence.NEARLY and np.corrcoef(x, y)[
+            0, 1
+        ] ** 2 <= dependence.NEARLY:
+            notes.append(
+                f"{column.name} orders the rows as {profile.target.name} does (rank correlation {rank:.3f}): leave it "
+                "out if it is made of it, or known only together with it"
+            )
+        if column.integral and column.is_category and column.seen_levels == len(column.own):
+            linear, levels = ranks.explained(x, y)
+            if levels > linear + ranks.MORE:
+                notes.append(
+                    f"{column.name} has {column.distinct} whole numbers: as categories they explain {levels:.2f} of "
+                    f"{profile.target.name}'s variance, as a number {linear:.2f}: --category {column.name!r}"
+                )
+    return notes
 
 
 def _some(lines: list[Line], source: str, target: str) -> list[Line]:
@@ -72,8 +152,8 @@ def _target(profile: Profile) -> tuple[Line, list[str]]:
     """The line of the target, and what is to be said of it. Raises UserError where it is none."""
     y = profile.target
     name, where = y.name, f"--target {clean(y.name)}"
-    if y.missing == y.rows:
-        raise UserError(f"{where}: no row has a value" if y.rows else f"{where}: the table has no rows")
+    if not y.rows:
+        raise UserError(f"{where}: no row has a value" if profile.all_rows else f"{where}: the table has no rows")
     if y.kind not in ("number", "boolean", "text"):
         raise UserError(f"{where}: has type {y.kind}; least squares predicts a number; name a column of numbers")
     if y.distinct == 1:
@@ -86,7 +166,7 @@ def _target(profile: Profile) -> tuple[Line, list[str]]:
         )
     notes = []
     if y.distinct == 2:
-        (more, _), (less, rows) = y.levels
+        (more, _), (less, rows) = profile.frequencies(y)
         low, high = features.text(y.low), features.text(y.high)
         if y.kind == "number" and (y.low, y.high) != (0, 1):
             share = (
@@ -152,6 +232,8 @@ def _head(profile: Profile, count: int) -> list[str]:
     """Comments above the query."""
     rows, columns = features.count(profile.rows, "row"), features.count(len(profile.columns) + 1, "column")
     head = [f"{rows}, {columns}; {features.count(count, 'feature')}"]
+    if not profile.knows_training:
+        head.append("medians and levels are those of all rows, for which rows are test rows is not known before")
     dates = [column for column in profile.columns if column.kind == "date" and column.late is not None]
     if dates:
         late = _literal(dates[0])
@@ -167,10 +249,14 @@ def _literal(column: Column) -> str:
 
 def _where(profile: Profile) -> str:
     y = profile.target
-    if not y.missing:
-        return ""
-    rows = profile.all_rows - profile.rows
-    return f"WHERE {y.value} IS NOT NULL -- leaves out {features.count(rows, 'row')} without {clean(y.name)}"
+    conditions = []
+    if missing := profile.without_target:
+        conditions.append(
+            f"{y.value} IS NOT NULL -- leaves out {features.count(missing, 'row')} without {clean(y.name)}"
+        )
+    if profile.total:
+        conditions.append(f"{profile.total.where} -- leaves out the total in row {profile.total.row}")
+    return "\n  ".join(("AND " if i else "WHERE ") + each for i, each in enumerate(conditions))
 
 
 def _query(lines: list[Line], target: Line, head: list[str], where: str) -> str:

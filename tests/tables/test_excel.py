@@ -40,7 +40,7 @@ def test_the_first_sheet_of_a_workbook_becomes_csv(project_folder: Path, capsys:
     columns = dict(zip(table.features, X.T.tolist(), strict=True))
     assert columns["units"] == [i * i for i in range(30)]
     assert columns["day"] == [20 * i for i in range(30)]  # 44562 is 2022-01-01 in Excel
-    assert columns["region = south"] == [float(i % 3 == 1) for i in range(30)]
+    assert columns["region = north"] == [float(i % 3 == 0) for i in range(30)]
     assert columns["region is missing"] == [float(i % 3 == 2) for i in range(30)]
 
 

@@ -129,9 +129,31 @@ def test_the_query_decides_columns_and_rows() -> None:
 
 
 def test_integers_become_floats() -> None:
-    table = read_text("x,y\n9007199254740992,-3\n170141183460469231731687303715884105727,4\n")
-    assert table.X.tolist() == [[2.0**53], [2.0**127]]
+    table = read_text("x,y\n9007199254740991,-3\n-5,4\n")
+    assert table.X.tolist() == [[2.0**53 - 1], [-5]]
     assert table.y.tolist() == [-3, 4]
+
+
+def test_integers_that_a_float_does_not_hold_stay_text() -> None:
+    text = "id,x,y\n12345678901234567890,1,-3\n9007199254740993,2,4\n"
+    assert "column id, row 1: '12345678901234567890' is text" in mistake(text)
+    numbers = "SELECT id::DOUBLE AS id, x, (id LIKE '%93')::INT AS y FROM source"
+    assert read_text(text, numbers).y.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("files", [1, 2])
+def test_dates_that_are_not_written_from_year_to_day_stay_text(files: int) -> None:
+    for part in range(files):
+        Path(f"part-{part}.csv").write_text(f"day,x,y\n02/06/2016,{part}.5,1\n03/06/2016,2,2\n")
+    query = "SELECT month(strptime(day, '%m/%d/%Y')) AS month, x, y FROM source"
+    assert read("part-*.csv", query, "y").X[:, 0].tolist() == [2, 3] * files
+
+
+def test_types_are_those_of_all_files() -> None:
+    for part, value in enumerate(["1", "2.5", "007"]):
+        Path(f"part-{part}.csv").write_text(f"x,y\n{value},1\n")
+    query = "SELECT (x = '007')::INT AS x, y FROM source"
+    assert read("part-*.csv", query, "y").X[:, 0].tolist() == [0, 0, 1]
 
 
 def test_rows_keep_the_order_of_the_file() -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
+from sklearn.model_selection import train_test_split
 
 from samebits import params
 from samebits.commands import use as command
@@ -101,6 +102,12 @@ def refused(*words: str) -> str:
     return str(caught.value)
 
 
+def training(count: int) -> list[int]:
+    """The numbers of the training rows of a table, in its order."""
+    rows, _ = train_test_split(range(count), test_size=DATA.test_size, random_state=DATA.seed)
+    return sorted(rows)
+
+
 def noise(count: int) -> list[float]:
     return np.random.default_rng(1).normal(size=count).round(4).tolist()
 
@@ -116,7 +123,7 @@ def test_numbers_stay_as_they_are() -> None:
 def test_a_missing_number_is_the_median_and_a_column_says_where() -> None:
     x = [None if i % 7 == 0 else float(i * i) for i in range(50)]
     result = used(["x", "y"], [(v, t) for v, t in zip(x, noise(50), strict=True)])
-    median = statistics.median(v for v in x if v is not None)
+    median = statistics.median(v for v in (x[i] for i in training(50)) if v is not None)
     assert result.features["x"] == [median if v is None else v for v in x]
     assert result.features["x is missing"] == [float(v is None) for v in x]
     assert "16 % missing: filled with the median" in result.query
@@ -126,7 +133,7 @@ def test_a_missing_number_is_the_median_and_a_column_says_where() -> None:
 def test_what_stands_for_a_missing_number_is_missing(missing: str) -> None:
     x = [missing if i % 9 == 3 else str(i * i) for i in range(45)]
     result = used(["x", "y"], list(zip(x, noise(45), strict=True)))
-    median = statistics.median(float(v) for v in x if v != missing)
+    median = statistics.median(float(x[i]) for i in training(45) if x[i] != missing)
     assert result.features["x"] == [median if v == missing else float(v) for v in x]
     assert sum(result.features["x is missing"]) == 5
 
@@ -173,7 +180,8 @@ def test_a_missing_date_is_the_median_and_in_no_month() -> None:
     days = [None if i % 6 == 0 else datetime.date(2020, 1, 1) + datetime.timedelta(days=31 * i) for i in range(60)]
     result = used(["day", "y"], list(zip(days, noise(60), strict=True)))
     known = [31 * i for i in range(60) if i % 6]
-    days_since = [statistics.median(known) - min(known) if i % 6 == 0 else 31 * i - min(known) for i in range(60)]
+    median = statistics.median(31 * i for i in training(60) if i % 6)
+    days_since = [median - min(known) if i % 6 == 0 else 31 * i - min(known) for i in range(60)]
     assert result.features["day"] == days_since
     assert result.features["day is missing"] == [float(i % 6 == 0) for i in range(60)]
     months = [values for name, values in result.features.items() if " = month " in name]
@@ -191,17 +199,19 @@ def test_what_is_no_feature_is_left_out_and_said_why() -> None:
         (i + 1, f"name {i}", "same", None, 1000 + 7 * i, f"t{i % 30}", i % 3, "abc"[i % 3], 2.5 * (i % 7), i % 7, y)
         for i, y in enumerate(noise(120))
     ]
-    header = ["row", "name", "constant", "nothing", "customer_id", "many", "code", "letter", "scaled", "x", "y"]
+    header = ["row", "name", "constant", "nothing", "customer_id", "many", "depth", "letter", "scaled", "x", "y"]
     result = used(header, rows)
     assert result.left_out("row") == "identifier: counts the rows from 1"
     assert result.left_out("name") == "text with a different value in each row"
     assert result.left_out("constant") == "constant: same"
     assert result.left_out("nothing") == "no values"
     assert result.left_out("customer_id") == "identifier, by its name"
-    assert result.left_out("many") == "text with 30 values, as t0; at most 20 can be categories"
-    assert result.left_out("letter") == "determined by code, one to one"
+    assert result.left_out("many") == (
+        "text with 30 values, as t0; those with 5 training rows or more have 0 % of the rows, a category needs 50%"
+    )
+    assert result.left_out("letter") == "determined by depth, one to one"
     assert result.left_out("x") == "in the training rows a combination of scaled"
-    assert set(result.features) == {"code", "scaled"}
+    assert set(result.features) == {"depth", "scaled"}
 
 
 def test_what_counts_the_rows_is_a_feature_where_there_is_no_other() -> None:
@@ -229,7 +239,7 @@ def test_copies_of_the_target_are_no_features() -> None:
 
 def test_parts_that_make_up_the_target_are_told() -> None:
     rows = [(i % 7, i * i % 11, i % 7 + i * i % 11) for i in range(60)]
-    notes = used(["casual", "registered", "count"], rows, "count").proposal.notes
+    notes = used(["casual", "registered", "count"], rows, "count").proposal.warnings
     assert any(note.startswith("count is a combination of registered, casual:") for note in notes)
 
 
@@ -248,7 +258,7 @@ def test_a_target_of_two_words_becomes_0_and_1(words: tuple[str, str]) -> None:
     answer = [more, less, more] * 20
     result = used(["x", "y"], list(zip(noise(60), answer, strict=True)))
     assert result.y.tolist() == [float(v == less) for v in answer]
-    assert any("linear probability model" in note for note in result.proposal.notes)
+    assert any("linear probability model" in note for note in result.proposal.warnings)
     assert (f"target: 1 for {less}, 20 rows; 0 for {more}" in result.query) == (words != ("no", "yes"))  # a BOOLEAN
 
 
@@ -331,13 +341,16 @@ def test_an_unknown_target_is_told_with_the_columns_that_there_are() -> None:
     assert mistake(["x", "Y"], [(1, 2)] * 5) == "--target y: no such column; the columns are x, Y"
 
 
-def test_lists_and_structs_are_left_out() -> None:
-    lines = [json.dumps({"x": i * i, "tags": ["a"], "at": {"lat": i}, "y": y}) for i, y in enumerate(noise(40))]
+def test_structs_are_their_fields_and_lists_are_left_out() -> None:
+    lines = [
+        json.dumps({"x": i * i, "tags": ["a"], "at": {"lat": i % 7, "of": {"é": i % 5}}, "y": y})
+        for i, y in enumerate(noise(40))
+    ]
     Path("table.jsonl").write_text("\n".join(lines))
     result = Used("table.jsonl", "y")
     assert result.left_out("tags") == "list, not a number"
-    assert result.left_out("at") == "struct, not a number"
-    assert set(result.features) == {"x"}
+    assert result.features["at.lat"] == [i % 7 for i in range(40)]
+    assert result.features["at.of.é"] == [i % 5 for i in range(40)]
 
 
 def test_wide_integers_decimals_and_booleans_of_parquet_are_numbers() -> None:
@@ -359,7 +372,7 @@ def test_a_model_that_can_learn_its_rows_by_heart_is_told() -> None:
     rng = np.random.default_rng(3)
     rows = [(*x, y) for x, y in zip(rng.normal(size=(20, 30)).tolist(), noise(20), strict=True)]
     result = used([*(f"x{i}" for i in range(30)), "y"], rows)
-    assert any("memorise" in note for note in result.proposal.notes)
+    assert any("memorise" in note for note in result.proposal.warnings)
     assert len(result.features) < 16
 
 
@@ -479,13 +492,13 @@ def test_files_of_a_glob_are_copied(project_folder: Path) -> None:
         ("no*.csv", "no*.csv: no such file"),
         ("folder", "folder is a folder; name its files, as folder/*.csv"),
         ("empty.csv", "empty.csv: the file is empty"),
-        ("table.txt", "table.txt: the name must end in one of .csv, .tsv, .parquet, .json"),
+        ("table.doc", "table.doc: the name must end in one of .csv, .tsv, .parquet, .json"),
         ("table.parquet", "data.source table.parquet: "),
         ("table.xlsx", "table.xlsx: "),
     ],
 )
 def test_what_is_no_table_is_told(table: str, told: str, project_folder: Path) -> None:
-    Path("table.txt").write_text("x,y\n1,2\n")
+    Path("table.doc").write_text("x,y\n1,2\n")
     Path("table.parquet").write_text("no Parquet")
     Path("empty.csv").touch()
     Path("folder").mkdir()

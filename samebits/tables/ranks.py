@@ -1,0 +1,32 @@
+"""How a column goes with the target beyond a line: by ranks, and by levels. Only warnings depend on it."""
+
+import numpy as np
+
+MORE = 0.02  # of the target's variance, that categories must explain more than a number to be worth a word
+
+
+def correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Spearman's rank correlation of x (n,) and y (n,); 0 for fewer than 10 rows or a constant."""
+    if len(x) < 10:
+        return 0.0
+    a, b = _ranks(x), _ranks(y)
+    return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) and np.ptp(b) else 0.0
+
+
+def explained(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """The shares of the variance of y (n,) that x (n,) explains as a number and, adjusted, as categories."""
+    _, level = np.unique(x, return_inverse=True)
+    rows = np.bincount(level)
+    if len(rows) < 2 or len(x) <= len(rows) + 1 or not np.ptp(y):
+        return 0.0, 0.0
+    means = np.bincount(level, y) / rows
+    total = float(np.var(y))
+    within = float(np.mean((y - means[level]) ** 2)) * (len(x) - 1) / (len(x) - len(rows))
+    return float(np.corrcoef(x, y)[0, 1] ** 2), 1 - within / total
+
+
+def _ranks(x: np.ndarray) -> np.ndarray:
+    """Ranks (n,), equal values with the mean of theirs."""
+    _, place, rows = np.unique(x, return_inverse=True, return_counts=True)
+    ends = np.cumsum(rows)
+    return (ends - (rows - 1) / 2)[place]

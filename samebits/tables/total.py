@@ -1,0 +1,60 @@
+"""A last row that sums up the others, as offices of statistics and spreadsheets add it."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from samebits.tables.column import Column
+from samebits.tables.diagnosis import string
+from samebits.tables.features import number
+
+NAMED = re.compile(r"(grand |sub)?(totals?|sum|overall|all|summe|gesamt|insgesamt|average|mean)\b.*")  # a sum
+MOST = 128  # columns that are asked
+
+
+@dataclass(frozen=True)
+class Total:
+    """A row that sums up the others. where: the SQL of all other rows. told: for people."""
+
+    row: int
+    where: str
+    told: str
+
+
+def find(asked: Callable[[list[str]], list[Any]], columns: Sequence[Column], row: str, rows: int) -> Total | None:
+    """The last of some rows, if it sums up the others, or is named so and sums up none.
+
+    asked: gives the values of aggregates. row: the SQL of the number of a row, from 0.
+    """
+    if rows < 4:
+        return None
+    at, before = f"FILTER ({row} = {rows - 1})", f"FILTER ({row} < {rows - 1})"
+    numbers = [each for each in columns if each.kind == "number"][:MOST]
+    texts = [each for each in columns if each.kind == "text"][:MOST]
+    value = "(({})::DOUBLE)"
+    aggregates = "(any_value{v} {at}, sum{v} {before}, avg{v} {before}, max(abs{v}) {before})"
+    found = asked([aggregates.format(v=value.format(each.value), at=at, before=before) for each in numbers])
+    labels = asked([f"any_value({each.value}) {at}" for each in texts])
+    named = [
+        (each, label) for each, label in zip(texts, labels, strict=True) if label and NAMED.fullmatch(label.lower())
+    ]
+    told = [(each, *facts) for each, facts in zip(numbers, found, strict=True) if facts[0] and facts[1] is not None]
+    sums = [(each, last) for each, last, all_of, _, most in told if _near(all_of, last) and abs(last) > most]
+    if not sums and named:
+        sums = [(each, last) for each, last, _, mean, _ in told if _near(mean, last)]
+    if not named and (len(sums) < 2 or 2 * len(sums) < len(told)):
+        return None
+    names = ", ".join(each.name for each, _ in sums[:3])
+    if named:
+        column, label = named[0]
+        where, what = f"{column.value} IS DISTINCT FROM {string(label)}", f"{column.name} is {label!r}"
+    else:
+        equal = " AND ".join(f"{each.value} = {number(last)}" for each, last in sums[:3])
+        where, what = f"({equal}) IS NOT TRUE", "it has no label"
+    of = f" of the rows above in {names}" if names else ""
+    return Total(rows, where, f"row {rows}, the last, is a total{of}: {what}")
+
+
+def _near(one: float | None, other: float | None) -> bool:
+    return one is not None and other is not None and abs(one - other) <= 1e-6 * abs(other)
