@@ -2,10 +2,14 @@
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from samebits import artifacts, markdown
+from samebits import artifacts, markdown, params
 from samebits.commands import add_result_file
 from samebits.results import bits, table
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -17,6 +21,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add_result_file(parser, "--html", "write a page with tables, pictures and their origin")
     parser.add_argument("--chart", action="store_true", help="print quality against bits as a chart in Markdown")
+
+
+def _order() -> "np.ndarray | None":
+    """The places of the training rows in the table, in the order in which they are kept, where that is known."""
+    data, counts = params.load().data, artifacts.read_json("metrics/data.json")
+    if data.split != "shuffle" or counts["rows"] != counts["kept_rows"]:
+        return None
+    import numpy as np
+
+    from samebits.tables.split import Shuffle
+
+    split = Shuffle.of(sum(counts["rows"].values()), data.test_size, data.seed)
+    order: np.ndarray = np.argsort(split.place, kind="stable")[split.test_rows :]
+    return order
 
 
 def run(arguments: Namespace) -> int:
@@ -31,7 +49,7 @@ def run(arguments: Namespace) -> int:
         from samebits.proof.telling import report
         from samebits.results import page
 
-        artifacts.write_text(page.render(report.record(lock()).splitlines()), arguments.html)
+        artifacts.write_text(page.render(report.record(lock()).splitlines(), _order()), arguments.html)
         print(f"wrote {arguments.html}: open it in a browser, {Path(arguments.html).resolve().as_uri()}")
     if arguments.coefficients:
         from samebits.exact.summary import Summary

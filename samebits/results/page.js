@@ -18,7 +18,7 @@ const fitted = (part, width) => {
 
 const draw = (place) => {
   const width = place.clientWidth;
-  if (place.dataset.width == width) return;
+  if (!width || place.dataset.width == width) return;  // it is folded, or drawn
   place.dataset.width = width;
   const spec = fitted(structuredClone(specs[place.dataset.drawing]), width);
   if (spec.height?.step)  // a row for each name; Vega-Lite warns of a step where a picture must fit
@@ -35,4 +35,5 @@ const draw = (place) => {
 };
 const drawAll = () => document.querySelectorAll("[data-drawing]").forEach(draw);
 addEventListener("resize", drawAll);
+addEventListener("toggle", drawAll, true);  // what was folded has a width now
 drawAll();

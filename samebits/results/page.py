@@ -10,14 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from samebits import artifacts, html, params
 from samebits.markdown import printable
-from samebits.results import plots, provenance, table
+from samebits.results import diagnostics, plots, provenance, table
 from samebits.results.plots import Plot, Rows
 
 MOST = 30  # features beside the intercept that a picture and a table show; the rest of a table is folded
 INTERCEPT = "(intercept)"
 CARD = "models/card.json"
+POINTS = "training rows"  # the name of their data
 SECTIONS = {  # by the file that a plot shows
     "plots/intervals.csv": "coefficients",
     "plots/predictions.csv": "predictions",
@@ -44,6 +47,19 @@ class Table(NamedTuple):
         return self.rows[len(self.first) :]
 
 
+class Query(NamedTuple):
+    """What the comments of data.query say: warnings, and columns that are left out, each with why."""
+
+    warnings: list[str]
+    left_out: list[tuple[str, str]]
+
+    @classmethod
+    def of(cls, query: str) -> "Query":
+        """What `samebits use` wrote into a query."""
+        warnings = re.findall(r"^\s*-- warning: (.+)$", query, re.MULTILINE)
+        return cls(warnings, re.findall(r"^\s*-- left out: (.+?): (.+)$", query, re.MULTILINE))
+
+
 class Scripts(NamedTuple):
     """What draws: a library with its licences, and how this page calls it; what a browser may run, for its policy."""
 
@@ -58,8 +74,12 @@ class Scripts(NamedTuple):
         return " ".join(f"'sha256-{base64.b64encode(each).decode()}'" for each in digests)
 
 
-def render(record: Sequence[str]) -> str:
-    """The page of what metrics/ and plots/ hold. record: lines that say whether dvc.lock is the record of this tree."""
+def render(record: Sequence[str], order: np.ndarray | None = None) -> str:
+    """The page of what metrics/ and plots/ hold.
+
+    record: lines that say whether dvc.lock is the record of this tree. order: (n,), the places of the training rows in
+    the table, from 0, in the order in which they are kept, where that is known.
+    """
     fit = artifacts.read_json("metrics/coefficients.json")
     ranks = by_influence(fit["coefficients"])
     drawn = list(plots.drawn(partial(_prepared, ranks=ranks)))
@@ -67,6 +87,16 @@ def render(record: Sequence[str]) -> str:
     for place, plot in enumerate(drawn):
         sections[SECTIONS.get(plot.file, "others")].append((place, plot))
     scripts = _scripts()
+    found = diagnostics.of(fit, order)
+    drawings = {plot.file: plot.spec["data"]["values"] for plot in drawn}
+    specs = [*map(_lean, drawn)]
+    residuals: list[tuple[int, str]] = []
+    if found and found.points:
+        drawings[POINTS] = found.points
+        for title, spec in diagnostics.specifications():
+            if "leverage" in found.points[0] or "everage" not in title:
+                residuals.append((len(specs), title))
+                specs.append({**spec, "data": {"name": POINTS}})
     return html.render(
         "results/page.html",
         options=params.load(),
@@ -76,7 +106,13 @@ def render(record: Sequence[str]) -> str:
         metrics=artifacts.read_json("metrics/evaluate.json"),
         quantize=artifacts.read_json("metrics/quantize.json"),
         fit=fit,
-        facts=facts(fit),
+        facts=facts(fit, found.facts if found else {}),
+        query=Query.of(params.load().data.query),
+        looks=found.features if found else [],
+        width=4 * diagnostics.BARS,
+        duplicates=found.duplicates if found else None,
+        residuals=residuals,
+        points=len(found.points) if found else 0,
         number=number,
         features=_features() if Path(CARD).exists() else None,
         coefficients=coefficients(fit, ranks),
@@ -88,9 +124,7 @@ def render(record: Sequence[str]) -> str:
         sections=sections,
         cut=len(ranks) > MOST + 1,
         most=MOST,
-        drawings=_json(
-            {"data": {plot.file: plot.spec["data"]["values"] for plot in drawn}, "specs": [*map(_lean, drawn)]}
-        ),
+        drawings=_json({"data": drawings, "specs": specs}),
         scripts=scripts,
         record=record,
         commit=provenance.commit(),
@@ -131,7 +165,7 @@ def coefficients(fit: dict[str, Any], ranks: dict[str, int]) -> Table:
     return Table(["", *(header for header, _, _ in known)], cells)
 
 
-def facts(fit: dict[str, Any]) -> dict[str, str]:
+def facts(fit: dict[str, Any], residuals: dict[str, float]) -> dict[str, str]:
     """What is known of the whole fit, by name."""
     found = {
         "R2, training rows": number(fit["r2"], ".6g"),
@@ -141,10 +175,12 @@ def facts(fit: dict[str, Any]) -> dict[str, str]:
         "effective degrees of freedom": number(fit["effective_df"], ".6g"),
         "F": number(fit["f"], ".6g"),
         "P > F": number(fit["f_p_value"], "p"),
+        "log-likelihood": number(fit["log_likelihood"], ".8g"),
         "AIC": number(fit["aic"], ".8g"),
         "BIC": number(fit["bic"], ".8g"),
         "generalised cross-validation": number(fit["gcv"], ".6g"),
         "condition number": number(fit["condition_number"], ".4g"),
+        **{name: number(value, ".4g") for name, value in residuals.items()},
     }
     return {name: text for name, text in found.items() if text}
 

@@ -219,7 +219,10 @@ def test_no_name_changes_the_tags_of_a_page_and_nothing_is_loaded(project: Proje
     assert [row["feature"] for row in page.drawings()["data"]["plots/intervals.csv"]][:6] == HOSTILE[:6]
     assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in (project.root / "page.html").read_text()
     assert not {"img", "link", "iframe", "object", "base", "form"} & {*dict(page.tags)}
-    assert not [name for _, given in page.tags for name in given if name in ("src", "href") or name.startswith("on")]
+    assert not [name for _, given in page.tags for name in given if name == "src" or name.startswith("on")]
+    links = [given["href"] or "" for _, given in page.tags if "href" in given]
+    assert all(link.startswith("#") for link in links)
+    assert {link[1:] for link in links} <= {given.get("id") for _, given in page.tags}
     [style] = [text for tag, text in page.texts if tag == "style"]
     assert not re.search(r"url\(|@import|//", style)
     [policy] = [given["content"] for _, given in page.tags if "http-equiv" in given]
@@ -280,8 +283,10 @@ def test_a_browser_draws_it_without_a_word(
     emulate(browser, width, scheme)
     browser.get((project.root / "page.html").as_uri())
     drawn = len({*browser.find_elements(By.CSS_SELECTOR, "[data-drawing]")})
-    assert drawn == 6
-    WebDriverWait(browser, 30).until(lambda driver: len(driver.find_elements(By.TAG_NAME, "svg")) == drawn)
+    assert drawn == 10
+    WebDriverWait(browser, 30).until(
+        lambda driver: len(driver.find_elements(By.CSS_SELECTOR, "[data-drawing] svg")) == drawn
+    )
     assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
     assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
