@@ -19,6 +19,7 @@ MAX_ROWS = 2**16
 MAX_VALUES = 2**20  # of all tensors; to decode more would keep other clients waiting
 MAX_LISTS = 2**17  # a nested list for each row, and as many again
 MAX_OBJECTS = 2**10  # inputs, outputs and their parameters, for up to 128 features; for more, 8 a feature
+TEXTS = 32  # keys and texts for each of these
 MAX_DIMENSION = 2**31 - 1  # so that numpy can have an empty array of any shape
 MAX_ID = 2**10  # characters, as the response repeats it
 
@@ -148,13 +149,15 @@ def encode(request: InferenceRequest, y: np.ndarray, name: str, version: str) ->
 
 
 def _check_counts(text: bytes | bytearray, features: int) -> None:
-    """Refuse JSON that takes long to decode. It only counts characters, also those in strings: it must be fast."""
-    for name, character, most in (
-        ("values", b",", MAX_VALUES),
-        ("lists", b"[", MAX_LISTS),
-        ("objects", b"{", max(MAX_OBJECTS, 8 * features)),
+    """Refuse JSON that takes long to decode. It only counts marks, also those in strings: it must be fast."""
+    objects = max(MAX_OBJECTS, 8 * features)
+    for name, mark, each, most in (
+        ("values", b",", 1, MAX_VALUES),
+        ("lists", b"[", 1, MAX_LISTS),
+        ("objects", b"{", 1, objects),
+        ("keys and texts", b'"', 2, TEXTS * objects),
     ):
-        if text.count(character) > most:
+        if text.count(mark) > each * most:
             raise RefusedError(f"more than {most} {name}; send fewer, and the values flat or as binary data", 413)
 
 
