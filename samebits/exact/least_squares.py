@@ -1,6 +1,7 @@
 """The least-squares solution of exact moments, correctly rounded."""
 
 import functools
+import itertools
 import math
 from contextlib import suppress
 from dataclasses import dataclass
@@ -103,11 +104,12 @@ def normal_equations(moments: Moments, penalties: list[fmpq], columns: list[int]
 def _round_balls(A: fmpz_mat, b: fmpz_mat) -> list[float] | None:
     """The solution of A x = b, each entry rounded once, by ball arithmetic of growing precision; None if in doubt.
 
-    A singular A has no balls.
+    Elimination loses about 0.3 bits a column; a system multiplied by an approximate inverse loses few, but takes three
+    times as long. A singular A has no balls.
     """
-    for precision in BALL_PRECISIONS:
+    for precision, algorithm in itertools.product(BALL_PRECISIONS, ("lu", "precond")):
         with working_precision(precision), suppress(ZeroDivisionError):
-            found = [nearest(ball) for ball in arb_mat(A).solve(arb_mat(b), algorithm="lu").entries()]
+            found = [nearest(ball) for ball in arb_mat(A).solve(arb_mat(b), algorithm=algorithm).entries()]
             decided = [each for each in found if each is not None and math.isfinite(each)]
             if len(decided) == len(found):
                 return decided
