@@ -52,6 +52,10 @@ crash: $(DEV)  ## kill the pipeline before each of its writes, check that `make`
 fuzz: $(DEV)  ## give the proof files with faults, look for tracebacks and hangs; FUZZ=1000 for so many
 	FUZZ=$(or $(FUZZ),1000) pytest --numprocesses 0 tests/proof/test_fuzz.py tests/proof/test_record.py
 
+.PHONY: systems
+systems: $(DEV)  ## compare refined solutions with balls and fractions, bit by bit; SYSTEMS=1000 for five times so many
+	SYSTEMS=$(or $(SYSTEMS),1000) pytest tests/exact/test_solving.py
+
 .PHONY: check
 check: $(INSTALLED)  ## prove that HEAD describes its model: run it from nothing, compare; CHECK=--vary for 20 environments
 	SAMEBITS_BACKEND=loky samebits check $(CHECK)

@@ -33,8 +33,27 @@ def nearest_sqrt(value: fmpq) -> float:
     return _quotient(root << shift, 1) if shift > 0 else _quotient(root, 1 << -shift)
 
 
+def nearest_between(low: int, high: int, denominator: int) -> float | None:
+    """The float64 nearest to each number from low / denominator to high / denominator; None if there are several.
+
+    Raises UserError where all of them are beyond the range of float64.
+    """
+    nearest = _rounded(low, denominator)
+    if nearest != _rounded(high, denominator) or (low < 0) != (high < 0):  # 0.0 == -0.0
+        return None
+    return _quotient(low, denominator)
+
+
 def _quotient(numerator: int, denominator: int) -> float:
+    nearest = _rounded(numerator, denominator)
+    if math.isinf(nearest):
+        raise UserError("data: a result exceeds 1.8e308; rescale the columns in data.query")
+    return nearest
+
+
+def _rounded(numerator: int, denominator: int) -> float:
+    """The float64 nearest to a quotient, infinite beyond float64; denominator > 0."""
     try:
         return numerator / denominator  # Python divides integers of any size with one correct rounding
     except OverflowError:
-        raise UserError("data: a result exceeds 1.8e308; rescale the columns in data.query") from None
+        return math.inf if numerator > 0 else -math.inf

@@ -82,7 +82,7 @@ def products(X: np.ndarray, y: np.ndarray, grid: Grid, threads: int) -> tuple[np
     for start in [*range(0, len(y), width), *[None] * threads]:
         chunks.put(start)
     with (
-        _blas().limit(limits=1, user_api="blas"),  # its threads and ours would only wait for each other
+        blas().limit(limits=1, user_api="blas"),  # its threads and ours would only wait for each other
         ThreadPoolExecutor(max(1, threads - 1)) as pool,
     ):
         others = [pool.submit(_sums, X, y, grid, width, chunks) for _ in range(1, threads)]
@@ -215,5 +215,6 @@ def _put_together(sums: np.ndarray, grid: Grid) -> tuple[np.ndarray, int]:
 
 
 @functools.cache
-def _blas() -> ThreadpoolController:
+def blas() -> ThreadpoolController:
+    """What limits the threads of BLAS."""
     return ThreadpoolController()

@@ -12,9 +12,10 @@ from sklearn.linear_model import LinearRegression, Ridge
 
 from samebits.errors import UserError
 from samebits.exact import score
-from samebits.exact.least_squares import Relation, Solution, solve
+from samebits.exact.least_squares import Solution, solve
 from samebits.exact.moments import Moments
 from samebits.exact.rational import nearest_float
+from samebits.exact.solving.collinear import Relation
 from tests import definitions, housing
 
 SMALL = st.integers(-3, 3).map(float)  # which gives many collinear columns

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from flint import fmpz_mat
 
-from samebits.exact import cross_validation, slices
+from samebits.exact import cross_validation, least_squares, slices
 from samebits.exact.moments import Moments
 from samebits.exact.slices import BITS, BUFFER, FLUSH_BLOCKS, LIMIT, LONGER, MAX_SLICES, SMALL, TERMS, Grid
+from samebits.exact.solving import factor, refinement
 from tests import definitions
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "exact.md"
@@ -62,13 +63,16 @@ def test_the_constants_keep_the_bounds_of_the_proof() -> None:
 
 
 def test_the_document_gives_the_constants_their_values() -> None:
-    found = re.findall(r"`([A-Z_]+)`\s=\s(\d+)(?:\^(\d+))?", DOCUMENT.read_text())
+    found = re.findall(r"`([A-Z_]+)`\s=\s(\d+)(?:\^(-?\d+))?", DOCUMENT.read_text())
     names = {
         slices: ("BITS", "LIMIT", "TERMS", "MAX_SLICES", "FLUSH_BLOCKS", "BUFFER", "LONGER"),
         cross_validation: ("BELOW", "ABOVE", "POINTS"),
+        least_squares: ("WIDE",),
+        factor: ("ENOUGH", "UNIT", "LEVELS"),
+        refinement: ("GUARD", "EXACT", "MOST_BITS"),
     }
     values = {name: getattr(module, name) for module, each in names.items() for name in each}
-    assert {name: int(base) ** int(power or 1) for name, base, power in found} == values
+    assert {name: float(base) ** int(power or 1) for name, base, power in found} == values
 
 
 @pytest.mark.parametrize("sign", [1, -1])
