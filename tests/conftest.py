@@ -31,8 +31,9 @@ main()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How many of the kills of `make crash`; all, if not said."""
+    """How many of the kills of `make crash`, all if not said; whether checks run without namespaces."""
     parser.addoption("--kills", type=int, help="so many kills of the crash test, drawn by the commit; default: all")
+    parser.addoption("--copies", action="store_true", help="without namespaces: stages run in copies of the commit")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

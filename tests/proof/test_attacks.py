@@ -12,7 +12,7 @@ from samebits.errors import UserError
 from samebits.proof.running.machine import describe
 from tests.proof.repositories import Repository, kinds, simple
 
-pytestmark = pytest.mark.posix_shell
+pytestmark = [pytest.mark.posix_shell, pytest.mark.usefixtures("way")]
 
 
 def repository(top: Path, command: str, **stages: Any) -> Repository:

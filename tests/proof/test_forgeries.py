@@ -10,7 +10,7 @@ from samebits.proof.telling import report
 from samebits.proof.verdict import Verdict
 from tests.proof.repositories import Repository, kinds, simple, verdicts
 
-pytestmark = pytest.mark.posix_shell
+pytestmark = [pytest.mark.posix_shell, pytest.mark.usefixtures("way")]
 
 
 @pytest.fixture

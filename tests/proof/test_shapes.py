@@ -9,7 +9,7 @@ import pytest
 
 from tests.proof.repositories import Repository, kinds, simple, verdicts
 
-pytestmark = pytest.mark.posix_shell
+pytestmark = [pytest.mark.posix_shell, pytest.mark.usefixtures("way")]
 
 Forge = Callable[[Repository], object]
 

@@ -17,7 +17,6 @@ from samebits.proof.repository.hashes import (
     folder_hash,
     hash_of,
     line_ends_of,
-    sha256_of,
     with_own_line_ends,
 )
 from samebits.proof.repository.stages import Item, Stage
@@ -244,5 +243,6 @@ def _files(out: Item, obtained: Hash, made: Made) -> Iterator[File]:
     held = {out.path: obtained}
     if obtained.is_folder:
         held = {f"{out.path}/{name}": each for name, each in sorted(_held(out, obtained, made).items())}
+    assert made.contents.sha256 is not None
     for path, hash_ in held.items():
-        yield File(path, hash_.value, sha256_of(made.root / path))
+        yield File(path, hash_.value, made.contents.sha256[path])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from samebits.git import git
-from samebits.proof.repository.hashes import Hash, Manifest, folder_hash, hash_of, hash_of_bytes
+from samebits.proof.repository.hashes import Hash, Manifest, folder_hash, hash_and_sha256_of, hash_of, hash_of_bytes
 from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.repository.paths import Paths, parents
 
@@ -33,6 +33,7 @@ class Contents:
     promised: the hashes of all outputs, by path from the root of DVC; None where one has none yet.
     manifest: gives the manifest of a folder, by its hash, where it is available. unchecked: files of git that a sparse
     checkout leaves out, with their objects. root: where the paths are read, if that is not the root of DVC.
+    sha256: of each file that was read, by path; None where nobody asks for it.
     """
 
     repo: Repository
@@ -40,6 +41,7 @@ class Contents:
     manifest: Callable[[Hash], Manifest | None]
     unchecked: dict[str, str] = field(default_factory=dict)
     root: Path = Path()
+    sha256: dict[str, str] | None = None
     _read: dict[tuple[str, str, bytes], Holds] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -86,7 +88,10 @@ class Contents:
     def _hash(self, path: str, name: str, ends: bytes) -> Holds:
         file, outputs = self.root / path, self._outputs.within(path)
         if os.path.isfile(file):
-            return hash_of(file, name, ends)
+            if self.sha256 is None or ends:
+                return hash_of(file, name, ends)
+            hash_, self.sha256[path] = hash_and_sha256_of(file, name)
+            return hash_
         if not os.path.exists(file) and path in self.unchecked:
             return hash_of_bytes(self._of_git(path), name, ends)
         if not os.path.isdir(file) and not outputs and not self._unchecked.within(path):

@@ -81,12 +81,13 @@ def _check_out(commit: str, source: Path, tree: Export, path: str, borrow: bool)
     path: where, from the top of the tree.
     """
     top = tree.top / path
-    form = git("rev-parse", "--show-object-format", cwd=source).decode().strip()
+    asked = ("--show-object-format", "--git-path", "objects", "--git-path", "shallow")
+    form, *paths = os.fsdecode(git("rev-parse", *asked, cwd=source)).rstrip("\n").split("\n")
+    objects, shallow = ((source / each).resolve() for each in paths)
     git("init", "-q", "--template=", f"--object-format={form}", str(top))
     info = top / ".git" / "info"
     info.mkdir(exist_ok=True)
     (info / "attributes").write_text(ATTRIBUTES)
-    objects, shallow = (_path_of_git(source, each) for each in ("objects", "shallow"))
     if shallow.exists():
         shutil.copy(shallow, top / ".git" / "shallow")
     tags = git("for-each-ref", f"--merged={commit}", "--format=%(objectname) %(refname)", "refs/tags", cwd=source)
@@ -101,17 +102,12 @@ def _check_out(commit: str, source: Path, tree: Export, path: str, borrow: bool)
         wanted = "".join(f"{line.split()[0]}\n" for line in [commit, *tags.decode().splitlines()])
         pack = git("pack-objects", "--revs", "--stdout", "-q", cwd=source, given=wanted.encode())
         git("index-pack", "--stdin", cwd=top, given=pack)
-    git("update-ref", "--no-deref", "HEAD", commit, cwd=top)
     refs = (line.split(" ", 1) for line in tags.decode(errors="surrogateescape").splitlines())
-    orders = "".join(f"create {name} {object_}\n" for object_, name in refs)
+    orders = f"option no-deref\nupdate HEAD {commit}\n" + "".join(f"create {name} {each}\n" for each, name in refs)
     git("update-ref", "--stdin", cwd=top, given=orders.encode(errors="surrogateescape"))
     git(*GIT, "read-tree", commit, cwd=top)
     git(*GIT, "checkout-index", "--all", "--force", cwd=top)
     git(*GIT, "update-index", "-q", "--refresh", cwd=top)
-
-
-def _path_of_git(folder: Path, name: str) -> Path:
-    return (folder / os.fsdecode(git("rev-parse", "--git-path", name, cwd=folder)).strip()).resolve()
 
 
 def _common(folder: Path) -> Path:

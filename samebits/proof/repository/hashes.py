@@ -70,6 +70,18 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
+def hash_and_sha256_of(file: Path, name: str) -> tuple[Hash, str]:
+    """The hash of a file and its SHA-256; it is read once."""
+    if name == OLD:
+        return hash_of(file, name), sha256_of(file)
+    sums = hashlib.new(name, usedforsecurity=False), hashlib.sha256()
+    with file.open("rb") as content:
+        while block := content.read(BLOCK):
+            for each in sums:
+                each.update(block)
+    return Hash(name, sums[0].hexdigest()), sums[1].hexdigest()
+
+
 def folder_hash(files: Manifest, name: str) -> Hash:
     """The hash of a folder, of what DVC writes into its manifest."""
     entries = [{"md5": files[path].value, "relpath": path} for path in sorted(files)]

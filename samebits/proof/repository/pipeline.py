@@ -62,9 +62,10 @@ class Pipeline:
             return not_checked_out(self.root)
         return {}
 
-    def fresh(self, root: Path = Path()) -> Contents:
-        """What its paths hold on disk now, there or in another root."""
-        return Contents(self.repo, {}, self.store.manifest, {} if root != Path() else self.unchecked, root)
+    def fresh(self, root: Path = Path(), sha256: bool = False) -> Contents:
+        """What its paths hold on disk now, there or in another root. sha256: whether that of files is asked, too."""
+        unchecked = {} if root != Path() else self.unchecked
+        return Contents(self.repo, {}, self.store.manifest, unchecked, root, {} if sha256 else None)
 
     def locks(self) -> dict[str, str]:
         """The SHA-256 of each file that records a run, by path from the root, of those that are there."""

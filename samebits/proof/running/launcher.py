@@ -10,11 +10,14 @@ with it every path that no mount shows again.
 import ctypes
 import json
 import os
-import shutil
-import subprocess
 import sys
-from typing import Any
 
+# It starts once a stage, so it imports nothing that it seldom needs, or that takes longer than it does itself
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+AF_INET, SOCK_DGRAM = 2, 2  # bits/socket.h
 SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 0x1, 0x40  # linux/sockios.h, net/if.h
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC = 0x1, 0x2, 0x4, 0x8, 0x1000, 0x4000  # linux/mount.h
 MNT_DETACH = 2
@@ -31,7 +34,9 @@ DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 ACCELERATORS = ("nvidia", "dri", "kfd", "accel")  # names in /dev begin so
 OF_KERNEL = ("sys", "sysrq-trigger", "irq", "bus", "fs")  # in /proc, what changes the machine
 
-LIBC: Any = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+IGNORED = (13, 25)  # the signals SIGPIPE and SIGXFSZ, which Python ignores, and other programs do not
+
+LIBC: "Any" = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def main() -> int:
@@ -41,9 +46,8 @@ def main() -> int:
     if told["loopback"]:
         _bring_up_loopback()
     if orders["host"]:
-        import socket
-
-        socket.sethostname(orders["host"])
+        host = orders["host"].encode()
+        _checked(LIBC.sethostname(host, ctypes.c_size_t(len(host))), "sethostname")
     if orders["root"]:
         _make_root(orders["root"], orders["mounts"])
     os.chdir(orders["folder"])
@@ -59,19 +63,32 @@ def main() -> int:
         _give_up_rights()
     elif orders["writable"]:
         keep_from_writing(orders["writable"])
-    status = 0
+    status, report = 0, told["report"]
+    if report is not None:
+        os.set_inheritable(report, False)
     for command in told["commands"]:
-        if told["report"] is not None:
-            os.write(told["report"], b".")
-        shell = len(command) == 1  # a line for the shell of Windows
-        words = command[0] if shell else command
-        status = subprocess.run(words, shell=shell, stdin=subprocess.DEVNULL, check=False).returncode
+        if report is not None:
+            os.write(report, b".")
+        status = _run(command)
         if status:
             break
     return status if status >= 0 else 128 - status
 
 
-def _make_root(root: str, mounts: list[dict[str, Any]]) -> None:
+def _run(command: "list[str]") -> int:
+    """The exit status of a command that has nothing to read; minus the number of the signal that ended it."""
+    if os.name == "nt":
+        import subprocess
+
+        shell = len(command) == 1  # a line for its shell
+        words = command[0] if shell else command
+        return subprocess.run(words, shell=shell, stdin=subprocess.DEVNULL, check=False).returncode
+    nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+    child = os.posix_spawnp(command[0], command, os.environ, file_actions=[nothing], setsigdef=IGNORED)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _make_root(root: str, mounts: "list[dict[str, Any]]") -> None:
     """Make what `mounts` say the root of this process. root: an empty folder."""
     _mount("/", root, None, MS_BIND | MS_REC)
     _make_read_only(root, recursive=True)
@@ -89,7 +106,7 @@ def _make_root(root: str, mounts: list[dict[str, Any]]) -> None:
     os.chdir("/")
 
 
-def _make(mount: dict[str, Any], at: str) -> None:
+def _make(mount: "dict[str, Any]", at: str) -> None:
     kind, source = mount["kind"], mount["source"]
     if kind == "empty":
         os.makedirs(at, exist_ok=True)
@@ -144,6 +161,8 @@ def _reordered(layer: str, copy: str) -> str:
 
 def _copy(source: str, target: str) -> None:
     """Copy a folder so that in memory, where the last made comes first, its entries come the other way round."""
+    import shutil
+
     names = os.listdir(source)
     for name in names:
         one, other = os.path.join(source, name), os.path.join(target, name)
@@ -197,11 +216,11 @@ def keep_from_writing(but: list[str]) -> None:
 def _bring_up_loopback() -> None:
     """A new network namespace has 127.0.0.1, but down; workers on one machine talk to each other over it."""
     import fcntl
-    import socket
     import struct
 
-    with socket.socket() as anything:
-        fcntl.ioctl(anything, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP | IFF_RUNNING))
+    anything = LIBC.socket(AF_INET, SOCK_DGRAM, 0)
+    fcntl.ioctl(anything, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP | IFF_RUNNING))
+    os.close(anything)
 
 
 def _make_read_only(path: str, recursive: bool = False) -> None:

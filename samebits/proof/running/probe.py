@@ -20,8 +20,11 @@ with suppress(ImportError):
 packages, imports = {}, {}
 paths: set[str] = set()
 for each in importlib.metadata.distributions():
-    if each.name:
-        packages[each.name] = each.version
+    # its `name` and `version` would each parse the whole file, with the description
+    about = (each.read_text("METADATA") or each.read_text("PKG-INFO") or "").partition("\n\n")[0]
+    head = dict(line.split(": ", 1) for line in about.splitlines() if line.startswith(("Name: ", "Version: ")))
+    if len(head) == 2:
+        packages[head["Name"].strip()] = head["Version"].strip()
 if len(sys.argv) > 1:  # it takes a while
     with suppress(Exception):  # one broken package
         imports = {name: sorted(set(of)) for name, of in importlib.metadata.packages_distributions().items()}

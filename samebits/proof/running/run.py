@@ -254,7 +254,7 @@ class Runner:
         changes = [_set_aside(view, each) for each in found]
         cleaned(view.upper, [])
         with self._hashing:
-            contents = self.pipeline.fresh(root)
+            contents = self.pipeline.fresh(root, sha256=True)
             made = {out.path: contents.on_disk(out.path, hash_name(out)) for out in stage.outs if out.here}
         hashes = {path: each for path, each in made.items() if isinstance(each, Hash)}
         return Made(failed, view.upper, root, contents, hashes, links, changes, written.same, undeclared, when)
@@ -274,10 +274,8 @@ class Runner:
                         copy_file(target, link)
 
     def _own(self) -> dict[str, str]:
-        """What the check sets itself: no settings of DVC but those of the commit; the environment of `setup` first."""
-        none = str(self.tree.folder / "settings")
-        folders = ("DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR", "DVC_SITE_CACHE_DIR")
-        own = {"DVC_NO_ANALYTICS": "1", **dict.fromkeys(folders, none)}
+        """What the check sets itself: the environment of `setup` first."""
+        own = {"DVC_NO_ANALYTICS": "1"}
         scripts = os.path.normpath(os.path.join(self.prefix, ".venv", BIN))
         if self.settings.commands and (made := self.base.find(scripts)):
             here = self.place.top / scripts if self.place.isolated else made

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-import psutil
 
 from samebits.proof.running import launcher
 
@@ -248,17 +247,22 @@ def _end(process: "subprocess.Popen[bytes]", mark: str | None) -> None:
     process.kill()
     process.wait()
     _LIVE.discard(process)
-    while mark and (left := [each for each in psutil.process_iter() if _carries(each, mark)]):
+    if mark:
+        _end_marked(mark)
+
+
+def _end_marked(mark: str) -> None:
+    """End all processes that carry a mark."""
+    import psutil  # where there are namespaces, nothing needs it
+
+    def carries(process: psutil.Process) -> bool:
+        try:
+            return bool(process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE)
+        except (psutil.Error, OSError):
+            return False
+
+    while left := [each for each in psutil.process_iter() if carries(each)]:
         for each in left:
-            try:
+            with suppress(psutil.Error):
                 each.kill()
-            except psutil.Error:
-                continue
         psutil.wait_procs(left, timeout=5)
-
-
-def _carries(process: psutil.Process, mark: str) -> bool:
-    try:
-        return bool(process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE)
-    except (psutil.Error, OSError):
-        return False

@@ -22,6 +22,7 @@ from samebits.proof.running.system import Ended, Mount, Orders, Program
 TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - each stage has its own
 IN_MEMORY = {"/dev/shm": 0o1777, "/run": 0o755}  # noqa: S108 - the same
 TEMPORARY_VARIABLES = ("TMPDIR", "TEMP", "TMP")
+SETTINGS_VARIABLES = ("DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR", "DVC_SITE_CACHE_DIR")  # none but the commit's
 OF_ENVIRONMENTS = ("pyvenv.cfg", "conda-meta")  # in a folder, they say that it is an environment
 ENVIRONMENTS = ("node_modules", "renv/library", ".pixi/envs")  # others, from a root
 ELSEWHERE = "another place/of the tree"  # where the tree stands that was moved
@@ -122,7 +123,8 @@ class View:
 
     def run(self, program: Program, folder: str) -> Ended:
         """Run a program in it. folder: where, from the top."""
-        env = self.other.applied(program.env)
+        own = self.place.folder if self.place.isolated else self.folder  # in a view, that is empty
+        env = self.other.applied({**program.env, **dict.fromkeys(SETTINGS_VARIABLES, str(own / "settings"))})
         orders = Orders(
             os.path.normpath(self.top / folder),
             host=self.other.host,
