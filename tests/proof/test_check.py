@@ -403,10 +403,11 @@ def test_what_a_stage_itself_imports_is_told_first_of_the_packages_without_versi
     assert text.startswith("no file pins jinja2, tabulate, ")
     assert " markupsafe" in text.partition(": ")[0]
     assert text.endswith(" jinja2 tabulate`")
-    repo.write("../requirements.txt", f"jinja2=={version('jinja2')}\ntabulate==0.0.1\n")  # at the top of git's
+    repo.write("../requirements.txt", "-r env/all.txt\n")  # at the top of git's
+    repo.write("../env/all.txt", f"jinja2=={version('jinja2')}\ntabulate==0.0.1\n")
     repo.commit()
     texts = [each.text for each in repo.check().problems]
-    assert any(each.startswith("../requirements.txt: 1 of its packages") for each in texts)
+    assert any(each.startswith("../env/all.txt: 1 of its packages") for each in texts)
     assert any(each.startswith("no file pins ") and "jinja2" not in each and "markupsafe" in each for each in texts)
 
 

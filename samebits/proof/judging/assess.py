@@ -77,8 +77,8 @@ class Assessor:
         for name in [*differing, *failed][:1]:
             if differing:
                 found.doubt(list(doubts.of_line_ends(name, lock.line_ends(self.pipeline))))
-            pinned = doubts.pinned(runner.tree.root, runner.tree.top)
-            found.doubt(list(doubts.of_pins(name, pinned, runner.described.packages)))
+            stage = next(each for each in run.running if each.name == name)
+            found.doubt(list(evidence.of_pins(runner, stage)))
         if not run.running:
             return
         first = run.running[0].name

@@ -1,13 +1,11 @@
 """What else than the commit explains other bytes: other inputs, other line ends, other packages."""
 
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from packaging.specifiers import SpecifierSet
-
+from samebits.proof.judging.pinned import Pinned, Tree
 from samebits.proof.record import pins
 from samebits.proof.repository.contents import Contents
 from samebits.proof.repository.hashes import line_ends_of
@@ -72,16 +70,7 @@ def of_written_line_ends(stage: Stage, made: Made) -> Iterator[Problem]:
                 yield Problem(stage.name, "environment-differs", out.path, text)
 
 
-def pinned(root: Path, top: Path) -> dict[str, dict[str, SpecifierSet]]:
-    """What the files of a DVC repository pin, and those of the folders above it, by their paths from root.
-
-    top: where git's repository starts, root or a folder above it.
-    """
-    files = [each for folder in _up(root, top) for each in sorted(folder.glob("*")) if pins.is_pins(each.name)]
-    return {os.path.relpath(each, root): pins.pinned(each.name, each.read_bytes()) for each in files}
-
-
-def of_pins(stage: str, pinned: Mapping[str, Mapping[str, SpecifierSet]], here: Mapping[str, str]) -> Iterator[Problem]:
+def of_pins(stage: str, pinned: Pinned, here: Mapping[str, str]) -> Iterator[Problem]:
     """Where other versions of packages are installed than the commit pins. here: versions by name."""
     for path, allowed in pinned.items():
         if told := pins.differing(allowed, here):
@@ -91,18 +80,17 @@ def of_pins(stage: str, pinned: Mapping[str, Mapping[str, SpecifierSet]], here: 
 
 def of_unrecorded(
     stage: Stage,
-    tree: tuple[Path, Path],
-    pinned: Mapping[str, Mapping[str, SpecifierSet]],
+    tree: Tree,
     modules: Mapping[str, int],
     imports: Mapping[str, Sequence[str]],
     date: str,
 ) -> Iterator[Problem]:
     """Packages that a stage uses and whose versions nobody recorded.
 
-    tree: its root and top, as for `pinned`. modules: that its Python imported, beside those that any imports, and how
-    deep in other imports. imports: the packages that hold a module, by its name. date: of the commit.
+    tree: of the commit. modules: that its Python imported, beside those that any imports, and how deep in other
+    imports. imports: the packages that hold a module, by its name. date: of the commit.
     """
-    recorded = {name for each in pinned.values() for name in pins.recorded(each)}
+    recorded = {name for each in tree.of_stage(stage).values() for name in pins.recorded(each)}
     used: dict[str, int] = {}  # by package, how deep: what the stage itself imports comes first
     for module, deep in modules.items():
         for package in imports.get(module, ()):
@@ -114,7 +102,7 @@ def of_unrecorded(
         yield Problem(stage.name, "environment-differs", None, text)
     programs = {Path(word).name for command in stage.commands for word in WORD.findall(command)}
     for name in sorted(programs & OTHERS.keys()):
-        if not any((folder / file).is_file() for folder in _up(*tree) for file in OTHERS[name]):
+        if not any(map(tree.has, OTHERS[name])):
             text = f"no {OTHERS[name][0]} records the packages of {name}: the recorded run may have had other versions"
             yield Problem(stage.name, "environment-differs", None, text)
             break
@@ -127,8 +115,3 @@ def of_editable(stage: str, paths: Sequence[str], top: Path) -> Iterator[Problem
         text = f"the stages import {some(inside)} of the working tree, not of the commit, and this system cannot put"
         text += " the commit in its place; check where namespaces are allowed, or install without --editable"
         yield Problem(stage, "environment-differs", None, text)
-
-
-def _up(root: Path, top: Path) -> list[Path]:
-    """A folder and those above it, up to the top."""
-    return [each for each in (root, *root.parents) if each.is_relative_to(top)]

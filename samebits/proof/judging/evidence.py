@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from samebits.git import git
 from samebits.proof.judging import doubts
+from samebits.proof.judging.pinned import Tree
 from samebits.proof.record import lock
 from samebits.proof.repository.contents import Contents
 from samebits.proof.repository.stages import Stage
@@ -50,11 +51,19 @@ def of_environment(runner: Runner, stage: Stage, layers: Layers) -> list[Problem
     return [*doubts.of_line_ends(stage.name, lock.line_ends(runner.pipeline)), *_of_packages(runner, stage, layers)]
 
 
+def of_pins(runner: Runner, stage: Stage) -> Iterator[Problem]:
+    """Packages of other versions here than the files pin of which the environment of a stage is, or may be, made."""
+    tree = _tree(runner)
+    yield from doubts.of_pins(stage.name, tree.of_stage(stage) or tree.anywhere(), runner.described.packages)
+
+
+def _tree(runner: Runner) -> Tree:
+    return Tree(runner.tree.root, runner.tree.top, runner.settings.commands)
+
+
 def _of_packages(runner: Runner, stage: Stage, layers: Layers) -> Iterator[Problem]:
     """Doubts by packages. A run tells what the stage's Python imports, beside what any Python imports."""
-    tree = runner.tree.root, runner.tree.top
-    pinned = doubts.pinned(*tree)
-    yield from doubts.of_pins(stage.name, pinned, runner.described.packages)
+    yield from of_pins(runner, stage)
     modules: list[dict[str, int]] = []
     for commands in (stage.commands, ['python -c ""']):
         printed = bytearray()
@@ -65,4 +74,4 @@ def _of_packages(runner: Runner, stage: Stage, layers: Layers) -> Iterator[Probl
     date = git("log", "-1", "--format=%cs", "HEAD", cwd=runner.tree.top).decode().strip()
     imported = {name: deep for name, deep in modules[0].items() if name not in modules[1]}
     imports = runner.described_with(["imports"]).imports if imported else {}
-    yield from doubts.of_unrecorded(stage, tree, pinned, imported, imports, date)
+    yield from doubts.of_unrecorded(stage, _tree(runner), imported, imports, date)

@@ -3,18 +3,17 @@
 import os
 import re
 import shutil
-import signal
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from samebits.errors import UserError
 from samebits.git import fetch_missing, git, prefix_of, top_of
 from samebits.proof.repository.hashes import sha256_of
+from samebits.proof.repository.temporary import temporary_folder
 
 # No conversion of line ends, no filters, no keywords: these stand above the .gitattributes of the tree.
 ATTRIBUTES = "* -text -eol -ident -filter -working-tree-encoding\n"
@@ -52,9 +51,7 @@ def export(commit: str, root: Path, borrow: bool = True, inner: str | None = Non
     """
     inner = prefix_of(root) if inner is None else inner
     fetch_missing(commit, root)
-    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    folder = Path(tempfile.mkdtemp(prefix="samebits-")).resolve()
-    try:
+    with _explained(), temporary_folder() as folder:
         top = folder / "commit"
         tree = Export(folder, top, top / inner, folder / "inside")
         _check_out(commit, root, tree, ".", borrow)
@@ -64,15 +61,20 @@ def export(commit: str, root: Path, borrow: bool = True, inner: str | None = Non
             tree.absent[Path(os.path.relpath(top / path, tree.root)).as_posix()] = why
         (tree.root / ".dvc").mkdir(exist_ok=True)
         yield tree
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Raises UserError where the system cannot do what is to be done in a temporary folder."""
+    where = tempfile.gettempdir()
+    try:
+        yield
     except sqlite3.Error as error:  # DVC keeps databases there
-        raise UserError(f"{folder}: {error}; the check works in a temporary folder") from error
+        raise UserError(f"{where}: {error}; the check works in a temporary folder") from error
     except OSError as error:
         raise UserError(
-            f"{error.filename or folder}: {error.strerror}; the check works in a temporary folder"
+            f"{error.filename or where}: {error.strerror}; the check works in a temporary folder"
         ) from error
-    finally:
-        remove(folder)
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _check_out(commit: str, source: Path, tree: Export, path: str, borrow: bool) -> None:
@@ -165,15 +167,3 @@ def _own_repository(folder: Path, around: Path) -> Path:
     if not folder.is_dir() or top_of(folder) == around:
         raise UserError(f"{folder}: not checked out")
     return folder
-
-
-def remove(folder: Path) -> None:
-    """Remove a folder in which stages, or overlayfs in its own folders, may have taken rights away."""
-    with suppress(OSError):
-        folder.chmod(0o700)
-    for parent, folders, _ in os.walk(folder):
-        for name in folders:  # before it is walked, or a normal user could not
-            with suppress(OSError):
-                if not os.path.islink(os.path.join(parent, name)):
-                    os.chmod(os.path.join(parent, name), 0o700)
-    shutil.rmtree(folder, ignore_errors=True)

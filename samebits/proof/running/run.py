@@ -13,11 +13,12 @@ from pathlib import Path
 
 from samebits.errors import UserError
 from samebits.proof.repository.contents import Contents
-from samebits.proof.repository.export import Export, remove
+from samebits.proof.repository.export import Export
 from samebits.proof.repository.hashes import Hash
 from samebits.proof.repository.paths import links_in
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.stages import Item, Stage
+from samebits.proof.repository.temporary import remove
 from samebits.proof.running import system, views
 from samebits.proof.running.effects import Change, told_apart
 from samebits.proof.running.layers import Layers, cleaned, copy_file

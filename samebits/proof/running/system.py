@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Literal
 
 import msgspec
 
+from samebits.proof.repository.temporary import temporary_folder, undisturbed
 from samebits.proof.running import launcher
 
 LAUNCHER = Path(launcher.__file__)
@@ -153,16 +153,17 @@ def run(program: Program) -> Ended:
     process: subprocess.Popen[bytes] | None = None
     reader: threading.Thread | None = None
     try:  # an interruption may come at any line, and must leave no process and no thread that waits for it
-        process = subprocess.Popen(
-            [*(_unshare(program) if isolated else []), sys.executable, "-I", "-S", str(LAUNCHER)],
-            env={**program.env, MARK: mark},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=(writing,) if os.name == "posix" else (),
-        )
-        _LIVE.add(process)
+        with undisturbed():  # else Popen may leave a process, or close a file twice
+            process = subprocess.Popen(
+                [*(_unshare(program) if isolated else []), sys.executable, "-I", "-S", str(LAUNCHER)],
+                env={**program.env, MARK: mark},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=(writing,) if os.name == "posix" else (),
+            )
+            _LIVE.add(process)
         reader = threading.Thread(target=_read, args=(process, tail, program.printed, too_much))
         reader.start()
         sent = _Sent(
@@ -183,6 +184,8 @@ def run(program: Program) -> Ended:
             _end(process, None if isolated else mark)
         if reader and reader.ident:
             reader.join()
+        elif process and process.stdout:
+            process.stdout.read()  # to its end: then all of its namespace have ended
         with open(reading, "rb") as reported:
             started = len(reported.read())
     assert process
@@ -202,8 +205,7 @@ def can_isolate() -> bool:
     """Whether this system lets a user give a program a root, processes and a network of its own."""
     if sys.platform != "linux" or not shutil.which(UNSHARE[0]):
         return False
-    with tempfile.TemporaryDirectory(prefix="samebits-") as name:
-        folder = Path(name).resolve()
+    with temporary_folder() as folder:
         for each in ("root", "below", "upper", "work"):
             (folder / each).mkdir()
         tree = Mount("overlay", str(folder / "below"), str(folder / "upper"), [str(folder / "below")], f"{folder}/work")

@@ -9,8 +9,8 @@ from pathlib import Path
 from samebits.git import git
 from samebits.proof.judging.diagnosis import difference
 from samebits.proof.judging.judge import Judge
-from samebits.proof.repository.export import remove
 from samebits.proof.repository.stages import Stage
+from samebits.proof.repository.temporary import remove
 from samebits.proof.running.execute import Run
 from samebits.proof.running.layers import Layers
 from samebits.proof.running.run import Made
