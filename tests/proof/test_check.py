@@ -284,6 +284,25 @@ def test_a_source_is_never_changed(tmp_path: Path, large: bool) -> None:
     assert snapshot(repo.root / ".dvc") == before
 
 
+@pytest.mark.parametrize("change", ["echo x >> in.bin", "sed -i s/0/1/ in.bin", "rm in.bin; echo x > in.bin"])
+def test_a_stage_that_overwrites_its_own_large_source_runs(tmp_path: Path, change: str) -> None:
+    repo = Repository(tmp_path / "repo")
+    repo.write("in.bin", os.urandom(16) + b"0" * LARGE)
+    repo.add("in.bin")
+    one = {"cmd": "head -c 16 in.bin > out.txt", "deps": ["in.bin"], "outs": ["out.txt"]}
+    two = {"cmd": "md5sum < in.bin > two.txt", "deps": ["in.bin", "out.txt"], "outs": ["two.txt"]}
+    repo.pipeline(stages={"one": one, "two": two})
+    repo.run()
+    for path in ("dvc.yaml", "dvc.lock"):
+        repo.replace(path, "head -c 16 in.bin > out.txt", f"head -c 16 in.bin > out.txt; {change}")
+    repo.commit()
+    before = snapshot(repo.root / ".dvc")
+    verdict = repo.check()
+    assert kinds(verdict) == {("one", "input-overwritten")}, verdict.problems
+    assert verdicts(verdict) == {"out.txt": "same", "two.txt": "same"}  # the second read the commit's
+    assert snapshot(repo.root / ".dvc") == before
+
+
 def test_a_stage_that_writes_outside_of_the_repository_does_not_run(tmp_path: Path) -> None:
     repo = one(tmp_path / "repo")
     remove(repo.root / "out.txt")

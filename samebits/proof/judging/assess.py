@@ -10,7 +10,7 @@ from samebits.proof.record import lock
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.stages import Item, Stage
 from samebits.proof.running.execute import Run
-from samebits.proof.running.run import Made
+from samebits.proof.running.made import Made
 from samebits.proof.verdict import Output, Problem
 from samebits.proof.words import some
 

@@ -11,7 +11,7 @@ from samebits.proof.repository.hashes import Hash, hash_of, line_ends_of
 from samebits.proof.repository.stages import Item, Stage
 from samebits.proof.repository.store import Store
 from samebits.proof.running.execute import Run
-from samebits.proof.running.run import Made
+from samebits.proof.running.made import Made
 from samebits.proof.verdict import Output, Problem
 
 

@@ -8,7 +8,7 @@ from samebits.proof.comparators import compare
 from samebits.proof.judging.judge import Judge
 from samebits.proof.repository.hashes import hash_of
 from samebits.proof.repository.stages import Item, Stage
-from samebits.proof.running.run import Made
+from samebits.proof.running.made import Made
 from samebits.proof.verdict import Problem
 
 DURING = "a dependency changed while its stage ran"  # DVC then records the later bytes (treeverse/dvc#11058)

@@ -11,7 +11,7 @@ from samebits.proof.repository.contents import Contents
 from samebits.proof.repository.hashes import line_ends_of
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.stages import Stage
-from samebits.proof.running.run import Made
+from samebits.proof.running.made import Made
 from samebits.proof.verdict import Problem
 from samebits.proof.words import some
 

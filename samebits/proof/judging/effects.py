@@ -12,7 +12,7 @@ from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.stages import Stage
 from samebits.proof.running.effects import Change
 from samebits.proof.running.layers import same_file
-from samebits.proof.running.run import Made
+from samebits.proof.running.made import Made
 from samebits.proof.verdict import Kind, Problem
 from samebits.proof.words import some
 

@@ -11,7 +11,8 @@ from samebits.proof.record import lock
 from samebits.proof.repository.contents import Contents
 from samebits.proof.repository.stages import Stage
 from samebits.proof.running.layers import Layers
-from samebits.proof.running.run import Made, Runner
+from samebits.proof.running.made import Made
+from samebits.proof.running.run import Runner
 from samebits.proof.verdict import Problem
 from samebits.proof.words import some
 

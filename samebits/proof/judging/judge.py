@@ -21,7 +21,7 @@ from samebits.proof.repository.hashes import (
 )
 from samebits.proof.repository.stages import Item, Stage
 from samebits.proof.repository.store import Store, is_object
-from samebits.proof.running.run import Made
+from samebits.proof.running.made import Made
 from samebits.proof.settings import Rule
 from samebits.proof.verdict import Difference, File, Output, OutputVerdict
 

@@ -31,16 +31,16 @@ class Change:
 
 
 def told_apart(
-    pipeline: Pipeline, stage: Stage, top: Path, base: Layers, written: Written
+    pipeline: Pipeline, stage: Stage, prefix: str, base: Layers, written: Written
 ) -> tuple[list[Change], list[str]]:
     """What a stage changed of what others have or read; and the files that it made and nothing declares.
 
-    top: of the tree. base: the commit and its sources.
+    prefix: of DVC's root from the top of the tree. base: the commit and its sources.
     """
     changes, undeclared = list[Change](), list[str]()
-    root, own = os.path.relpath(pipeline.root, top), Paths(stage.makes)
+    own = Paths(stage.makes)
     for name in sorted({*written.files, *written.deleted}):
-        path = os.path.relpath(name, root).replace(os.sep, "/")
+        path = os.path.relpath(name, prefix).replace(os.sep, "/")
         if is_of_tools(path) or own.at_or_around(path):
             continue
         makers = [each for each in pipeline.makers(path) if each.name != stage.name]

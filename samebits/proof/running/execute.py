@@ -12,11 +12,15 @@ from samebits.proof.repository.paths import Paths, lies_in
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.stages import Stage
 from samebits.proof.running.chosen import Plan, ancestors
+from samebits.proof.running.failing import hints, large_to_change
 from samebits.proof.running.layers import Layers
+from samebits.proof.running.made import Made
 from samebits.proof.running.order import along
-from samebits.proof.running.run import LAST_LINES, Made, Runner
+from samebits.proof.running.run import Runner
 from samebits.proof.running.sources import Sources
 from samebits.proof.verdict import Problem
+
+LAST_LINES = 20  # of what a failed stage printed
 
 
 @dataclass
@@ -142,6 +146,13 @@ class _Steps:
             return _Tried(layers, None, problem)
         with runner.progress.step(told, self.places[name] + 1, len(self.names)):
             found = runner.run(stage, layers)
+        with self.lock:
+            large = large_to_change(runner, stage, found.failed) if found.failed else []
+            copies = runner.large_copied(large) if large else None
+        if copies:
+            layers = layers.over(copies)
+            with runner.progress.step(f"{told}, which may change its large sources"):
+                found = runner.run(stage, layers)
         return _Tried(layers, found, _failure(runner, stage, found))
 
     def _with_all(self, name: str, earlier: Sequence[str]) -> None:
@@ -183,7 +194,7 @@ def _failure(runner: Runner, stage: Stage, made: Made) -> Problem | None:
     if not made.failed:
         return None
     runner.progress.failed("\n".join(made.failed.output.splitlines()[-LAST_LINES:]))
-    text = made.failed.reason + runner.hints(made.failed, stage.name in runner.settings.network)
+    text = made.failed.reason + hints(runner, made.failed, stage.name in runner.settings.network)
     return Problem(stage.name, "stage-failed", None, text)
 
 

@@ -13,7 +13,7 @@ from samebits.proof.repository.stages import Stage
 from samebits.proof.repository.temporary import remove
 from samebits.proof.running.execute import Run
 from samebits.proof.running.layers import Layers
-from samebits.proof.running.run import Made
+from samebits.proof.running.made import Made
 from samebits.proof.running.surroundings import Surroundings, together
 from samebits.proof.running.views import View
 from samebits.proof.strictness.declared import Declared
