@@ -27,6 +27,11 @@ class DoubleDouble:
         value = np.asarray(value, dtype=np.float64)
         return cls(value, np.zeros_like(value))
 
+    @classmethod
+    def joined(cls, parts: list[Self]) -> Self:
+        """The numbers of several, in their order."""
+        return cls(np.concatenate([each.high for each in parts]), np.concatenate([each.low for each in parts]))
+
     def __neg__(self) -> "DoubleDouble":
         return DoubleDouble(-self.high, -self.low)
 

@@ -19,6 +19,7 @@ from samebits.exact.moments import Moments
 BLOCK = 2**13  # rows whose numbers stay in the cache of a core
 MANY = 2**18  # rows whose moments are computed at once
 FACTORS = 512  # numbers up to 2, whose product float64 holds
+LEAST_EXPONENT = -800
 DIGITS = 50  # bits of each of the two parts of a number that is summed
 ROUNDING = 2.0**-106  # u**2, the unit of the errors of double-double operations
 
@@ -58,11 +59,6 @@ class Likelihood:
         """A'A (k, k) of the rows, each counted once."""
         return self._columns(Moments.of(self.X, np.zeros(len(self.sign))))
 
-    @cached_property
-    def ceiling(self) -> float:
-        """The least power of two that no weight exceeds."""
-        return float(np.ldexp(1.0, np.frexp(self.weight.max())[1]))
-
     def penalty_matrix(self) -> arb_mat:
         """The penalties as a diagonal (k, k)."""
         k = len(self.penalty)
@@ -77,22 +73,22 @@ class Likelihood:
 
     def gradient(self, w: list[arb]) -> tuple[arb_mat, arb]:
         """The gradient (k, 1) at w, sums of two float64 numbers each, and by how much any row of it may be wrong."""
-        total = Moments.zero(self.X.shape[1] + 1)
-        unit = np.ldexp(self.ceiling, -DIGITS)
-        for rows, blocks in self._each(w):
-            parts = []
-            for some, row in blocks:
-                amount = row.against.times(self.weight[some] * -self.sign[some])
-                parts.append(_cut(amount, unit))
-            high, low = (np.concatenate(each) for each in zip(*parts, strict=True))
-            total += Moments.of(np.column_stack([self.X[rows], high]), low)
+        total, top = Moments.zero(self.X.shape[1] + 1), 0.0
+        for rows, row in self._each(w):
+            amount = row.against.times(self.weight[rows] * -self.sign[rows])
+            ceiling = _ceiling(amount.high)
+            total += Moments.of(
+                np.column_stack([self.X[rows], first := _cut(amount.high, ceiling)]),
+                _cut((amount.high - first) + amount.low, np.ldexp(ceiling, -DIGITS)),
+            )
+            top = max(top, ceiling)
         integers, scale = total.integers, fmpq(2) ** total.exponent
-        columns = range(0 if self.intercept else 1, self.X.shape[1] + 1)
         end = self.X.shape[1] + 1
-        sums = [arb((integers[j, end] + integers[j, end + 1]) * scale) for j in columns]
-        value = [each + arb(penalty) * x for each, penalty, x in zip(sums, self.penalty, w, strict=True)]
-        error = arb(self.ceiling) * (arb(2.0**-98) + self._margin_error(w))
-        return arb_mat([[each] for each in value]), error
+        sums = [(integers[j, end] + integers[j, end + 1]) * scale for j in range(0 if self.intercept else 1, end)]
+        value = [arb(each) + arb(penalty) * x for each, penalty, x in zip(sums, self.penalty, w, strict=True)]
+        return arb_mat([[each] for each in value]), top * (arb(2.0**-98) + 2 * self._margin_error(w)) + arb(
+            sigmoid.TINY
+        )
 
     def in_balls(self, w: list[arb]) -> tuple[arb_mat, arb_mat, arb]:
         """The gradient, the Fisher information and the log-likelihood at any w, all at the working precision: slow."""
@@ -117,14 +113,11 @@ class Likelihood:
     def log_likelihood(self, w: list[arb]) -> arb:
         """At w, for weights that are whole numbers; the penalty is not in it."""
         factor, sums = arb(1), Moments.zero(self.X.shape[1])
-        for rows, blocks in self._each(w):
-            negative = []
-            for some, row in blocks:
-                negative.append(row.negative)
-                for bit in range(int(self.weight[some].max()).bit_length()):
-                    those = self.weight[some].astype(np.int64) >> bit & 1 == 1
-                    factor *= _product(row.growth.at(those)) ** (1 << bit)
-            those = np.flatnonzero(np.concatenate(negative)) + rows.start
+        for rows, row in self._each(w):
+            weight = self.weight[rows].astype(np.int64)
+            for bit in range(int(weight.max()).bit_length()):
+                factor *= _product(row.growth.at(weight >> bit & 1 == 1)) ** (1 << bit)
+            those = np.flatnonzero(row.negative) + rows.start
             sums += Moments.of(self.X[those], self.sign[those] * self.weight[those])
         last = sums.integers.ncols() - 1
         columns = range(0 if self.intercept else 1, last)
@@ -133,32 +126,32 @@ class Likelihood:
         return beyond * (fmpq(2) ** sums.exponent) - factor.log() + arb(0, error.upper())
 
     def information(self, w: list[arb], bits: int) -> Information:
-        """At w, with weights of rows cut to so many bits after the point: DIGITS, or twice as many."""
-        total, unit = Moments.zero(self.X.shape[1]), np.ldexp(self.ceiling, -bits)
-        for rows, blocks in self._each(w):
-            amounts = [row.spread.times(self.weight[some]) for some, row in blocks]
-            high, low = (np.concatenate([getattr(each, name) for each in amounts]) for name in ("high", "low"))
-            coarse = max(unit, np.ldexp(self.ceiling, -DIGITS))
-            first = np.maximum(np.floor(high / coarse) - 1, 0) * coarse
-            X, none = self.X[rows], np.zeros(len(high))
+        """At w, with weights of rows cut to so many bits after the first of the largest: DIGITS, or twice as many."""
+        total, coarsest = Moments.zero(self.X.shape[1]), 0.0
+        for rows, row in self._each(w):
+            spread = row.spread.times(self.weight[rows])
+            ceiling = _ceiling(spread.high)
+            unit, coarse = np.ldexp(ceiling, -bits), np.ldexp(ceiling, -min(bits, DIGITS))
+            first = np.maximum(np.floor(spread.high / coarse) - 1, 0) * coarse
+            X, none = self.X[rows], np.zeros(len(first))
             total += Moments.weighted(X, none, first)
             if unit < coarse:
-                total += Moments.weighted(X, none, np.floor(((high - first) + low) / unit) * unit)
+                total += Moments.weighted(X, none, np.floor(((spread.high - first) + spread.low) / unit) * unit)
+            coarsest = max(coarsest, unit)
         relative = arb(2.0**-98) + 2 * self._margin_error(w)
-        return Information(self._columns(total), relative, arb(4 * unit) + arb(sigmoid.TINY))
+        return Information(self._columns(total), relative, arb(4 * coarsest) + arb(sigmoid.TINY))
 
-    def _each(self, w: list[arb]) -> Iterator[tuple[slice, Iterator[tuple[slice, sigmoid.Logistic]]]]:
-        """Slices of many rows, each with its blocks: few rows and what the likelihood needs of them."""
+    def _each(self, w: list[arb]) -> Iterator[tuple[slice, sigmoid.Logistic]]:
+        """Slices of many rows with what the likelihood needs of them, computed a few rows at a time."""
         high = [middle(each) for each in w]
         low = [middle(each - first) for each, first in zip(w, high, strict=True)]
         for start in range(0, len(self.sign), MANY):
-            rows = slice(start, min(start + MANY, len(self.sign)))
-            yield rows, self._blocks(rows, high, low)
-
-    def _blocks(self, rows: slice, high: list[float], low: list[float]) -> Iterator[tuple[slice, sigmoid.Logistic]]:
-        for start in range(rows.start, rows.stop, BLOCK):
-            some = slice(start, min(start + BLOCK, rows.stop))
-            yield some, sigmoid.logistic(self._margins(some, high, low))
+            end = min(start + MANY, len(self.sign))
+            blocks = [slice(first, min(first + BLOCK, end)) for first in range(start, end, BLOCK)]
+            yield (
+                slice(start, end),
+                sigmoid.joined([sigmoid.logistic(self._margins(some, high, low)) for some in blocks]),
+            )
 
     def _margins(self, some: slice, high: list[float], low: list[float]) -> DoubleDouble:
         sign = self.sign[some]
@@ -178,11 +171,15 @@ class Likelihood:
         return arb_mat(integers) * arb(fmpq(2) ** moments.exponent)
 
 
-def _cut(amount: DoubleDouble, unit: float) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers (n,) as two parts of DIGITS bits: multiples of unit and of a smaller one, wrong by unit 2**-DIGITS."""
-    first = np.rint(amount.high / unit) * unit
-    finer = np.ldexp(unit, -DIGITS)
-    return first, np.rint(((amount.high - first) + amount.low) / finer) * finer
+def _ceiling(numbers: np.ndarray) -> float:
+    """A power of two that exceeds all magnitudes, and is not so small that cutting would underflow."""
+    return float(np.ldexp(1.0, max(int(np.frexp(np.abs(numbers).max())[1]), LEAST_EXPONENT)))
+
+
+def _cut(numbers: np.ndarray, ceiling: float) -> np.ndarray:
+    """The nearest multiples of ceiling 2**-DIGITS."""
+    unit = np.ldexp(ceiling, -DIGITS)
+    return np.rint(numbers / unit) * unit
 
 
 def _product(numbers: DoubleDouble) -> arb:

@@ -50,6 +50,16 @@ def logistic(margin: DoubleDouble) -> Logistic:
     return Logistic(large.where(negative, small), small * large, growth, negative)
 
 
+def joined(parts: list[Logistic]) -> Logistic:
+    """The rows of several, in their order."""
+    return Logistic(
+        DoubleDouble.joined([each.against for each in parts]),
+        DoubleDouble.joined([each.spread for each in parts]),
+        DoubleDouble.joined([each.growth for each in parts]),
+        np.concatenate([each.negative for each in parts]),
+    )
+
+
 def exp(x: DoubleDouble) -> DoubleDouble:
     """The exponentials of numbers (n,) <= 0. Each is right but for the relative EXP_ERROR and the absolute TINY."""
     constants = _constants()

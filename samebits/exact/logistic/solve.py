@@ -15,7 +15,7 @@ from samebits.exact.precision import working_precision
 # bits of the weights in the Fisher information; bits of the rows' probabilities, None for double-double numbers
 STAGES = ((30, None), (2 * DIGITS, None), (2 * DIGITS, 256), (2 * DIGITS, 1024))
 PRECISION = 256  # bits of all that is no row, at least
-REFINEMENTS = 60
+REFINEMENTS = 200  # a tiny penalty of separated classes takes one for each unit of the log odds
 NEAR = 2.0**-10  # a step that moves no row's log odds by more leaves the Fisher information as it is
 CLOSE, SPARE = 2.0**-80, 2.0**40  # a step that ends the refinement: beside standard errors; in balls, beside their bits
 
