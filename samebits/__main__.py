@@ -25,6 +25,7 @@ COMMANDS = {
     "verify": Command("combine statements: which outputs are the same on several machines", "check"),
     "report": Command("compare parameters and metrics with a base revision, as Markdown", "check"),
     "claims": Command("find numbers in documents that are those of an earlier run", "check"),
+    "explain": Command("measure which change moved a metric, by runs of hybrids of two commits", "check"),
     "merge": Command("merge dvc.lock and generated files stage by stage; git calls it", "check"),
     "use": Command("look at a table; write the query that uses it into params.yaml", "pipeline"),
     "results": Command("print the metrics of the last run as a table", "pipeline"),

@@ -11,7 +11,7 @@ from samebits.__main__ import COMMANDS
 from tests.conftest import ROOT, Project
 
 EXTRAS = {
-    **dict.fromkeys(("init", "lock", "check", "verify", "report", "claims", "merge"), "check"),
+    **dict.fromkeys(("init", "lock", "check", "verify", "report", "claims", "explain", "merge"), "check"),
     **dict.fromkeys(("predict", "serve"), "serve"),
     "image": "image",
 }

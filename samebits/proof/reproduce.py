@@ -13,7 +13,7 @@ from pathlib import Path
 
 from samebits import __version__, artifacts
 from samebits.errors import UserError
-from samebits.git import commit_of, git, subject_of, top_of
+from samebits.git import commit_of, git, subject_of
 from samebits.proof.judging.assess import Assessor
 from samebits.proof.judging.conclusion import concluded
 from samebits.proof.judging.judge import Judge
@@ -197,7 +197,7 @@ def _subject(commit: str, user: Repository, asked: Asked) -> Iterator[Subject]:
                 stages = Pipeline.read(_repository(base, user)).stages
                 then = {each.name: each.entry for each in stages}
         plan = planned(pipeline, settings, asked.stages, asked.since, then, told)
-        place = Place(top_of(root).resolve(), tree.folder, _secret(user, root), isolated)
+        place = Place.of(user, tree.folder, isolated)
         yield Subject(tree, user, asked, store, pipeline, settings, place, told, plan, pipeline.locks())
 
 
@@ -215,12 +215,6 @@ def _uncommitted(root: Path) -> str | None:
 
 def _repository(tree: Export, user: Repository) -> Repository:
     return Repository.exported(tree.root, tree.folder, user, own_cache=True)
-
-
-def _secret(user: Repository, root: Path) -> list[Path]:
-    """Folders of this machine that no stage may reach: git's, DVC's caches."""
-    common = os.fsdecode(git("rev-parse", "--git-common-dir", cwd=root)).strip()
-    return [(root / common).resolve(), *(each.resolve() for each in user.caches)]
 
 
 def _copy(outputs: list[Output], run: Run, folder: Path) -> None:

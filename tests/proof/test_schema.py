@@ -12,6 +12,7 @@ import pytest
 
 from samebits import __version__
 from samebits.proof.claims.claims import Claims
+from samebits.proof.explaining.explanation import Explanation
 from samebits.proof.statements.answer import Answer
 from samebits.proof.statements.statement import Facts, Statement, encode
 from samebits.proof.verdict import UNDECIDED, Kind, OutputVerdict, Record, Verdict
@@ -25,6 +26,7 @@ SCHEMA = DOCS / "verdict.schema.json"
 SCHEMAS = {
     SCHEMA: Verdict,
     DOCS / "lock.schema.json": Record,
+    DOCS / "explain.schema.json": Explanation,
     DOCS / "statement.schema.json": Statement,
     DOCS / "verify.schema.json": Answer,
     DOCS / "claims.schema.json": Claims,

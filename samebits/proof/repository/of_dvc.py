@@ -3,7 +3,8 @@
 import gc
 import os
 import re
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -22,6 +23,7 @@ from dvc.schema import COMPILED_LOCKFILE_SCHEMA, FOREACH_IN, MULTI_STAGE_SCHEMA,
 from dvc.stage import PipelineStage
 from dvc.stage import Stage as DvcStage
 from dvc.utils.serialize import (
+    MODIFIERS,
     PARSERS,
     ParseError,
     YAMLFileCorruptedError,
@@ -283,6 +285,34 @@ def params_in(content: bytes, path: str) -> Any:
     except (ParseError, ValueError, RecursionError, MemoryError) as error:
         why = error.__cause__ or error
         raise ValueError(" ".join(str(why).split()) or type(why).__name__) from None
+
+
+def with_values(
+    content: bytes, path: str, values: Mapping[tuple[str, ...], Any], without: Iterable[tuple[str, ...]] = ()
+) -> bytes:
+    """A file of parameters with other values of some keys, written as DVC writes it for an experiment.
+
+    without: keys that go. Raises ValueError where DVC cannot.
+    """
+    suffix = PurePosixPath(path).suffix.lower()
+    with tempfile.TemporaryDirectory(prefix="samebits-") as folder:
+        file = Path(folder, f"params{suffix}")
+        file.write_bytes(content)
+        try:
+            with MODIFIERS[suffix](str(file)) as document:
+                for keys, each in values.items():
+                    _inner(document, keys)[keys[-1]] = each
+                for keys in without:
+                    del _inner(document, keys)[keys[-1]]
+        except Exception as error:  # of a form that it does not know, it raises errors of any kind
+            raise ValueError(f"{path}: {error}") from None
+        return file.read_bytes()
+
+
+def _inner(document: Any, keys: tuple[str, ...]) -> Any:
+    for key in keys[:-1]:
+        document = document[key]
+    return document
 
 
 def _stage(stage: DvcStage, root: Path, lock: Mapping[str, Any] | None) -> Stage:

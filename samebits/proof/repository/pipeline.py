@@ -89,13 +89,17 @@ class Pipeline:
 
     def makers(self, path: str) -> list[Stage]:
         """The stages, `.dvc` files too, of which an output lies in, around or at a path."""
-        found = (self.outputs[each][0] for each in self._output_paths.overlapping(path))
+        found = (self.outputs[each][0] for each in self.outputs_at(path))
         return list({stage.name: stage for stage in found}.values())
 
     def readers(self, path: str) -> list[Stage]:
         """The stages that read something in, around or at a path."""
         found = (stage for each in self._read_paths.overlapping(path) for stage in self._readers[each])
         return list({stage.name: stage for stage in found}.values())
+
+    def outputs_at(self, path: str) -> list[str]:
+        """The outputs that lie in, around or at a path."""
+        return self._output_paths.overlapping(path)
 
     @cached_property
     def _output_paths(self) -> Paths:
@@ -115,7 +119,7 @@ class Pipeline:
 
     def inputs(self, stage: Stage) -> list[str]:
         """The paths of the outputs, those of `.dvc` files too, that a stage reads."""
-        found = {made: None for path in stage.reads for made in self._output_paths.overlapping(path)}
+        found = {made: None for path in stage.reads for made in self.outputs_at(path)}
         return [path for path in found if path not in stage.makes]
 
     def needed(self, stage: Stage) -> list[Stage]:

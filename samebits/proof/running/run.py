@@ -81,6 +81,16 @@ class Runner:
             self.homes = [view.home]
         return [os.path.relpath(name, self.prefix).replace(os.sep, "/") for name in changed]
 
+    def of(self, tree: Export, pipeline: Pipeline, shown: dict[str, Path]) -> "Runner":
+        """A runner of another tree in the environment of this one, which is set up."""
+        other = Runner(tree, pipeline, self.settings, self.progress, self.place, shown, self.extra)
+        if self.settings.commands:
+            other.base, other.brought = other.base.over(*filter(None, [self.brought])), self.brought
+        else:
+            other.set_up()
+        other.homes, other.described = self.homes, self.described
+        return other
+
     def environment(self) -> tuple[dict[str, str], list[str]]:
         """The environment of the stages, and the names of the variables that they do not get."""
         return system.environment(self.settings.pass_env, {**self._own(), **self.extra})

@@ -11,9 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 from msgspec import structs
 
+from samebits.git import git, top_of
+from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.running import system
 from samebits.proof.running.layers import Layers, Written, copy_file, files_in, same_file, squashed, written_over
 from samebits.proof.running.surroundings import USUAL, Surroundings
@@ -41,6 +44,13 @@ class Place:
     folder: Path
     secret: Sequence[Path] = ()
     isolated: bool = True
+
+    @classmethod
+    def of(cls, user: Repository, folder: Path, isolated: bool) -> Self:
+        """At the place of a user's repository, where nobody sees git's own folder, nor DVC's caches."""
+        common = os.fsdecode(git("rev-parse", "--git-common-dir", cwd=user.root)).strip()
+        secret = [(user.root / common).resolve(), *(each.resolve() for each in user.caches)]
+        return cls(top_of(user.root).resolve(), folder, secret, isolated)
 
     @property
     def shortcomings(self) -> list[str]:

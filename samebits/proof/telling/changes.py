@@ -111,10 +111,10 @@ def since(base: Repository, now: Repository, gate: Mapping[str, Gate]) -> Change
     gate: by the name of a metric, alone or as `file:name`. Raises UserError where a file of `now` cannot be read; where
     a gate names a metric that is not there, or of which it is not known whether more is better.
     """
-    all_params, of_params = _compared(base, now, "params")
-    all_metrics, of_metrics = _compared(base, now, "metrics")
+    all_params, of_params = compared(base, now, "params")
+    all_metrics, of_metrics = compared(base, now, "metrics")
     params, metrics = _named(all_params), _named(all_metrics)
-    gates = {_full_name(name, metrics, of_metrics): each for name, each in gate.items()}
+    gates = {full_name(name, metrics, of_metrics): each for name, each in gate.items()}
     changes = []
     for name, (then, is_) in metrics.items():
         own = gates.get(name, Gate())
@@ -137,7 +137,7 @@ Values = dict[tuple[str, str], tuple[Any, Any]]  # by file and name: at the base
 Side = Literal["at the base", "now"]
 
 
-def _compared(base: Repository, now: Repository, what: Literal["params", "metrics"]) -> tuple[Values, list[str]]:
+def compared(base: Repository, now: Repository, what: Literal["params", "metrics"]) -> tuple[Values, list[str]]:
     """All parameters or metrics of both sides, and what could not be read."""
     (then, not_then), (is_, not_now) = _shown(base, what, "at the base"), _shown(now, what, "now")
     unread = {path: f"{path}, at the base: {why}" for path, why in not_then.items()}
@@ -186,21 +186,26 @@ def _why(repo: Repository, path: str, shown: Shown, side: Side) -> str:
 
 
 def _named(values: Values) -> dict[str, tuple[Any, Any]]:
-    """By the name alone where one file only has it, else as `file:name`."""
+    """By the names of people."""
+    return {name: values[key] for key, name in names(values).items()}
+
+
+def names(values: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Of values by file and name, how people name them: by the name alone where one file only has it."""
     count = Counter(name for _, name in values)
-    return {name if count[name] == 1 else f"{path}:{name}": each for (path, name), each in values.items()}
+    return {(path, name): name if count[name] == 1 else f"{path}:{name}" for path, name in values}
 
 
-def _full_name(name: str, metrics: Collection[str], unread: Collection[str]) -> str:
-    """The name of a metric as it is listed. Raises UserError where there is none, or several."""
+def full_name(name: str, metrics: Collection[str], unread: Collection[str], where: str = "gate") -> str:
+    """The name of a metric as it is listed. where: who names it. Raises UserError where there is none, or several."""
     short = name.partition(":")[2]
     for each in (name, short):
         if each in metrics:
             return each
     if several := [each for each in metrics if each.endswith(f":{name}")]:
-        raise UserError(f"gate: {name} is in several files; name one of {', '.join(several)}")
+        raise UserError(f"{where}: {name} is in several files; name one of {', '.join(several)}")
     more = f"; could not be read: {'; '.join(unread)}" if unread else ""
-    raise UserError(f"gate: {name} is not a metric; the metrics are {', '.join(metrics) or 'none'}{more}")
+    raise UserError(f"{where}: {name} is not a metric; the metrics are {', '.join(metrics) or 'none'}{more}")
 
 
 def _is_number(value: object) -> bool:

@@ -1,0 +1,1 @@
+"""Why a metric changed between two commits: hybrids of both run, and each difference gets its part."""
