@@ -83,7 +83,7 @@ def attributed(measured: Measured, groups: Collection[Group]) -> list[Part]:
     left = [each for each in groups if each not in effects]
     rest = head - base - sum(effects.values())
     if left:
-        parts.append(Part((*left, *together) if abs(rest) > least else tuple(left), rest, "not separated"))
+        parts.append(Part(tuple(left), rest, "not separated"))
     elif abs(rest) > least:
         parts += _together(together, rest, first, last, least)
     parts.append(Part((), head - base - sum((each.effect for each in parts), Fraction(0)), "rest"))

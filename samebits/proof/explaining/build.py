@@ -5,7 +5,7 @@ import os
 import posixpath
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -58,7 +58,7 @@ class Builder:
         found = self._made[taken]
         if isinstance(found, UserError):
             raise found
-        return found
+        return replace(found, unsaid=" ".join(map(str, sorted(taken & self.unsaid))))
 
     def _build(self, taken: Taken) -> Hybrid:
         absent = {**self.base.tree.absent, **self.head.tree.absent}
@@ -78,7 +78,6 @@ class Builder:
             {path: each for path, each in files.items() if each},
             pipeline,
             environment="head" if packages in taken else "base",
-            unsaid=" ".join(map(str, sorted(taken & self.unsaid))),
             not_told=frozenset(each.path for each in self.left_out.changes) if self.left_out else frozenset(),
             firm=self._firm,
         )

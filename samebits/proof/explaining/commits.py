@@ -119,6 +119,7 @@ def _told(task: "Task", runs: Runs, between: Sequence[str], outcomes: Sequence[O
     factors = [
         explanation.Factor(
             name=", ".join(names[at - 1] for at in sorted(span)),
+            short=", ".join(between[at - 1][:10] for at in sorted(span)),
             kind="commit",
             state="ran",
             parts=[names[at - 1] for at in sorted(span)] if len(span) > 1 else [],
@@ -179,6 +180,7 @@ def _metric(
         ]
         return rows.of_texts(task.names[key], values[0], values[-1], found)
     parts = [Part((span,), other - one, "alone") for span, one, other in steps if one is not None and other is not None]
+    parts.sort(key=lambda part: -abs(part.effect))
     measured = Measured(base, head, {}, {})
     return rows.metric_of(task.names[key], values[0], values[-1], measured, parts, places)
 

@@ -5,6 +5,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -271,9 +272,10 @@ class Task:
                 if not self.compared(runs, base, again, 0, "base"):
                     runs.forget_records(again)
                     search.outcomes[none] = again
-                search.of(none), search.of(every)
         except SpentError:
             search.spent = True
+        with suppress(SpentError):
+            search.of(none), search.of(every)
         for taken, what in ((none, "base"), (every, "head")):
             if taken not in search.outcomes:
                 raise UserError(f"the {what} is not recorded and must run, and the budget of runs does not allow it")
@@ -321,9 +323,12 @@ class Task:
             return
         try:
             if not fresh:
-                again = runs.outcome(builder.hybrid(every), "head once more", self._affected(builder))
-                if not self.compared(runs, builder.hybrid(every), again, 1, "head"):
-                    search.outcomes[every] = again
+                again = self._affected(builder)
+                if len(search.groups) > 1:  # the hybrids from the head ran most of it
+                    again &= {each.name for path in self.files for each in builder.hybrid(every).pipeline.makers(path)}
+                head = runs.outcome(builder.hybrid(every), "head once more", again)
+                if not self.compared(runs, builder.hybrid(every), head, 1, "head"):
+                    search.outcomes[every] = head
                     self.problems[-1] += "; --fresh explains it from runs alone"
             if builder.unsaid and not closes and not self.asked.exact:
                 search.groups.append(builder.unsaid)

@@ -14,6 +14,8 @@ class Factor(msgspec.Struct, frozen=True):
     ----------
     name : str
         In words, with its values: `quantize.bits 8 -> 4`.
+    short : str
+        Without its values.
     kind : str
     state : "ran", "not run", "no stage" or "left out"
         Whether hybrids ran with it; no stage: no stage depends on it; left out: packages that no `setup` installs.
@@ -29,6 +31,7 @@ class Factor(msgspec.Struct, frozen=True):
     """
 
     name: str
+    short: str
     kind: Kind
     state: Literal["ran", "not run", "no stage", "left out"]
     parts: list[str] = []

@@ -67,7 +67,9 @@ class Factor:
     @property
     def label(self) -> str:
         """In words: `quantize.bits 8 -> 4`."""
-        return self.name if self.then is None else f"{self.name} {self.then} -> {self.now}"
+        if self.then is None:
+            return self.name
+        return f"{self.name} ({self.then})" if self.now is None else f"{self.name} {self.then} -> {self.now}"
 
 
 @dataclass(frozen=True)
@@ -367,8 +369,8 @@ def _parameter(prefix: str, change: Change, then: Any, now: Any) -> Factor:
     if all(isinstance(each, str) and ("\n" in each or len(each) > LONGEST) for each in (then, now)):
         lines = list(difflib.ndiff(then.splitlines(), now.splitlines()))
         gone, new = (sum(line.startswith(sign) for line in lines) for sign in ("- ", "+ "))
-        text = f" (text, {new} of {len(now.splitlines())} lines new, {gone} gone)"
-        return Factor("parameter", name + text, (change,))
+        text = f"{new} of {len(now.splitlines())} lines new, {gone} gone"
+        return Factor("parameter", name, (change,), text)
     return Factor("parameter", name, (change,), _shown(then), _shown(now))
 
 

@@ -32,10 +32,11 @@ def explanation_of(task: "Task", found: Found, builder: Builder, runs: Runs, sea
     listed = [_factor(found.factors, group, search, builder.unsaid) for group in groups]
     listed += [_idle(task, found.factors[number]) for number in idle]
     if found.unread:
-        listed.append(explanation.Factor(_some(found.unread), "undeclared", "no stage", parts=found.unread))
+        names = _some(found.unread)
+        listed.append(explanation.Factor(names, names, "undeclared", "no stage", parts=found.unread))
     if found.left_out:
         why = "no `setup` in the settings installs them"
-        listed.append(explanation.Factor(found.left_out.label, "packages", "left out", why=why))
+        listed.append(explanation.Factor(found.left_out.label, "packages", "packages", "left out", why=why))
     subsets = bool(task.asked.exact and not search.spent and search.groups)
     base, head = task.names_of_ends
     return Explanation(
@@ -72,6 +73,7 @@ def _factor(factors: Sequence[Factor], group: Group, search: Search, unsaid: Gro
     undeclared = group == unsaid
     return explanation.Factor(
         name=f"{_some([each.label for each in own])} (no stage declares it)" if undeclared else joined(own).label,
+        short=_some([each.name for each in own]) if undeclared else joined(own).name,
         kind="undeclared" if undeclared else joined(own).kind,
         state="ran" if alone or search.every - group in search.outcomes else "not run",
         parts=list(joined(own).parts),
@@ -85,7 +87,7 @@ def _idle(task: "Task", factor: Factor) -> explanation.Factor:
     reads = any(stage.runs for side in (task.base, task.head) for change in factor.changes if not change.keys
                 for stage in side.pipeline.readers(change.path))  # fmt: skip
     why = "only stages depend on it that do not lead there" if reads else None
-    return explanation.Factor(factor.label, factor.kind, "no stage", why=why)
+    return explanation.Factor(factor.label, factor.name, factor.kind, "no stage", why=why)
 
 
 def _metric(task: "Task", search: Search, key: tuple[str, str], places: Mapping[Group, int], subsets: bool) -> Metric:

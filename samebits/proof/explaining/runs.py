@@ -83,6 +83,14 @@ class Outcome:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class Started:
+    """A hybrid that can run. refused: why a stage cannot, by name."""
+
+    runner: Runner
+    refused: dict[str, str]
+
+
 @dataclass
 class Runs:
     """Gives outcomes of hybrids; each run of a stage is done once.
@@ -106,6 +114,7 @@ class Runs:
     stages_run: int = 0
     seconds: float = 0.0
     _environments: dict[str, Runner] = field(default_factory=dict)
+    _started: dict[Path, Started] = field(default_factory=dict)
     _read: dict[tuple[str, str], dict[Metric, Any]] = field(default_factory=dict)
 
     def remember(self, hybrid: Hybrid, side: Side, contradicted: Collection[str]) -> None:
@@ -136,15 +145,24 @@ class Runs:
         self.known = {key: each for key, each in self.known.items() if not each.record}
         self.known |= {outcome.keys[name]: outcome.results[name] for name in outcome.ran}
 
-    def runner(self, hybrid: Hybrid, shown: dict[str, Path]) -> Runner:
-        """A runner for a hybrid, in the environment that it needs, which is set up once."""
-        there = self._environments.get(hybrid.environment)
-        if there:
-            return there.of(hybrid.tree, hybrid.pipeline, shown)
-        found = self.new_runner(hybrid.tree, hybrid.pipeline, shown)
-        found.set_up()
-        self._environments[hybrid.environment] = found
-        return found
+    def started(self, hybrid: Hybrid) -> Started:
+        """A hybrid with its sources in their places, in the environment that it needs, which is set up once."""
+        place = hybrid.tree.folder
+        if place not in self._started:
+            sources = Sources(hybrid.pipeline, hybrid.tree, self.store, self.shared)
+            refused = {each.stage: each.text for each in sources.provide(hybrid.running)}
+            for path, command in hybrid.tree.absent.items():
+                for stage in hybrid.pipeline.readers(path):
+                    refused[stage.name] = f"{path} is not available: `{command}` gets it"
+            there = self._environments.get(hybrid.environment)
+            if there:
+                runner = there.of(hybrid.tree, hybrid.pipeline, sources.shown)
+            else:
+                runner = self.new_runner(hybrid.tree, hybrid.pipeline, sources.shown)
+                runner.set_up()
+                self._environments[hybrid.environment] = runner
+            self._started[place] = Started(runner, refused)
+        return self._started[place]
 
     def layer(self, result: Result) -> Path | None:
         """A folder with what a stage made; None where a record's data is not available."""
@@ -222,8 +240,7 @@ class _Steps:
         by_name = {stage.name: stage for stage in self.hybrid.running}
         self.stages = {name: by_name[name] for name in self.runs.relevant(self.hybrid)}
         self.found = Outcome()
-        self._runner: Runner | None = None
-        self.refused: dict[str, str] = {}
+        self._started: Started | None = None
 
     def outcome(self) -> Outcome:
         results = self.found.results
@@ -290,9 +307,10 @@ class _Steps:
         return made
 
     def _made(self, stage: Stage, seen: Sequence[str]) -> Result:
-        runs, runner = self.runs, self._start()
-        if why := self.refused.get(stage.name):
+        runs, started = self.runs, self._start()
+        if why := started.refused.get(stage.name):
             return Result({}, failed=why)
+        runner = started.runner
         layers = runner.base.over(*(each for name in reversed(seen) if (each := self._layer(name))))
         with runs.progress.step(f"{self.name}: {stage.name}", runs.budget.used, runs.budget.runs):
             made = runner.run(stage, layers)
@@ -318,18 +336,12 @@ class _Steps:
             found = made.layer
         return found
 
-    def _start(self) -> Runner:
-        """The runner of this hybrid, with its sources in their places; takes a run of the budget."""
-        if self._runner is None:
+    def _start(self) -> Started:
+        """The hybrid, ready to run; takes a run of the budget."""
+        if self._started is None:
             self.runs.budget.take()
-            sources = Sources(self.hybrid.pipeline, self.hybrid.tree, self.runs.store, self.runs.shared)
-            for problem in sources.provide(self.hybrid.running):
-                self.refused.setdefault(problem.stage, problem.text)
-            for path, command in self.hybrid.tree.absent.items():
-                for stage in self.hybrid.pipeline.readers(path):
-                    self.refused.setdefault(stage.name, f"{path} is not available: `{command}` gets it")
-            self._runner = self.runs.runner(self.hybrid, sources.shown)
-        return self._runner
+            self._started = self.runs.started(self.hybrid)
+        return self._started
 
 
 def _is_in_git(side: Side, path: str) -> bool:

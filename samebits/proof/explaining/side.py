@@ -37,7 +37,7 @@ class Side:
         """A file of parameters or a dvc.yaml as plain data; None where it is none, or is not there."""
         if path not in self._documents:
             try:
-                self._documents[path] = parsed(self.content(path), path) if path in self.files else None
+                self._documents[path] = _apart(parsed(self.content(path), path)) if path in self.files else None
             except UserError:
                 self._documents[path] = None
         return self._documents[path]
@@ -54,6 +54,13 @@ class Side:
     def stages_of(self, file: str, name: str) -> list[Stage]:
         """The stages that a name in a dvc.yaml stands for: one, or those of a `foreach` or `matrix`."""
         return [stage for stage in self.pipeline.stages if stage.file == file and raw_name(stage) == name]
+
+
+def _apart(value: Any) -> Any:
+    """A value in which nothing stands in two places, as an alias of YAML does."""
+    if isinstance(value, Mapping):
+        return {key: _apart(each) for key, each in value.items()}
+    return [_apart(each) for each in value] if isinstance(value, list) else value
 
 
 def raw_name(stage: Stage) -> str:

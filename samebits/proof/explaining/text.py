@@ -87,10 +87,11 @@ def name_of(found: Explanation, row: Row) -> str:
         return f"not separated: {', '.join(names)}"
     if row.effect is None:
         return names[0]
-    alone = sum(each.state != "no stage" for each in found.factors)
-    if len(names) == 2:
-        return "both together" if alone == 2 else f"{names[0]} and {names[1]}, together"
-    return "all together" if len(names) == alone else f"{', '.join(names)}, together"
+    alone = sum(each.state in ("ran", "not run") for each in found.factors)
+    if len(names) == alone:
+        return "both together" if alone == 2 else "all together"
+    short = [found.factors[each].short for each in row.factors]
+    return f"{', '.join(short[:-1])} and {short[-1]} together"
 
 
 def bytes_of(found: Explanation, output: Output) -> list[Line]:
