@@ -45,6 +45,7 @@ from samebits.proof.repository.stages import PIPELINE, Item, Params, Stage, name
 
 __all__ = ["dumps_yaml", "parse_yaml"]
 
+NOT_YAML = frozenset(PARSERS)  # which takes up every other ending that it is asked for, so it is read here
 CHECKSUMS = {"ssh": "md5", "hdfs": "checksum", "webhdfs": "checksum", "gdrive": "checksum"}  # else etag
 # A hash without quotes that YAML takes for a number
 NUMBER = re.compile(r"\b(?:md5|etag|checksum)[\"']?\s*:\s*[-+.\d][-+.\d_eE]*\s*(?:[,}#\n]|$)")
@@ -275,7 +276,7 @@ def lock_in(content: bytes, name: str) -> Mapping[str, Any]:
 
 def is_yaml(path: str) -> bool:
     """Whether DVC reads a file of parameters as YAML."""
-    return PurePosixPath(path).suffix.lower() not in PARSERS
+    return PurePosixPath(path).suffix.lower() not in NOT_YAML
 
 
 def params_in(content: bytes, path: str) -> Any:

@@ -1,6 +1,6 @@
 """Repositories with two commits and a planted cause between them; stages are lines of a shell, so that each is fast."""
 
-from collections.abc import Callable
+import copy
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,16 @@ def usual(top: Path) -> Two:
     return repo
 
 
+def stages(repo: Two, **changed: Any) -> None:
+    """Write dvc.yaml with other stages; None takes one away."""
+    found = {**copy.deepcopy(STAGES), **changed}
+    repo.pipeline(stages={name: each for name, each in found.items() if each})
+
+
+def changed(name: str, **keys: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(STAGES[name]), **keys}
+
+
 def metric(found: Explanation, name: str = "score") -> Metric:
     [one] = [each for each in found.metrics if each.name == name]
     return one
@@ -81,6 +91,3 @@ def check_sums(found: Explanation) -> None:
     active = sum(len(each.parts) or 1 for each in found.factors if each.state in ("ran", "not run"))
     assert found.pipeline_runs <= found.most_runs
     assert found.most_runs <= 2 * active + 2 or found.by == "commit"
-
-
-Plant = Callable[[Two], object]
