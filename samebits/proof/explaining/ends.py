@@ -10,10 +10,11 @@ from pathlib import Path
 from samebits.errors import UserError
 from samebits.git import commit_of, git, prefix_of, top_of
 from samebits.proof.explaining.side import Side, listed
-from samebits.proof.repository.export import Export, export, remove
+from samebits.proof.repository.export import Export, export
 from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.store import Store
+from samebits.proof.repository.temporary import temporary_folder
 
 WORKTREE = "worktree"
 MAIN = ("main", "origin/main", "master", "origin/master", "origin/HEAD")
@@ -58,11 +59,8 @@ def _merge_base(head: str) -> str:
 @contextmanager
 def _as_commit(root: Path, git_folder: Path) -> Iterator[tuple[str, Path]]:
     """The working tree as a commit of a repository of its own, which borrows the objects of the user's."""
-    import tempfile
-
     top = top_of(root)
-    folder = Path(tempfile.mkdtemp(prefix="samebits-")).resolve()
-    try:
+    with temporary_folder() as folder:
         objects, index, exclude = (
             (root / os.fsdecode(git("rev-parse", "--git-path", name, cwd=root)).strip()).resolve()
             for name in ("objects", "index", "info/exclude")
@@ -82,8 +80,6 @@ def _as_commit(root: Path, git_folder: Path) -> Iterator[tuple[str, Path]]:
         message = "The working tree"
         commit = git(*there, *IDENTITY, "commit-tree", tree, "-p", parent, "-m", message, cwd=top).decode().strip()
         yield commit, folder
-    finally:
-        remove(folder)
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """What was measured, as rows: numbers that add up as they are printed, too."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from fractions import Fraction
-from math import floor, log10
+from math import floor
 from typing import TYPE_CHECKING, Any
 
 from samebits import __version__
@@ -196,7 +197,8 @@ def _decimals(ends: Sequence[Fraction], effects: Sequence[Fraction]) -> int:
     if all(each.denominator == 1 for each in (*ends, *effects)):
         return 0
     largest = max((abs(each) for each in effects), default=Fraction(0)) or max(map(abs, ends))
-    return max(0, min(MOST_DECIMALS, DIGITS - 1 - floor(log10(largest)))) if largest else 1
+    exponent = (Decimal(largest.numerator) / Decimal(largest.denominator)).adjusted() if largest else DIGITS - 2
+    return max(0, min(MOST_DECIMALS, DIGITS - 1 - exponent))
 
 
 def _rounded(values: Sequence[Fraction], total: int) -> list[int]:

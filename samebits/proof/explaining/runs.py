@@ -18,6 +18,7 @@ from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.stages import Item, Stage
 from samebits.proof.repository.store import Store
 from samebits.proof.running.chosen import ancestors
+from samebits.proof.running.failing import hints
 from samebits.proof.running.layers import Layers, copy_file
 from samebits.proof.running.progress import Progress
 from samebits.proof.running.run import Runner
@@ -320,7 +321,7 @@ class _Steps:
         self.found.seconds += made.seconds
         failed = None
         if made.failed:
-            failed = made.failed.reason + runner.hints(made.failed, stage.name in runner.settings.network)
+            failed = made.failed.reason + hints(runner, made.failed, stage.name in runner.settings.network)
         hashes = {path: f"{each.name}:{each.value}" for path, each in made.hashes.items()}
         return Result(hashes, made.layer, None, made.seconds, failed)
 
