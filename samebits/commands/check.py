@@ -9,8 +9,9 @@ from samebits.commands import add_result_file
 from samebits.errors import UserError
 from samebits.git import top_of
 from samebits.proof import reproduce
+from samebits.proof.repository.answers import NoRepositoryError
 from samebits.proof.repository.commit import roots
-from samebits.proof.repository.of_dvc import NoRepositoryError, Repository
+from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.running.progress import Progress
 from samebits.proof.statements import statement
 from samebits.proof.telling import annotations, report

@@ -16,7 +16,8 @@ from samebits.proof.claims.history import History
 from samebits.proof.claims.match import Former
 from samebits.proof.claims.names import words
 from samebits.proof.claims.values import Value
-from samebits.proof.repository.of_dvc import NoRepositoryError, Repository
+from samebits.proof.repository.answers import NoRepositoryError
+from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.repository.pipeline import Pipeline
 
 MOST_FILES = 2000  # of values that are read

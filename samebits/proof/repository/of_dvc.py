@@ -5,8 +5,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Self
@@ -38,10 +37,18 @@ from voluptuous import Schema as VoluptuousSchema
 
 from samebits.artifacts import LOCK, check_merged
 from samebits.errors import UserError
-from samebits.params import read
-from samebits.proof.repository.failures import Failure, NoRemote, NotInstalled, NotThere, Unreadable
+from samebits.proof.repository.answers import (
+    Found,
+    NoRepositoryError,
+    Shown,
+    UnavailableError,
+    broken_lock,
+    first_line,
+    told,
+)
+from samebits.proof.repository.failures import NoRemote, NotInstalled, NotThere, Unreadable
 from samebits.proof.repository.hashes import OLD, Hash
-from samebits.proof.repository.stages import PIPELINE, Item, Params, Stage, name_of
+from samebits.proof.repository.stages import PIPELINE, Item, Params, Stage, name_of, named_at_top
 
 __all__ = ["dumps_yaml", "parse_yaml"]
 
@@ -49,40 +56,6 @@ NOT_YAML = frozenset(PARSERS)  # which takes up every other ending that it is as
 CHECKSUMS = {"ssh": "md5", "hdfs": "checksum", "webhdfs": "checksum", "gdrive": "checksum"}  # else etag
 # A hash without quotes that YAML takes for a number
 NUMBER = re.compile(r"\b(?:md5|etag|checksum)[\"']?\s*:\s*[-+.\d][-+.\d_eE]*\s*(?:[,}#\n]|$)")
-
-
-@dataclass(frozen=True)
-class Found:
-    """What the pipelines of a repository hold.
-
-    strangers: stages of a dvc.lock, by file and name, that its dvc.yaml does not have. at_top: the paths that stand
-    among the metrics, plots, params and artifacts at the top of a dvc.yaml, from the root.
-    """
-
-    stages: list[Stage]
-    strangers: list[tuple[str, str]]
-    at_top: list[str]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """The values of a file of params or metrics; else why it has none, and whether it is only not here."""
-
-    values: Any
-    why: str | None = None
-    absent: bool = False
-
-
-class UnavailableError(Exception):
-    """A remote, or the origin of an import, does not give data; failure: why."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(str(failure))
-        self.failure = failure
-
-
-class NoRepositoryError(UserError):
-    """There is no DVC repository in a folder, or around it."""
 
 
 class Repository:
@@ -147,7 +120,7 @@ class Repository:
             raise
         except Exception as error:  # of a file that nobody expects, DVC raises errors of any kind
             self._explain_unreadable()
-            raise UserError(f"DVC cannot read this repository: {_told(error, self.root)}") from error
+            raise UserError(f"DVC cannot read this repository: {self._told(error)}") from error
 
     @property
     def remote(self) -> str | None:
@@ -199,7 +172,7 @@ class Repository:
             stage = load_file(self._repo, path).stage
             next(each for each in stage.outs if str(each.def_path) == out.name).checkout(force=True)
         except Exception as error:  # each kind of source has errors of its own
-            why = "" if isinstance(error, FileNotFoundError) else f" ({_first_line(error)})"
+            why = "" if isinstance(error, FileNotFoundError) else f" ({first_line(error)})"
             told = f"neither the cache, a remote nor its origin gives it{why}"
             raise UnavailableError(Unreadable(told)) from error
 
@@ -225,7 +198,7 @@ class Repository:
         index, found = self._repo.index, dict[str, None]()
         for named in (index._metrics, index._plots, index._params, index._artifacts):
             for file, content in named.items():
-                for path in _named(content):
+                for path in named_at_top(content):
                     found[_relative(os.path.join(self.root, os.path.dirname(file), path), self.root)] = None
         return [each for each in found if not each.startswith("../")]
 
@@ -239,12 +212,15 @@ class Repository:
                 try:
                     load_file(self._repo, str(path.with_name(PIPELINE)))._lockfile.load()
                 except Exception as error:
-                    raise UserError(_broken_lock(content, relative, _told(error, self.root))) from error
+                    raise UserError(broken_lock(content, relative, self._told(error))) from error
             elif path.name.endswith(".dvc"):
                 try:
                     load_file(self._repo, str(path)).stage  # noqa: B018 - it reads the file
                 except Exception as error:
-                    raise UserError(f"{relative}: DVC cannot read it ({_told(error, self.root)})") from error
+                    raise UserError(f"{relative}: DVC cannot read it ({self._told(error)})") from error
+
+    def _told(self, error: Exception) -> str:
+        return told(error, self.root, isinstance(error, DvcException))
 
     def _files(self) -> Iterator[Path]:
         for folder, _, names in self._repo.dvcignore.walk(self._repo.fs, self._repo.root_dir):
@@ -369,45 +345,8 @@ def _shown(told: Mapping[str, Any]) -> Shown:
     return Shown(None, why, isinstance(error, FileNotFoundError | DataIndexDirError))
 
 
-def _named(content: Any) -> Iterator[str]:
-    """The paths in a part at the top: in a list, as names of plots, or as what a plot or an artifact reads."""
-    if isinstance(content, list):
-        for each in content:
-            yield from _named(each) if isinstance(each, dict) else [each] if isinstance(each, str) else []
-    elif isinstance(content, dict):
-        for name, each in content.items():
-            axes = [each.get(axis) for axis in ("x", "y")] if isinstance(each, dict) else []
-            files = [path for axis in axes if isinstance(axis, dict) for path in axis]
-            if isinstance(each, dict) and isinstance(each.get("path"), str):
-                files = [each["path"]]
-            yield from files or [name]
-
-
 def _relative(path: str, root: Path) -> str:
     return os.path.relpath(path, root).replace(os.sep, "/")
-
-
-def _broken_lock(content: bytes, path: str, why: str) -> str:
-    """Why a lock cannot be read, and what to do."""
-    with suppress(UserError):
-        found = read(content, path)
-        if isinstance(found, dict) and found and "schema" not in found and "stages" not in found:
-            return f"{path}: DVC 1 wrote it, before schema 2.0; delete it, then `dvc repro` writes it anew"
-    return (
-        f"{path}: broken, as after a run that was killed ({why}); "
-        f"`git checkout {path}` restores the committed one, then `dvc repro` writes what is new"
-    )
-
-
-def _told(error: Exception, root: Path) -> str:
-    """An error of DVC, or of what it calls, in a line, with paths from the root."""
-    causes = (error, error.__cause__) if isinstance(error, DvcException) else (error,)
-    text = ": ".join(filter(None, (" ".join(str(each or "").split()) for each in causes))) or type(error).__name__
-    text = text.replace(' in "<unicode string>",', " at")
-    for around in (os.path.relpath(root), str(root)):
-        if around != ".":
-            text = text.replace(f"{around}{os.sep}", "")
-    return text if isinstance(error, DvcException) else f"{text} ({type(error).__name__})"
 
 
 @contextmanager
@@ -420,16 +359,11 @@ def _asking() -> Iterator[None]:
     except NoRemoteError as error:
         raise UnavailableError(NoRemote()) from error
     except DvcException as error:
-        raise UnavailableError(Unreadable(_first_line(error))) from error
+        raise UnavailableError(Unreadable(first_line(error))) from error
     except MissingPluginError as error:
         raise UnavailableError(NotInstalled(error.package)) from error
     except Exception as error:  # each kind of remote has errors of its own
-        raise UnavailableError(Unreadable(f"the remote cannot be read ({_first_line(error)})")) from error
-
-
-def _first_line(error: Exception) -> str:
-    """The first line of what an error says, else its kind."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        raise UnavailableError(Unreadable(f"the remote cannot be read ({first_line(error)})")) from error
 
 
 class MissingPluginError(Exception):

@@ -1,5 +1,6 @@
 """What DVC's files say of stages, as plain data: commands, deps, outs and parameters, and the last recorded run."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,3 +95,17 @@ def name_of(file: str, name: str) -> str:
 def lock_of(file: str) -> str:
     """The dvc.lock beside a dvc.yaml."""
     return file.removesuffix(PIPELINE) + LOCK
+
+
+def named_at_top(content: Any) -> Iterator[str]:
+    """The paths in a part at the top: in a list, as names of plots, or as what a plot or an artifact reads."""
+    if isinstance(content, list):
+        for each in content:
+            yield from named_at_top(each) if isinstance(each, dict) else [each] if isinstance(each, str) else []
+    elif isinstance(content, dict):
+        for name, each in content.items():
+            axes = [each.get(axis) for axis in ("x", "y")] if isinstance(each, dict) else []
+            files = [path for axis in axes if isinstance(axis, dict) for path in axis]
+            if isinstance(each, dict) and isinstance(each.get("path"), str):
+                files = [each["path"]]
+            yield from files or [name]

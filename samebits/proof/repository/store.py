@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from samebits.proof.repository.answers import UnavailableError
 from samebits.proof.repository.failures import Failure, OtherBytes
 from samebits.proof.repository.hashes import DIR, Hash, Manifest, hash_of, read_manifest
-from samebits.proof.repository.of_dvc import Repository, UnavailableError
+from samebits.proof.repository.of_dvc import Repository
 
 OBJECT = re.compile(r"[A-Za-z0-9-]{3,200}(?:\.dir)?")
 

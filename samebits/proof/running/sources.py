@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from samebits.proof.repository.answers import UnavailableError
 from samebits.proof.repository.export import Export
 from samebits.proof.repository.hashes import Hash
-from samebits.proof.repository.of_dvc import UnavailableError
 from samebits.proof.repository.paths import lies_in
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.stages import Item, Stage

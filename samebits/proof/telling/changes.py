@@ -14,7 +14,8 @@ from samebits.errors import UserError
 from samebits.git import git, not_checked_out
 from samebits.params import flatten
 from samebits.proof.record.values import parsed, same
-from samebits.proof.repository.of_dvc import Repository, Shown
+from samebits.proof.repository.answers import Shown
+from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.settings import Gate
 
 # What the last words of a metric's name say of its direction
