@@ -53,9 +53,9 @@ def run(arguments: Namespace) -> int:
     if arguments.markdown:
         artifacts.write_text(as_markdown(found) + "\n", arguments.markdown)
     if arguments.html:
-        from samebits.proof.explaining import page  # with Jinja, a tenth of a second
+        from samebits.proof.explaining.page import render  # with Jinja, a tenth of a second
 
-        artifacts.write_text(page.render(found), arguments.html)
+        artifacts.write_text(render(found), arguments.html)
     print(report.as_json(found) if arguments.json else text(found))
     return found.status
 

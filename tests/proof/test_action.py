@@ -37,7 +37,7 @@ class Ran:
         return list(obeyed(self.log))
 
 
-def act(repo: Repository, command: str, args: str = "") -> Ran:
+def act(repo: Repository, command: str, args: str = "", explain: str = "false") -> Ran:
     folder = repo.top.parent / "runner"
     folder.mkdir(exist_ok=True)
     python = folder / "python"  # for `python -I`, which would not find this project
@@ -53,6 +53,7 @@ def act(repo: Repository, command: str, args: str = "") -> Ran:
         "PYTHON": str(python),
         "COMMAND": command,
         "ARGS": args,
+        "EXPLAIN": explain,
         "RUNNER_OS": "Other",  # this machine's settings stay as they are
         "RUNNER_TEMP": str(folder),
     }
@@ -101,6 +102,21 @@ def test_a_forged_one(tmp_path: Path) -> None:
     ran = act(repo, "report", "nowhere")
     assert (ran.status, ran.outputs, ran.commands) == (2, {"conclusion": "inconclusive"}, [])
     assert "no commit nowhere" in ran.log
+
+
+def test_a_report_that_explains(tmp_path: Path) -> None:
+    repo = simple(tmp_path / "repo")
+    repo.replace("params.yaml", "n: 2", "n: 3")
+    repo.run()
+    ran = act(repo, "report", "HEAD~1", explain="true")
+    assert (ran.status, ran.outputs, ran.commands) == (0, {"conclusion": "passed"}, [])
+    assert "<details><summary>Why the metrics changed, measured in 2 runs of the pipeline</summary>" in ran.summary
+    assert "| n 2 -> 3" in ran.summary
+    assert "explained" not in act(repo, "report", "HEAD~1").summary
+    repo.write("select.sh", "exit 3\n")
+    ran = act(repo, "report", "HEAD~1", explain="true")
+    assert ran.status == 0
+    assert "Why the metrics changed is not known: the head cannot be run: select:" in ran.summary
 
 
 HOSTILE = ["::add-mask::a", "  ::set-output name=conclusion::reproduced", "text ##[add-mask]a", "::stop-commands::x"]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from samebits import markdown
+from samebits.errors import UserError
 from samebits.proof.explaining.explanation import Bytes, Explanation, Factor, Metric, Output, Row
 
 STATES = {"not run": "not run", "left out": "left out"}
@@ -50,6 +51,15 @@ def as_markdown(found: Explanation) -> str:
     lines += [] if found.metrics or found.outputs else ["No metric changed.", ""]
     lines += [*(f"- {each}" for each in [*merged_of(found), *found.notes]), "", runs_of(found)]
     return markdown.joined(lines, "github")
+
+
+def folded(found: Explanation | UserError) -> str:
+    """A fold of Markdown for a report, or why there is no explanation."""
+    if isinstance(found, UserError):
+        return markdown.joined([f"Why the metrics changed is not known: {' '.join(str(found).split())}"], "github")
+    doubt = "; the answer is doubtful" if found.problems else ""
+    title = f"Why the metrics changed, measured in {runs(found)} of the pipeline{doubt}"
+    return f"<details><summary>{title}</summary>\n\n{as_markdown(found)}\n\n</details>"
 
 
 def _table(headers: Sequence[str], title: str, rows: Sequence[Line]) -> list[str]:
@@ -144,11 +154,15 @@ def merged_of(found: Explanation) -> list[str]:
     return [f"{', '.join(each.parts)}: {each.why}" for each in found.factors if each.parts and each.why]
 
 
+def runs(found: Explanation) -> str:
+    """How many runs of the pipeline it took."""
+    return "1 run" if found.pipeline_runs == 1 else f"{found.pipeline_runs} runs"
+
+
 def runs_of(found: Explanation) -> str:
     """What it took."""
-    runs = "1 run" if found.pipeline_runs == 1 else f"{found.pipeline_runs} runs"
     stages = "1 stage" if found.stage_runs == 1 else f"{found.stage_runs} stages"
-    took = f"{runs} of the pipeline (at most {found.most_runs}), {stages} ran, {found.seconds:.1f} s"
+    took = f"{runs(found)} of the pipeline (at most {found.most_runs}), {stages} ran, {found.seconds:.1f} s"
     return f"{took}; {found.base[:10]} to {found.head[:10]}"
 
 
