@@ -3,21 +3,41 @@
 import json
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import BufferedReader, FileIO
+from types import ModuleType
 
 from samebits.commands import add_model
 from samebits.errors import UserError
 from samebits.model.predictor import Predictor
+from samebits.model.schema import Form, Rows, Schema
 from samebits.serving.predict import predict
-from samebits.serving.rows import CHUNK
+from samebits.serving.rows import CHUNK, Head, blocks
+
+NO_TEXT = (".parquet", ".json", ".zst", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")  # or not line by line
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The rows and the model."""
     parser.add_argument(
-        "file", metavar="FILE", nargs="?", default="-", help="CSV with a header, or JSON lines (default: stdin)"
+        "file",
+        metavar="FILE",
+        nargs="?",
+        default="-",
+        help="rows of the table or of features: CSV with a header, JSON lines, Parquet, Excel (default: stdin)",
     )
     add_model(parser)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--raw", action="store_true", help="the rows are those of the table, where names do not tell")
+    form.add_argument("--features", action="store_true", help="the rows are those of features, where names do not tell")
+    parser.add_argument("--strict", action="store_true", help="stop at the first row that has no prediction")
+    parser.add_argument(
+        "--ranges",
+        choices=("error", "warn", "off"),
+        default="warn",
+        help="what to do about values outside those of the training rows (default: %(default)s)",
+    )
     parser.add_argument("--info", action="store_true", help="print what the model is and where it comes from")
 
 
@@ -28,10 +48,76 @@ def run(arguments: Namespace) -> int:
     predictor = Predictor.load(arguments.model)
     if arguments.info:
         print(json.dumps(predictor.info(), indent=2, ensure_ascii=False))
-    else:
-        with _opened(arguments.file) as file:
-            predict(predictor, file, sys.stdout)
+        return 0
+    asked: Form | None = "raw" if arguments.raw else "features" if arguments.features else None
+    with _rows(predictor, arguments.file, asked) as (form, rows):
+        schema = predictor.schema if form == "raw" else None
+        count = predict(predictor, rows, sys.stdout, schema, arguments.ranges, arguments.strict)
+    of = "of the table, of which the model's query made features" if form == "raw" else "of features, as they are"
+    print(f"{_told(arguments.file)}: {count:,} row{'s' if count != 1 else ''} {of}", file=sys.stderr)
     return 0
+
+
+@contextmanager
+def _rows(predictor: Predictor, path: str, asked: Form | None) -> Iterator[tuple[Form, Iterator[Rows]]]:
+    """What the rows in a file are, and their features, block by block; "-" is stdin."""
+    features = predictor.features
+    schema = predictor.schema or Schema.of_features(features)
+    if path.lower().endswith(NO_TEXT):
+        with _duckdb().opened(path, schema, features, asked) as found:
+            yield found
+        return
+    with _opened(path) as file:
+        skip = int(schema.options.get("skip", 0))
+        head = Head.of(file, skip + 1, schema.options.get("encoding", "utf-8"))
+        names, above = _header(head, schema, features, skip)
+        try:
+            form = schema.form(names, features, asked)
+        except UserError as error:
+            raise UserError(f"{_told(path)}: {error}") from None
+        if form == "features":
+            yield form, map(Rows, blocks(head.file, features))
+            return
+        query = _duckdb().Query(schema, features)
+        name = None if path == "-" or head.is_gzip else path
+        if head.is_json:
+            yield form, _duckdb().of_json_lines(query, name, head.file)
+        else:
+            yield form, _duckdb().of_csv(query, name, head.file, names, above)
+
+
+def _header(head: Head, schema: Schema, features: Sequence[str], skip: int) -> tuple[list[str], int | None]:
+    """The names of the columns, and how many lines stand above them; None where the lines have no names.
+
+    Features are in CSV with commas; rows of the table are written as it is, with or without the lines above its header.
+    """
+    names = head.names()
+    if head.is_json or all(name in names for name in features):
+        return names, 0
+    dialect = schema.options.get("delim", ","), schema.options.get("quote") or '"'
+    if schema.options.get("header") is False:
+        return list(schema.columns), None
+    for line in (0, skip):
+        of_table = schema.named(head.names(line, *dialect))
+        if all(name in of_table for name in schema.needed):
+            return of_table, line
+    return head.names(0, *dialect), 0
+
+
+def _duckdb() -> ModuleType:
+    """The module that reads raw rows, with DuckDB, which features do not need."""
+    try:
+        from samebits.tables import cells
+
+        return cells
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"rows of the table need {error.name}: install samebits with the extra [raw], or give rows of features"
+        ) from None
+
+
+def _told(path: str) -> str:
+    return "stdin" if path == "-" else path
 
 
 def _opened(path: str) -> BufferedReader:

@@ -1,9 +1,17 @@
 """samebits serve."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+
+import numpy as np
 
 from samebits.commands import add_model
+from samebits.errors import warn
+from samebits.model.predictor import Predictor
+from samebits.model.schema import Rows
 from samebits.serving.serve import serve
+
+Query = Callable[[dict[str, np.ndarray], int], Rows]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -19,5 +27,18 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
-    serve(arguments.model, arguments.name, arguments.host, arguments.port, arguments.workers)
+    serve(arguments.model, arguments.name, arguments.host, arguments.port, arguments.workers, query)
     return 0
+
+
+def query(predictor: Predictor) -> Query | None:
+    """How the model's query is asked of raw rows; None where it takes features only."""
+    schema = predictor.schema
+    if not schema or not schema.by_row or schema.plain:
+        return None
+    try:
+        from samebits.tables import raw
+    except ModuleNotFoundError as error:
+        warn(f"rows of the table need {error.name}, which is not installed: the server takes features only")
+        return None
+    return raw.Query(schema, predictor.features).rows

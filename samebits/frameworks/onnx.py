@@ -1,5 +1,9 @@
 """The quantized model as ONNX, its codes stored as unsigned integers of the least type that holds them."""
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
@@ -10,8 +14,10 @@ OPSET = 21  # the first with DequantizeLinear of 4 and 16 bits
 CODES = {4: TensorProto.UINT4, 8: TensorProto.UINT8, 16: TensorProto.UINT16}
 
 
-def export(quantized: Quantized) -> bytes:
+def export(quantized: Quantized, facts: Mapping[str, Any]) -> bytes:
     """A graph from X (n, p) to y (n, 1), both float64: y = X @ weights + bias.
+
+    facts: about the columns of X, as the query that makes them; they become metadata, in JSON.
 
     Each parameter is DequantizeLinear(code, scale, zero_point) - half, in float32, where `half` makes up for a zero
     point that is no integer: exact with power-of-two scales, rounded once with others.
@@ -49,5 +55,6 @@ def export(quantized: Quantized) -> bytes:
     model = helper.make_model(
         graph, producer_name="samebits", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10
     )
+    helper.set_model_props(model, {name: json.dumps(fact, ensure_ascii=False) for name, fact in facts.items()})
     onnx.checker.check_model(model)
     return model.SerializeToString(deterministic=True)

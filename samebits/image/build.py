@@ -14,9 +14,11 @@ from samebits.git import git
 from samebits.image.engine import Engine
 from samebits.model import payload
 from samebits.model.predictor import CARD, Predictor
+from samebits.model.schema import Rows
 from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.serving.predict import predict
+from samebits.serving.rows import blocks
 
 CARD_FILE = str(Path(payload.FILE).with_name(CARD))
 MODEL_FILES = (payload.FILE, CARD_FILE)
@@ -66,7 +68,7 @@ def test(engine: Engine, image: str) -> tuple[int, list[str]]:
     predictor = Predictor.load()
     rows = _csv(TEST_ROWS)
     expected = io.StringIO()
-    predict(predictor, io.BytesIO(rows), expected)
+    predict(predictor, map(Rows, blocks(io.BytesIO(rows), predictor.features)), expected)
     here = expected.getvalue().splitlines()
     there = engine.run(image, "predict", given=rows).decode().splitlines()
     found = [

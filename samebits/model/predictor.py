@@ -21,6 +21,7 @@ from samebits.errors import UserError
 from samebits.git import COMMIT, git, promisor_of
 from samebits.model import payload
 from samebits.model.linear import LinearModel
+from samebits.model.schema import Schema
 
 CARD = "card.json"  # beside the model
 FOR_THE_PAGE = ("widths", "rows")  # of the card: the model at other bit-widths, telling test rows
@@ -61,6 +62,12 @@ class Predictor:
         return list(self.card["features"])
 
     @cached_property
+    def schema(self) -> Schema | None:
+        """What the model knows of its table; older cards do not say."""
+        table = self.card.get("table")
+        return Schema.from_plain(table) if table else None
+
+    @cached_property
     def ranges(self) -> np.ndarray:
         """The smallest and the largest value of each feature in the training rows, (2, p)."""
         return np.array([[of[end] for of in self.card["features"].values()] for end in ("min", "max")])
@@ -71,9 +78,9 @@ class Predictor:
             return self.model.predict(X)
 
     def outside(self, X: np.ndarray) -> np.ndarray:
-        """Which rows of X (n, p) are outside the training range of a feature, bool (n,)."""
+        """Where X (n, p) is outside the ranges of the features in training, bool (n, p)."""
         low, high = self.ranges
-        return ((low > X) | (high < X)).any(axis=1)
+        return (low > X) | (high < X)
 
     @cached_property
     def md5(self) -> str:

@@ -13,7 +13,6 @@ from samebits.model.linear import LinearModel
 from samebits.model.schemes import Quantized
 
 SHOWN = 5  # test rows in the card
-SEARCHED = 1000  # the first test rows; the split has shuffled them
 
 
 def describe(
@@ -21,21 +20,23 @@ def describe(
     rounding: str,
     widths: Mapping[int, LinearModel],
     data: Mapping[str, Any],
-    test: Mapping[str, np.ndarray],
+    examples: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Plain containers, for a file.
 
-    widths: the model at other bit-widths. data: what the stage `data` wrote with the moments, the names of the
-    columns and the ranges of the features in training. test: test rows, X (n, p) and y (n,).
+    widths: the model at other bit-widths. data: what the stage `data` wrote with the moments: the names of the columns,
+    the ranges of the features in training, the schema of the table. examples: test rows, X (n, p) and y (n,), and by
+    row, in `raw`, the values of the table's columns that are needed, or None.
     """
     moments = {part: Moments.from_plain(data[part]) for part in ("train", "test")}
     metrics = {part: score.scores(of, quantized.model) for part, of in moments.items()}
     *means, _ = map(nearest_float, moments["train"].means().entries())
     columns = zip(data["features"], data["min"].tolist(), means, data["max"].tolist(), strict=True)
-    X, y = test["X"][:SEARCHED], test["y"][:SEARCHED]
-    usual = ((data["min"] <= X) & (data["max"] >= X)).all(axis=1)
-    usual &= np.abs(y - quantized.model.predict(X)) <= metrics["test"]["rmse"]
-    telling = telling_rows(X[usual], quantized.model, np.array(means), list(widths.values()))
+    X, y = examples["X"], examples["y"]
+    is_usual = ((data["min"] <= X) & (data["max"] >= X)).all(axis=1)
+    is_usual &= np.abs(y - quantized.model.predict(X)) <= metrics["test"]["rmse"]
+    usual = np.flatnonzero(is_usual)
+    telling = usual[telling_rows(X[usual], quantized.model, np.array(means), list(widths.values()))]
     return {
         "target": data["target"],
         "features": {name: {"min": low, "mean": mean, "max": high} for name, low, mean, high in columns},
@@ -45,7 +46,8 @@ def describe(
         "payload_bytes": (payload.payload_bits(quantized) + 7) // 8,
         "metrics": metrics,
         "widths": {bits: {"intercept": of.intercept, "coef": of.coef.tolist()} for bits, of in widths.items()},
-        "rows": [{"x": X[usual][i].tolist(), "y": float(y[usual][i])} for i in telling],
+        "rows": [{"x": X[i].tolist(), "y": float(y[i]), "raw": examples["raw"][i]} for i in telling.tolist()],
+        "table": data["table"],
     }
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,14 +14,19 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
+from samebits.errors import UserError
 from samebits.model.predictor import Predictor
+from samebits.model.schema import Rows
 from samebits.serving import bodies, page, protocol
 from samebits.serving.bodies import SMALL, Held, Share
 from samebits.serving.counters import Counters
-from samebits.serving.protocol import INPUT, JSON_BYTES, OUTPUT, InferenceRequest, InferenceResponse, RefusedError
+from samebits.serving.protocol import FEATURES, INPUT, JSON_BYTES, OUTPUT, InferenceRequest, InferenceResponse
+from samebits.serving.tensors import RefusedError, datatype
 
 TURNS = 20  # of the event loop before a large request, for small ones: a turn accepts one connection
 ADVICE = {415: {"Accept-Encoding": "gzip, deflate"}, 503: {"Retry-After": "1"}}
+SHOWN = ("type", "min", "max", "levels")  # of a column of the table
+Query = Callable[[dict[str, np.ndarray], int], Rows]
 BUG = {"error": "a mistake in the server; its log has more"}
 MODEL = "/v2/models/{name}"
 VERSION = f"{MODEL}/versions/{{version}}"
@@ -79,10 +85,14 @@ class ModelMetadata(BaseModel):
 
 
 class Server:
-    """The ASGI application. The version of the model is its commit, shortened."""
+    """The ASGI application. The version of the model is its commit, shortened.
 
-    def __init__(self, predictor: Predictor, name: str) -> None:
-        self.predictor, self.name = predictor, name
+    query: asks the model's query of the cells of raw rows, and their number; None where only features are taken.
+    """
+
+    def __init__(self, predictor: Predictor, name: str, query: Query | None = None) -> None:
+        self.predictor, self.name, self.query = predictor, name, query
+        self.schema = predictor.schema if query else None
         self.version = (predictor.commit or "unknown")[:12]
         self.counters = Counters()
         self.held, self.turn = Held(), asyncio.Lock()
@@ -143,12 +153,39 @@ class Server:
             raise
 
     def _answer(self, body: bytes | bytearray, headers: dict[bytes, bytes]) -> tuple[bytes, int | None]:
-        asked, X = protocol.decode(body, bodies.number(headers, JSON_BYTES), self.predictor.features)
+        asked, given = protocol.decode(body, bodies.number(headers, JSON_BYTES), self.predictor.features, self.schema)
+        X = self._features(given) if isinstance(given, dict) else given
         y = self.predictor.predict(X)
         if not np.isfinite(y).all():
             raise RefusedError(f"row {int(np.isfinite(y).argmin()) + 1}: the prediction is beyond float64")
-        self.counters.predicted(len(X), int(self.predictor.outside(X).sum()))
-        return protocol.encode(asked, y, self.name, self.version)
+        self.counters.predicted(len(X), int(self.predictor.outside(X).any(axis=1).sum()))
+        return protocol.encode(asked, y, X, self.name, self.version)
+
+    def _features(self, cells: dict[str, np.ndarray]) -> np.ndarray:
+        """The features (n, p) of raw rows. Raises RefusedError where a row has none."""
+        assert self.query
+        try:
+            rows = self.query(cells, len(next(iter(cells.values()))))
+        except UserError as error:
+            raise RefusedError(str(error)) from None
+        if (lost := ~np.isfinite(rows.X).all(axis=1)).any():
+            place = int(lost.argmax())
+            raise RefusedError(f"row {place + 1}: no prediction: {rows.why[place]}")
+        return rows.X
+
+    def _columns(self) -> list[TensorMetadata]:
+        """What a request may have in place of the features: a tensor for each column of the table."""
+        columns = self.schema.columns if self.schema else {}
+        return [
+            TensorMetadata(
+                name=name,
+                datatype=datatype(of.type),
+                shape=[-1],
+                parameters={key: value for key, value in vars(of).items() if key in SHOWN and value is not None},
+            )
+            for name, of in columns.items()
+            if of.needed
+        ]
 
     def _api(self) -> FastAPI:
         """The other routes, and the description of all in OpenAPI."""
@@ -157,7 +194,7 @@ class Server:
         problems: dict[int | str, dict[str, Any]] = {status: {"model": Error} for status in (400, 408, 413, 415, 503)}
         schema = InferenceRequest.model_json_schema(ref_template="#/components/schemas/{model}")
         parts = schema.pop("$defs")
-        html = page.render(self.name, self.predictor)
+        html = page.render(self.name, self.predictor, self.schema)
 
         Name = Annotated[str, Path(json_schema_extra={"enum": [self.name]})]
         Version = Annotated[str, Path(json_schema_extra={"enum": [self.version]})]
@@ -205,12 +242,13 @@ class Server:
                 name=INPUT, datatype="FP64", shape=[-1, len(features)], parameters={"features": features}
             )
             predictions = TensorMetadata(name=OUTPUT, datatype="FP64", shape=[-1, 1])
+            of_query = TensorMetadata(name=FEATURES, datatype="FP64", shape=[-1, len(features)])
             return ModelMetadata(
                 name=self.name,
                 versions=[self.version],
                 platform="samebits",
-                inputs=[rows],
-                outputs=[predictions],
+                inputs=[rows, *self._columns()],
+                outputs=[predictions, of_query],
                 parameters=info,
             )
 

@@ -8,7 +8,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from samebits.serving.connection import BODY_SECONDS
-from samebits.serving.protocol import MAX_BODY, RefusedError
+from samebits.serving.protocol import MAX_BODY
+from samebits.serving.tensors import RefusedError
 
 SMALL = 2**16  # bytes of a body or an answer that always has a place, whatever other clients send
 MAX_HELD = 2**26  # bytes of all larger ones that a process holds at once

@@ -5,69 +5,43 @@ binary data (github.com/triton-inference-server/server, docs/protocol/extension_
 uses by default.
 """
 
-import json
 import math
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from samebits.errors import UserError
+from samebits.model.schema import Schema
+from samebits.serving import tensors
+from samebits.serving.tensors import DTYPES, TEXT, TRUTH, InputTensor, Message, RefusedError, quoted
+
 MAX_BODY = 2**23  # bytes
-MAX_ROWS = 2**16
 MAX_VALUES = 2**20  # of all tensors; to decode more would keep other clients waiting
 MAX_LISTS = 2**17  # a nested list for each row, and as many again
 MAX_OBJECTS = 2**10  # inputs, outputs and their parameters, for up to 128 features; for more, 8 a feature
 TEXTS = 32  # keys and texts for each of these
-MAX_DIMENSION = 2**31 - 1  # so that numpy can have an empty array of any shape
 MAX_ID = 2**10  # characters, as the response repeats it
 
 JSON_BYTES = "Inference-Header-Content-Length"
-INPUT, OUTPUT = "rows", "predict"
-DTYPES = {
-    f"{kind}{bits}": np.dtype(f"<{code}{bits // 8}")
-    for kind, code, widths in (("FP", "f", (16, 32, 64)), ("INT", "i", (8, 16, 32, 64)), ("UINT", "u", (8, 16, 32, 64)))
-    for bits in widths
-}
+INPUT, OUTPUT, FEATURES = "rows", "predict", "features"
 
 
-class RefusedError(Exception):
-    """Why a request is refused, and the HTTP status that says so."""
+class RequestedOutput(Message):
+    """An output that a client asks for: the predictions, or the features that they are made of."""
 
-    def __init__(self, text: str, status: int = 400) -> None:
-        super().__init__(text)
-        self.status = status
-
-
-class _Message(BaseModel):
-    """Lists end at their first mistake: 8 MB may hold millions, and each would take a kilobyte."""
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False, protected_namespaces=())
-
-
-Row = Annotated[list[float], Field(fail_fast=True)]
-
-
-class InputTensor(_Message):
-    """Numbers in row-major order, flat or nested; none where their bytes follow the JSON."""
-
-    name: str
-    shape: list[Annotated[int, Field(ge=0, le=MAX_DIMENSION)]] = Field(min_length=1, max_length=2, fail_fast=True)
-    datatype: str = Field(json_schema_extra={"enum": list(DTYPES)})
-    parameters: dict[str, Any] | None = None
-    data: Row | Annotated[list[Row], Field(fail_fast=True)] | None = Field(default=None, union_mode="left_to_right")
-
-
-class RequestedOutput(_Message):
-    """The output that a client asks for; there is only one."""
-
-    name: str = Field(json_schema_extra={"enum": [OUTPUT]})
+    name: str = Field(json_schema_extra={"enum": [OUTPUT, FEATURES]})
     parameters: dict[str, Any] | None = None
 
 
-class InferenceRequest(_Message):
-    """Rows: one tensor of shape [n, features], or for each feature a tensor of its name and of shape [n] or [n, 1]."""
+class InferenceRequest(Message):
+    """Rows: one tensor of shape [n, features], or for each feature a tensor of its name and of shape [n] or [n, 1].
+
+    Or for each column of the table that the model needs. Where names do not tell which, the parameter `form` does: raw
+    or features.
+    """
 
     id: str | None = Field(default=None, max_length=MAX_ID)
     parameters: dict[str, Any] | None = None
@@ -75,8 +49,8 @@ class InferenceRequest(_Message):
     outputs: list[RequestedOutput] | None = Field(default=None, fail_fast=True)
 
 
-class OutputTensor(_Message):
-    """A prediction for each row; none where their bytes follow the JSON."""
+class OutputTensor(Message):
+    """A prediction or the features for each row; none where their bytes follow the JSON."""
 
     name: str
     shape: list[int]
@@ -85,7 +59,7 @@ class OutputTensor(_Message):
     data: list[float] | None = None
 
 
-class InferenceResponse(_Message):
+class InferenceResponse(Message):
     """The predictions."""
 
     model_name: str
@@ -98,17 +72,18 @@ _decoder = TypeAdapter(InferenceRequest)
 
 
 def decode(
-    body: bytes | bytearray, json_bytes: int | None, features: Sequence[str]
-) -> tuple[InferenceRequest, np.ndarray]:
-    """The request and its rows X (n, p); json_bytes: how much of the body is JSON, where binary data follow.
+    body: bytes | bytearray, json_bytes: int | None, features: Sequence[str], schema: Schema | None = None
+) -> tuple[InferenceRequest, np.ndarray | dict[str, np.ndarray]]:
+    """The request and its rows: the features X (n, p), or the cells of raw rows by column, each (n,).
 
-    Raises RefusedError.
+    json_bytes: how much of the body is JSON, where binary data follow. schema: of the table, if raw rows are taken.
+    Cells are float64, NaN where missing, or texts, None where missing. Raises RefusedError.
     """
     if json_bytes is not None and json_bytes > len(body):
         raise RefusedError(f"Inference-Header-Content-Length is {json_bytes}, the body has {len(body)} bytes")
     text = body[:json_bytes]
     if len(text) > 2**15:  # what is shorter, is decoded in no time
-        _check_counts(text, len(features))
+        _check_counts(text, max(len(features), len(schema.columns) if schema else 0))
     try:
         request = _decoder.validate_json(text)
     except ValidationError as error:
@@ -116,36 +91,76 @@ def decode(
         place = ".".join(map(str, first["loc"]))
         raise RefusedError(f"{place}: {first['msg']}" if place else first["msg"]) from None
     for output in request.outputs or ():
-        if output.name != OUTPUT:
-            raise RefusedError(f"outputs: no output {_quoted(output.name)}; there is {OUTPUT}")
+        if output.name not in (OUTPUT, FEATURES):
+            raise RefusedError(f"outputs: no output {quoted(output.name)}; there are {OUTPUT} and {FEATURES}")
+    names = [tensor.name for tensor in request.inputs]
+    if twice := next((name for i, name in enumerate(names) if name in names[:i]), None):
+        raise RefusedError(f"inputs: {quoted(twice)} is there twice")
+    cells = schema.columns if schema and _is_raw(request, schema, features) else {}
     for tensor in request.inputs:
-        if tensor.datatype not in DTYPES:
-            name, kind = _quoted(tensor.name), _quoted(tensor.datatype)
+        if tensor.datatype not in DTYPES and not (tensor.name in cells and tensor.datatype in (TEXT, TRUTH)):
+            name, kind = quoted(tensor.name), quoted(tensor.datatype)
             raise RefusedError(f"{name}: datatype {kind}; it must be one of {', '.join(DTYPES)}")
     if (values := sum(math.prod(tensor.shape) for tensor in request.inputs)) > MAX_VALUES:
         raise RefusedError(f"inputs: {values} values; at most {MAX_VALUES} at once", 413)
     arrays, end = {}, len(text)
     for index, tensor in enumerate(request.inputs):
-        if tensor.name in arrays:
-            raise RefusedError(f"inputs: {_quoted(tensor.name)} is there twice")
-        arrays[tensor.name], end = _array(tensor, index, body, end, len(text))
+        if tensor.name in cells:
+            arrays[tensor.name], end = tensors.cells(tensor, index, cells[tensor.name].type, body, end)
+        else:
+            arrays[tensor.name], end = tensors.array(tensor, index, body, end, len(text))
     if end < len(body):
         raise RefusedError(f"{len(body) - end} bytes belong to no input")
-    return request, _rows(arrays, features)
+    if cells:
+        return request, _of_one_length({name: array for name, array in arrays.items() if name in cells})
+    return request, _rows(arrays, features, schema)
 
 
-def encode(request: InferenceRequest, y: np.ndarray, name: str, version: str) -> tuple[bytes, int | None]:
-    """The response, and how much of it is JSON if the client asked for the predictions (n,) as binary data."""
-    output: dict[str, Any] = {"name": OUTPUT, "shape": [len(y), 1], "datatype": "FP64"}
-    asked = (request.outputs[0].parameters or {}).get("binary_data") if request.outputs else None
-    binary = (request.parameters or {}).get("binary_data_output") if asked is None else asked
-    data = y.astype("<f8").tobytes() if binary is True else b""
-    output |= {"parameters": {"binary_data_size": len(data)}} if binary is True else {"data": y.tolist()}
-    response = {"model_name": name, "model_version": version, "outputs": [output]}
+def encode(
+    request: InferenceRequest, y: np.ndarray, X: np.ndarray, name: str, version: str
+) -> tuple[bytes, int | None]:
+    """The response, and how much of it is JSON if the client asked for binary data.
+
+    It has the predictions y (n,), and the features X (n, p) if they are asked for.
+    """
+    outputs, data = [], b""
+    for asked in request.outputs or [RequestedOutput(name=OUTPUT)]:
+        values = X if asked.name == FEATURES else y[:, None]
+        output: dict[str, Any] = {"name": asked.name, "shape": list(values.shape), "datatype": "FP64"}
+        binary = (asked.parameters or {}).get("binary_data")
+        if ((request.parameters or {}).get("binary_data_output") if binary is None else binary) is True:
+            output["parameters"] = {"binary_data_size": values.size * 8}
+            data += values.astype("<f8").tobytes()
+        else:
+            output["data"] = values.ravel().tolist()
+        outputs.append(output)
+    response = {"model_name": name, "model_version": version, "outputs": outputs}
     if request.id is not None:
         response["id"] = request.id
     head = to_json(response)
-    return head + data, len(head) if binary is True else None
+    is_binary = any("data" not in output for output in outputs)
+    return head + data, len(head) if is_binary else None
+
+
+def _is_raw(request: InferenceRequest, schema: Schema, features: Sequence[str]) -> bool:
+    """Whether the rows are those of the table. Raises RefusedError where it cannot be told."""
+    names, form = [tensor.name for tensor in request.inputs], (request.parameters or {}).get("form")
+    if form not in (None, "raw", "features"):
+        raise RefusedError("parameters.form must be raw or features")
+    if form != "raw" and not all(name in names for name in schema.needed):
+        return False
+    try:
+        return schema.form(names, features, form, "with the parameter `form`: raw or features") == "raw"
+    except UserError as error:
+        raise RefusedError(f"inputs: {error}") from None
+
+
+def _of_one_length(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    length = len(next(iter(arrays.values()), ()))
+    for name, array in arrays.items():
+        if len(array) != length:
+            raise RefusedError(f"{name}: its shape is [{len(array)}]; it must be [{length}]")
+    return arrays
 
 
 def _check_counts(text: bytes | bytearray, features: int) -> None:
@@ -161,62 +176,18 @@ def _check_counts(text: bytes | bytearray, features: int) -> None:
             raise RefusedError(f"more than {most} {name}; send fewer, and the values flat or as binary data", 413)
 
 
-def _array(
-    tensor: InputTensor, index: int, body: bytes | bytearray, start: int, json_bytes: int
-) -> tuple[np.ndarray, int]:
-    """The values of input number `index`, in its shape, and where the binary data of the next one start."""
-    name, size, end = _quoted(tensor.name), math.prod(tensor.shape), start
-    if tensor.shape[0] > MAX_ROWS:
-        raise RefusedError(f"{name}: {tensor.shape[0]} rows; at most {MAX_ROWS} at once", 413)
-    dtype = DTYPES[tensor.datatype]
-    if tensor.data is None:
-        end = start + size * dtype.itemsize
-        if (tensor.parameters or {}).get("binary_data_size") != end - start or end > len(body):
-            raise RefusedError(f"{name}: neither `data` nor {size} values of {dtype.itemsize} bytes after the JSON")
-        values = np.frombuffer(body, dtype, size, start) if size else np.empty(0, dtype)
-    else:
-        try:
-            numbers = np.array(tensor.data, np.float64)
-        except ValueError:
-            raise RefusedError(f"{name}: rows of different lengths") from None
-        if numbers.size != size or (numbers.ndim == 2 and list(numbers.shape) != tensor.shape):
-            raise RefusedError(f"{name}: its shape is {tensor.shape}, its data have {list(numbers.shape)}")
-        if dtype.kind == "f":
-            with np.errstate(over="ignore"):
-                values = numbers.astype(dtype)
-        elif _are(dtype, numbers, lambda: json.loads(body[:json_bytes])["inputs"][index]["data"]):
-            values = numbers
-        else:
-            raise RefusedError(f"{name}: not all values are {tensor.datatype}")
-    if not np.isfinite(values).all():
-        raise RefusedError(f"{name}: a value is not a finite number")
-    return values.astype(np.float64).reshape(tensor.shape), end
-
-
-def _are(dtype: np.dtype, numbers: np.ndarray, exact: Callable[[], Any]) -> bool:
-    """Whether numbers are integers of a type. exact: reads them anew, where float64 cannot tell the ends of a range."""
-    least, greatest = np.iinfo(dtype).min, np.iinfo(dtype).max
-    if not ((numbers == np.floor(numbers)) & (numbers >= least) & (numbers <= greatest)).all():
-        return False
-    if not (np.abs(numbers) >= 2.0**63).any():
-        return True
-    return all(least <= int(value) <= greatest for value in np.array(exact(), object).flat)
-
-
-def _rows(arrays: dict[str, np.ndarray], features: Sequence[str]) -> np.ndarray:
+def _rows(arrays: dict[str, np.ndarray], features: Sequence[str], schema: Schema | None) -> np.ndarray:
     """X (n, p) from one matrix or from a vector for each feature."""
     first = next(iter(arrays.values()))
     if len(arrays) == 1 and first.ndim == 2 and first.shape[1] == len(features):
         return first
     if missing := [name for name in features if name not in arrays]:
         shape = f"one input of shape [n, {len(features)}]"
-        raise RefusedError(f"inputs: no {', '.join(missing)}; send {shape}, or one input of shape [n] for each feature")
+        of_table = f", or for each column of the table: {', '.join(schema.needed)}" if schema else ""
+        each = f"one input of shape [n] for each feature{of_table}"
+        raise RefusedError(f"inputs: no {', '.join(missing)}; send {shape}, or {each}")
     columns = [arrays[name] for name in features]
     for name, column in zip(features, columns, strict=True):
         if column.shape not in ((len(column),), (len(column), 1)) or len(column) != len(columns[0]):
             raise RefusedError(f"{name}: its shape is {list(column.shape)}; it must be [{len(columns[0])}]")
     return np.column_stack([column.ravel() for column in columns])
-
-
-def _quoted(text: str) -> str:
-    return repr(text if len(text) <= 100 else f"{text[:100]}...")

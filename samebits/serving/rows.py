@@ -1,13 +1,15 @@
 """Rows from outside, CSV or JSON lines, as blocks of float64: parsed as data, bounded, in flat memory."""
 
 import csv
+import gzip
 import json
 import math
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from io import BufferedIOBase
+from dataclasses import dataclass
+from io import BufferedIOBase, BufferedReader, RawIOBase
 from itertools import chain
 from operator import methodcaller
 from typing import Any, Protocol
@@ -18,15 +20,74 @@ from samebits.errors import UserError
 
 CHUNK = 2**18  # bytes read at once
 MAX_LINE = 2**20  # bytes
+GZIP, BLANK = b"\x1f\x8b", b"\xef\xbb\xbf \t"  # how a file of gzip begins; what may stand before a line
 MANY = 2**14  # rows: from here on, a faster way saves more time than its import takes
 NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The first lines of a file of rows, and the file as it was before they were read.
+
+    lines: without their ends; only one, if it is that of a JSON object. is_gzip: whether the file is compressed so.
+    """
+
+    lines: list[str]
+    file: BufferedIOBase
+    is_gzip: bool
+
+    @classmethod
+    def of(cls, file: BufferedIOBase, count: int, encoding: str = "utf-8") -> "Head":
+        """Read up to `count` lines of a file, gunzipped where it is compressed so."""
+        if is_gzip := isinstance(file, BufferedReader) and file.peek(2).startswith(GZIP):
+            file = BufferedReader(gzip.GzipFile(fileobj=file))
+        read: list[bytes] = []
+        while len(read) < count and (line := file.readline(MAX_LINE)):
+            read.append(line)
+            if line.lstrip(BLANK).startswith(b"{"):
+                break
+        text = b"".join(read).decode(encoding, "replace").removeprefix("\ufeff")
+        return cls(text.splitlines() or [""], BufferedReader(_Again(b"".join(read), file), CHUNK), is_gzip)
+
+    @property
+    def is_json(self) -> bool:
+        """Whether it is JSON, an object a line."""
+        return self.lines[0].lstrip().startswith("{")
+
+    def names(self, line: int = 0, delimiter: str = ",", quote: str = '"') -> list[str]:
+        """The names of the columns, from a line of CSV, or of the first object; none where there are none."""
+        if self.is_json:
+            with suppress(ValueError, RecursionError):
+                values = json.loads(self.lines[0])
+                return list(values) if isinstance(values, dict) else []
+        with suppress(csv.Error, IndexError):
+            reader = csv.reader([self.lines[line]], delimiter=delimiter, quotechar=quote)
+            return [name.strip() for name in next(reader, [])]
+        return []
+
+
+class _Again(RawIOBase):
+    """A file, after what was read of it."""
+
+    def __init__(self, before: bytes, file: BufferedIOBase) -> None:
+        self._before, self._file = before, file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._before[: len(buffer)] or self._file.read1(len(buffer))
+        self._before = self._before[len(buffer) :]
+        buffer[: len(content)] = content
+        return len(content)
 
 
 def blocks(file: BufferedIOBase, features: Sequence[str]) -> Iterator[np.ndarray]:
     """The columns `features` of CSV with a header, or of JSON lines, as float64 blocks (n, p), as they arrive.
 
-    Columns come in any order, others are ignored; a row is one line; the file may end in blank lines. Raises UserError
-    that names row and column at the first value that is not a finite number, after all rows before it were yielded.
+    Columns come in any order, others are ignored; a row is one line; the file may end in blank lines. A missing value,
+    an empty cell or null, is NaN. Raises UserError that names row and column at the first value that is neither this
+    nor a finite number, after all rows before it were yielded.
     """
     chunks = _without_blank_end(_chunks(file))
     first, *rest = next(chunks, [""])
@@ -125,12 +186,13 @@ class _JsonLines:
 
     @staticmethod
     def _number(values: dict[str, Any], name: str, row: int) -> float:
-        value = values.get(name)
+        if (value := values.get(name)) is None:
+            return math.nan
         if type(value) is float and math.isfinite(value):
             return value
         if type(value) is int and abs(value) <= sys.float_info.max:
             return float(value)
-        raise _wrong(row, name, repr(value) if name in values else "")
+        raise _wrong(row, name, repr(value))
 
 
 class _Csv:
@@ -182,12 +244,13 @@ class _Csv:
     def _number(text: str, name: str, row: int) -> float:
         if NUMBER.fullmatch(text) and math.isfinite(number := float(text)):
             return number
-        raise _wrong(row, name, repr(text) if text.strip() else "")
+        if not text.strip():
+            return math.nan
+        raise _wrong(row, name, repr(text))
 
 
 def _wrong(row: int, column: str, value: str) -> UserError:
-    text = f"{_shortened(value)} is not a finite number" if value else "empty; it must be a finite number"
-    return UserError(f"row {row}, column {column}: {text}")
+    return UserError(f"row {row}, column {column}: {_shortened(value)} is not a finite number")
 
 
 def _shortened(text: str) -> str:

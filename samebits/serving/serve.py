@@ -3,9 +3,11 @@
 import os
 import socket
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -16,6 +18,7 @@ from samebits.serving.connection import BoundedConnection
 from samebits.serving.counters import FOLDER
 
 SHARED_MEMORY = "/dev/shm"  # noqa: S108  all else may be read-only
+QueryOf = Callable[[Predictor], Any]
 GRACE_SECONDS = 10  # after SIGTERM, to answer the requests in flight
 
 
@@ -29,8 +32,10 @@ class Workers(Multiprocess):
         super().terminate_all()
 
 
-def serve(path: str | Path, name: str, host: str, port: int, workers: int) -> None:
+def serve(path: str | Path, name: str, host: str, port: int, workers: int, query: QueryOf) -> None:
     """Serve the model in the file `path` under `name` until SIGTERM or Ctrl-C.
+
+    query: how the model's query is asked, of its predictor; a function that other processes can import.
 
     Raises UserError where the model cannot be read or the port not be had.
     """
@@ -41,7 +46,7 @@ def serve(path: str | Path, name: str, host: str, port: int, workers: int) -> No
             memory = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
             os.environ[FOLDER] = stack.enter_context(tempfile.TemporaryDirectory(dir=memory))
         config = uvicorn.Config(
-            partial(_application, path, name),
+            partial(_application, path, name, query),
             factory=True,
             workers=workers,
             http=BoundedConnection,
@@ -71,10 +76,11 @@ def _elsewhere(predictor: Predictor) -> str:
     return f"{predictor.path}: this model is {commits}; `dvc checkout` or `dvc repro` makes HEAD's"
 
 
-def _application(path: str | Path, name: str) -> object:
+def _application(path: str | Path, name: str, query: QueryOf) -> object:
     from samebits.serving.app import Server  # with it FastAPI: a second after the port is there, not before
 
-    return Server(Predictor.load(path), name)
+    predictor = Predictor.load(path)
+    return Server(predictor, name, query(predictor))
 
 
 def _listen(host: str, port: int) -> socket.socket:

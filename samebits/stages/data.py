@@ -2,12 +2,15 @@
 
 from samebits import artifacts, params, pickles
 from samebits.errors import UserError, run
-from samebits.tables import diagnosis, summary
+from samebits.tables import describe, diagnosis, summary
 from samebits.tables.table import Table
 
 
 def main() -> None:
-    """Read the source block by block, split its rows, write the moments and a sample of both parts."""
+    """Read the source block by block, split its rows, write the moments and a sample of both parts.
+
+    Beside the moments stands what a model needs to know of the table; beside test rows, how some stand in it.
+    """
     options = params.load()
     data = options.data
     split = None if data.split in params.SPLITS else data.split
@@ -29,11 +32,14 @@ def main() -> None:
     names = {"features": table.features, "target": table.target}
     moments = {part: each.moments.to_plain() for part, each in parts.items()}
     folds = [each.to_plain() for each in parts["train"].folds]
-    pickles.dump({**names, **moments, "folds": folds, **parts["train"].ranges()}, "data/moments.joblib")
+    schema = describe.schema(table)
+    of_training = {"folds": folds, **parts["train"].ranges(), "table": schema.to_plain()}
+    pickles.dump({**names, **moments, **of_training}, "data/moments.joblib")
     kept = {}
     for part, each in parts.items():
         X, y = each.sample.rows()
-        pickles.dump({**names, "X": X, "y": y}, f"data/{part}.joblib")
+        as_in_table = {"examples": describe.examples(table, schema, X, y)} if part == "test" else {}
+        pickles.dump({**names, "X": X, "y": y, **as_in_table}, f"data/{part}.joblib")
         kept[part] = len(y)
     artifacts.write_json({"rows": rows, "kept_rows": kept, "features": len(table.features)}, "metrics/data.json")
 

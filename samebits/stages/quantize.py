@@ -28,8 +28,10 @@ def main() -> None:
 
     pickles.dump({"coef": model.coef, "intercept": model.intercept}, "models/unquant_params.joblib")
     payload.save(quantized)
-    artifacts.write_bytes(onnx.export(quantized), "models/quant_params.onnx")
-    artifacts.write_json(card.describe(quantized, options.rounding, widths, moments, rows), "models/card.json")
+    facts = {"features": moments["features"], "target": moments["target"], "query": moments["table"]["query"]}
+    artifacts.write_bytes(onnx.export(quantized, facts), "models/quant_params.onnx")
+    described = card.describe(quantized, options.rounding, widths, moments, rows["examples"])
+    artifacts.write_json(described, "models/card.json")
     payload_bits = payload.payload_bits(quantized)
     artifacts.write_json(
         {

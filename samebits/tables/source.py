@@ -114,9 +114,9 @@ def is_a_select(connection: duckdb.DuckDBPyConnection, query: str) -> bool:
     return True
 
 
-def database() -> duckdb.DuckDBPyConnection:
-    """A database in memory that opens no file, for plans."""
-    return _database("", (), None)
+def database(*paths: str) -> duckdb.DuckDBPyConnection:
+    """A database in memory that opens these paths, by default none."""
+    return _database("", paths, None)
 
 
 def first_line(error: Exception) -> str:

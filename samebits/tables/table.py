@@ -1,7 +1,6 @@
 """A table, read through SQL with DuckDB, as blocks of float64 columns that are all finite numbers."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +12,14 @@ import numpy as np
 
 from samebits.errors import UserError
 from samebits.tables import diagnosis
+from samebits.tables import query as queries
 from samebits.tables.diagnosis import identifier, string
-from samebits.tables.source import Fragment, Source, database, first_line, is_a_select
+from samebits.tables.source import Fragment, Source, first_line, is_a_select
 
 BLOCK_ROWS = 2**17  # fewer take longer for each row, more leave the cache of a core
 FRAGMENT_ROWS = 2**18  # of a Parquet file: a fraction of a second for a worker
 NUMBERS = {"boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint"}
 NUMBERS |= {"float", "double"}
-ROW_BY_ROW = {"SEQ_SCAN", "PROJECTION", "FILTER", "CTE", "CTE_SCAN"}  # operators
 WIDE_NUMBERS = {"hugeint", "uhugeint", "bignum", "decimal"}
 
 
@@ -82,22 +81,13 @@ class Table:
         target = len(self.features)
         with self.source.opened(fragment, threads) as connection:
             try:
-                result = _result(connection, self.source, self.query)
-                kinds = dict(zip(result.columns, result.types, strict=True))
-                floats = [_as_float(name, kinds[name].id) for name in names]
-                for chunk in nanoarrow.ArrayStream(result.project(", ".join(floats))).iter_chunks():
-                    columns = [_values(chunk.child(i)) for i in range(len(floats))]
-                    for start in range(0, len(chunk), BLOCK_ROWS):
-                        block = np.empty((len(floats), min(BLOCK_ROWS, len(chunk) - start)))
-                        for values, column in zip(block, columns, strict=True):
-                            # Equal rows are equal bits: -0.0 becomes 0.0
-                            np.add(column[start : start + BLOCK_ROWS], 0.0, out=values)
-                        if not np.isfinite(block).all():
-                            raise self._problem()
-                        test = block[target + 1] != 0 if self.split else None
-                        if test is not None and (block[target + 1] != test).any():
-                            raise self._problem()
-                        yield block[:target].T, block[target], test
+                for block in floats(_result(connection, self.source, self.query), names):
+                    if not np.isfinite(block).all():
+                        raise self._problem()
+                    test = block[target + 1] != 0 if self.split else None
+                    if test is not None and (block[target + 1] != test).any():
+                        raise self._problem()
+                    yield block[:target].T, block[target], test
             except (duckdb.Error, RuntimeError) as error:  # the latter is nanoarrow's
                 raise _problem_of_query(connection, self.source, error) from None
 
@@ -123,6 +113,19 @@ class Table:
                 )
             except duckdb.Error as error:
                 return _problem_of_query(connection, self.source, error)
+
+
+def floats(result: duckdb.DuckDBPyRelation, names: Sequence[str]) -> Iterator[np.ndarray]:
+    """Columns of numbers as float64 (k, n), up to BLOCK_ROWS rows at a time; NaN for NULL."""
+    kinds = dict(zip(result.columns, result.types, strict=True))
+    sql = ", ".join(as_float(name, kinds[name].id) for name in names)
+    for chunk in nanoarrow.ArrayStream(result.project(sql)).iter_chunks():
+        columns = [_values(chunk.child(i)) for i in range(len(names))]
+        for start in range(0, len(chunk), BLOCK_ROWS):
+            block = np.empty((len(names), min(BLOCK_ROWS, len(chunk) - start)))
+            for values, column in zip(block, columns, strict=True):
+                np.add(column[start : start + BLOCK_ROWS], 0.0, out=values)  # equal rows are equal bits: no -0.0
+            yield block
 
 
 @contextmanager
@@ -152,9 +155,10 @@ def _fragments(connection: duckdb.DuckDBPyConnection, source: Source, query: str
     """The files, or some groups of rows of each Parquet file, if the query takes row by row, else the table whole."""
     table = connection.sql("FROM source")
     hidden = {"filename", "file_row_number"} & {name.lower() for name in table.columns}  # DuckDB's own, by others
-    if hidden or not _takes_row_by_row(table, query):
+    types = {name: str(kind) for name, kind in zip(table.columns, table.types, strict=True)}
+    if hidden or queries.over_rows(types, query):
         return [Fragment()]
-    if _operators(connection, "FROM source") != ["PARQUET_SCAN"]:
+    if queries.operators(connection, "FROM source") != ["PARQUET_SCAN"]:
         return [
             Fragment(file)
             for (file,) in connection.sql(f"FROM glob({string(source.pattern)}) ORDER BY file").fetchall()
@@ -180,35 +184,11 @@ def _fragments(connection: duckdb.DuckDBPyConnection, source: Source, query: str
     return fragments
 
 
-def _takes_row_by_row(source: duckdb.DuckDBPyRelation, query: str) -> bool:
-    """Whether each row of the result is made of one row of the source: then the query can be asked of its fragments."""
-    columns = [f"{identifier(name)} {kind}" for name, kind in zip(source.columns, source.types, strict=True)]
-    with database().cursor() as connection:  # in a plan, a table has a name, a file has none
-        connection.execute(f"CREATE TEMP TABLE source ({', '.join(columns)})")
-        connection.execute("PRAGMA disable_optimizer")  # it would see that there are no rows
-        try:
-            operators = _operators(connection, query)
-        except duckdb.Error:  # it knows more of its files than of a table
-            return False
-    return operators.count("SEQ_SCAN") == 1 and set(operators) <= ROW_BY_ROW
-
-
-def _operators(connection: duckdb.DuckDBPyConnection, query: str) -> list[str]:
-    """The names of the operators in the plan of a query."""
-    [(_, plan)] = connection.sql(f"EXPLAIN (FORMAT JSON) {query}").fetchall()
-    nodes, names = json.loads(plan), []
-    while nodes:
-        node = nodes.pop()
-        names.append(node["name"])
-        nodes += node["children"]
-    return names
-
-
 def _numeric(result: duckdb.DuckDBPyRelation) -> list[bool]:
     return [kind.id in NUMBERS | WIDE_NUMBERS for kind in result.types]
 
 
-def _as_float(name: str, kind: str) -> str:
+def as_float(name: str, kind: str) -> str:
     """The SQL of a column as DOUBLE, NULL as NaN. Text is rounded correctly, but not a number of more than 64 bits."""
     text = "::VARCHAR" if kind in WIDE_NUMBERS else ""
     return f"coalesce({identifier(name)}{text}::DOUBLE, 'nan')"

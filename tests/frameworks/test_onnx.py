@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -13,14 +15,17 @@ from tests import housing
 
 X_TRAIN, X_TEST, Y_TRAIN, _ = housing.split()
 MOMENTS = Moments.of(X_TRAIN, Y_TRAIN)
+FACTS = {"features": housing.FEATURES, "query": housing.QUERY}
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("bits", [2, 3, 4, 5, 8, 9, 16])
 def test_onnx_runtime_predicts_what_the_codes_stand_for(scheme: str, bits: int) -> None:
     quantized = choose(Task.of(housing.MODEL, MOMENTS, SCHEMES[scheme]), bits, "babai").quantized
-    exported = onnx_model.export(quantized)
+    exported = onnx_model.export(quantized, FACTS)
     session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
+    told = session.get_modelmeta().custom_metadata_map
+    assert {name: json.loads(fact) for name, fact in told.items()} == FACTS
     predicted = session.run(None, {"X": X_TEST})[0][:, 0]
     model = quantized.model
     # DequantizeLinear rounds each parameter to float32, which power-of-two scales survive
@@ -32,7 +37,7 @@ def test_onnx_runtime_predicts_what_the_codes_stand_for(scheme: str, bits: int) 
 @pytest.mark.parametrize(("bits", "stored"), [(4, "UINT4"), (5, "UINT8"), (8, "UINT8"), (9, "UINT16")])
 def test_codes_are_stored_in_the_least_type_that_holds_them(bits: int, stored: str) -> None:
     quantized = choose(Task.of(housing.MODEL, MOMENTS, SCHEMES["per_channel_pow2"]), bits, "nearest").quantized
-    graph = onnx.load_from_string(onnx_model.export(quantized)).graph
+    graph = onnx.load_from_string(onnx_model.export(quantized, FACTS)).graph
     [codes] = [each for each in graph.initializer if each.name == "codes"]
     assert codes.data_type == getattr(onnx.TensorProto, stored)
     assert onnx.numpy_helper.to_array(codes).astype(int).tolist() == quantized.codes.tolist()

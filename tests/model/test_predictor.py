@@ -14,4 +14,6 @@ def test_a_row_is_outside_where_one_feature_leaves_its_range() -> None:
     above, below = np.nextafter([1.0, 3.0], 9), np.nextafter([0.0, -2.0], -9)
     inside = [[0.0, -2.0], [1.0, 3.0], [0.0, 3.0], [0.5, 0.5]]
     outside = [[above[0], 0.0], [below[0], 0.0], [0.5, above[1]], [0.5, below[1]], [above[0], below[1]]]
-    assert predictor.outside(np.array(inside + outside)).tolist() == [False] * len(inside) + [True] * len(outside)
+    assert predictor.outside(np.array(inside + outside)).any(axis=1).tolist() == [False] * len(inside) + [True] * len(
+        outside
+    )

@@ -39,7 +39,7 @@ def test_the_rows_of_the_card_are_usual_test_rows_that_tell(trained: Project) ->
         [prediction] = predictor.predict(np.array([row["x"]]))
         predictions.append(prediction)
         assert abs(prediction - row["y"]) <= predictor.card["metrics"]["test"]["rmse"]
-        assert not predictor.outside(np.array([row["x"]]))[0]
+        assert not predictor.outside(np.array([row["x"]])).any()
         assert contributions(row["x"])[-2] > 0.5
         assert moves(row["x"]) > 1.5 * typical_move
     assert predictions == sorted(predictions)
@@ -97,8 +97,12 @@ def test_the_card_shows_rows_within_the_ranges_of_all_features_that_are_predicte
         "max": high,
         "train": train.to_plain(),
         "test": Moments.of(rows, values).to_plain(),
+        "table": {"query": "SELECT a, b, y FROM source"},
     }
-    card = describe(quantized, "exact", {2: quantized.model}, data, {"X": rows, "y": values})
+    examples = {"X": rows, "y": values, "raw": [[str(a), None] for a in rows[:, 0].tolist()]}
+    card = describe(quantized, "exact", {2: quantized.model}, data, examples)
+    assert card["table"] == data["table"]
+    assert all(row["raw"] == [str(row["x"][0]), None] for row in card["rows"])
     assert sorted(row["x"] for row in card["rows"]) == sorted(inside.tolist())
     assert card["features"]["a"]["min"] == low[0]
     assert card["features"]["b"]["max"] == high[1]

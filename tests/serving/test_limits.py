@@ -20,7 +20,8 @@ from samebits.serving import bodies, connection
 from samebits.serving.app import Server
 from samebits.serving.bodies import MAX_HELD, SMALL
 from samebits.serving.connection import MAX_HEADER, BoundedConnection
-from samebits.serving.protocol import MAX_BODY, MAX_ROWS
+from samebits.serving.protocol import MAX_BODY
+from samebits.serving.tensors import MAX_ROWS
 from tests.conftest import Project
 from tests.serving.test_serve import INFER, ROW, Running, one, running
 

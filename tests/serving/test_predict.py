@@ -68,10 +68,10 @@ def test_the_rows_before_a_mistake_stay_right(
     count = 3000 + 4128 * (times - 1)
     path = write_csv(tmp_path / "rows.csv", (rows * times)[:count])
     with path.open("a") as file:
-        file.write("1,2,3,4,5,6,7,\n1,2,3,4,5,6,7,8\n")
+        file.write("1,2,3,4,5,6,7,x\n1,2,3,4,5,6,7,8\n")
     done = run(trained, str(path))
     assert done.returncode == 2
-    assert done.stderr == f"error: row {count + 1}, column Longitude: empty; it must be a finite number\n"
+    assert done.stderr == f"error: row {count + 1}, column Longitude: 'x' is not a finite number\n"
     assert done.stdout.splitlines() == (expected * times).splitlines()[:count]
 
 
@@ -101,10 +101,11 @@ def test_neither_training_nor_serving_is_imported(trained: Project) -> None:
     program = f"""
 import io, sys
 from samebits import __main__
-from samebits.model import predictor
-from samebits.serving import predict
+from samebits.model import predictor, schema
+from samebits.serving import predict, rows
 file = io.BytesIO(b"{",".join(FEATURES)}\\n1,2,3,4,5,6,7,8\\n")
-predict.predict(predictor.Predictor.load("models/quant_params.joblib"), io.BufferedReader(file), sys.stdout)
+model = predictor.Predictor.load("models/quant_params.joblib")
+predict.predict(model, map(schema.Rows, rows.blocks(io.BufferedReader(file), model.features)), sys.stdout, model.schema)
 print([name for name in {HEAVY!r} if name in sys.modules])
 """
     assert trained.run("python", "-c", program).stdout.endswith("[]\n")

@@ -72,7 +72,6 @@ def test_what_is_no_finite_number_is_named(text: str) -> None:
         ("\n\n", "no rows; the first line must name the columns a, b, or be a JSON object"),
         ("a,c\n1,2\n", "header: no column b; it names a, c"),
         ("a,b,a\n1,2,3\n", "header: names the column a twice"),
-        ("a,b\n1,\n", "row 1, column b: empty; it must be a finite number"),
         ("a,b\n1\n", "row 1: has 1 cells, the header 2"),
         ("a,b\n1,2,3\n", "row 1: has 3 cells, the header 2"),
         ("a,b\n\n1,2\n", "row 1: has 0 cells, the header 2"),
@@ -84,8 +83,6 @@ def test_what_is_no_finite_number_is_named(text: str) -> None:
         (b"a,b\n1,\xff\n", "line 2: not UTF-8; save the file as UTF-8"),
         ("a,b\n1,2\n".encode("utf-16"), "line 1: not UTF-8; save the file as UTF-8"),
         ("a,b\n" + "1" * (2 * MAX_LINE + CHUNK), f"line 2: longer than {MAX_LINE} bytes; a row is one line"),
-        ('{"a": 1}', "row 1, column b: empty; it must be a finite number"),
-        ('{"a": 1, "b": null}', "row 1, column b: None is not a finite number"),
         ('{"a": 1, "b": true}', "row 1, column b: True is not a finite number"),
         ('{"a": 1, "b": "2"}', "row 1, column b: '2' is not a finite number"),
         ('{"a": 1, "b": 1e400}', "row 1, column b: inf is not a finite number"),
@@ -99,6 +96,16 @@ def test_what_is_no_finite_number_is_named(text: str) -> None:
 )
 def test_mistakes(content: bytes | str, message: str) -> None:
     assert parse(content)[1].startswith(message)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["a,b\n1,2\n3,\n5, \n", 'a,b\n"1",2\n3,""\n5,\n', '{"a": 1, "b": 2}\n{"a": 3}\n{"a": 5, "b": null}\n'],
+)
+def test_a_missing_value_is_nan(content: str) -> None:
+    rows, error = parse(content)
+    np.testing.assert_equal(rows, [[1, 2], [3, math.nan], [5, math.nan]])
+    assert not error
 
 
 def test_all_rows_before_the_first_wrong_one_are_given() -> None:

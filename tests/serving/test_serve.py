@@ -23,7 +23,8 @@ import tritonclient.http as triton
 
 from samebits.model.predictor import Predictor
 from samebits.serving.app import Server
-from samebits.serving.protocol import MAX_BODY, MAX_ROWS
+from samebits.serving.protocol import MAX_BODY
+from samebits.serving.tensors import MAX_ROWS
 from tests.conftest import BIN, Project
 from tests.housing import FEATURES
 
@@ -119,6 +120,10 @@ def expected(trained: Project, rows: np.ndarray) -> list[float]:
     return [float(line) for line in done.stdout.split()]
 
 
+COLUMNS = ["longitude", "latitude", "housing_median_age", "total_rooms", "total_bedrooms", "population"]
+COLUMNS += ["households", "median_income"]
+
+
 def one(name: str = "rows", **changes: Any) -> dict[str, Any]:
     return {"inputs": [{"name": name, "shape": [1, 8], "datatype": "FP64", "data": ROW, **changes}]}
 
@@ -129,9 +134,10 @@ def test_health_and_metadata(server: Running, trained: Project) -> None:
     assert json.loads(server.get("/v2/models/samebits/ready")[1]) == {"name": "samebits", "ready": True}
     assert json.loads(server.get("/v2")[1])["name"] == "samebits"
     metadata = json.loads(server.get("/v2/models/samebits")[1])
-    assert metadata["inputs"] == [
-        {"name": "rows", "datatype": "FP64", "shape": [-1, 8], "parameters": {"features": FEATURES}}
-    ]
+    features, *columns = metadata["inputs"]
+    assert features == {"name": "rows", "datatype": "FP64", "shape": [-1, 8], "parameters": {"features": FEATURES}}
+    assert [(each["name"], each["datatype"], each["shape"]) for each in columns] == [(c, "FP64", [-1]) for c in COLUMNS]
+    assert columns[-1]["parameters"] == {"type": "DOUBLE", "min": 0.4999, "max": 15.0001}
     assert trained.git("rev-parse", "HEAD").startswith(metadata["versions"][0])
     status, text = server.get("/v2/models/other")
     assert (status, json.loads(text)) == (404, {"error": "no model 'other'; there is 'samebits'"})
@@ -296,7 +302,7 @@ def test_no_rows(server: Running) -> None:
         (one(data=[1.7e308, 0, 0, 1.7e308, 0, 0, 0, 0]), 400, "row 1: the prediction is beyond float64"),
         (one(shape=[MAX_ROWS + 1, 8]), 413, f"'rows': {MAX_ROWS + 1} rows; at most {MAX_ROWS}"),
         ({"inputs": one()["inputs"] * 2}, 400, "inputs: 'rows' is there twice"),
-        ({**one(), "outputs": [{"name": "other"}]}, 400, "outputs: no output 'other'; there is predict"),
+        ({**one(), "outputs": [{"name": "other"}]}, 400, "outputs: no output 'other'; there are predict"),
         (b" " * (MAX_BODY + 1), 413, f"more than {MAX_BODY} bytes"),
     ],
 )
