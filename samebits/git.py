@@ -78,6 +78,15 @@ def is_in_git(path: str, folder: Path) -> bool:
         return False
 
 
+def is_committed(file: Path) -> bool:
+    """Whether HEAD holds a file as it is; False where git cannot tell."""
+    try:
+        here = git("hash-object", "--", file.name, cwd=file.parent)
+        return here == git("rev-parse", "--verify", "--quiet", f"HEAD:./{file.name}", cwd=file.parent)
+    except UserError:
+        return False
+
+
 def is_ignored(path: str, folder: Path) -> bool:
     """Whether git ignores a path, from a folder; False where it cannot tell."""
     try:

@@ -268,6 +268,22 @@ def test_a_lock_of_dvc_1_is_called_so(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text", ["{", "", "schema: '2.0'\nstages:\n  one: {cmd: 3}\n", "schema: '3.0'\nstages: {}\n"]
+)
+def test_git_checkout_is_advised_where_it_helps(tmp_path: Path, text: str) -> None:
+    repo = one_stage(tmp_path / "repo")
+    repo.run()
+    repo.write("dvc.lock", text)
+    with pytest.raises(UserError, match=r"^dvc\.lock: .*`git checkout dvc.lock` restores the committed one"):
+        repo.problems()
+    repo.commit()
+    with pytest.raises(UserError, match=r"^dvc\.lock: broken, as it was committed .*; delete it, then `dvc repro`"):
+        repo.problems()
+    repo.write("dvc.lock", "")
+    assert "broken, as it was committed" in repo.samebits("lock", "--commit", "HEAD").stderr
+
+
 def test_a_file_that_git_once_held_and_now_ignores_is_no_accusation(tmp_path: Path) -> None:
     repo = one_stage(tmp_path / "repo", outs=[{"out.txt": {"cache": False}}])
     repo.run()

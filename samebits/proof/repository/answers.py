@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from samebits.errors import UserError
+from samebits.git import is_committed
 from samebits.params import read
 from samebits.proof.repository.failures import Failure
 from samebits.proof.repository.stages import Stage
@@ -46,12 +47,15 @@ class NoRepositoryError(UserError):
     """There is no DVC repository in a folder, or around it."""
 
 
-def broken_lock(content: bytes, path: str, why: str) -> str:
+def broken_lock(file: Path, path: str, why: str) -> str:
     """Why a lock cannot be read, and what to do."""
+    content = file.read_bytes()
     with suppress(UserError):
         found = read(content, path)
         if isinstance(found, dict) and found and "schema" not in found and "stages" not in found:
             return f"{path}: DVC 1 wrote it, before schema 2.0; delete it, then `dvc repro` writes it anew"
+    if is_committed(file):
+        return f"{path}: broken, as it was committed ({why}); delete it, then `dvc repro` writes it anew"
     return (
         f"{path}: broken, as after a run that was killed ({why}); "
         f"`git checkout {path}` restores the committed one, then `dvc repro` writes what is new"

@@ -212,7 +212,7 @@ class Repository:
                 try:
                     load_file(self._repo, str(path.with_name(PIPELINE)))._lockfile.load()
                 except Exception as error:
-                    raise UserError(broken_lock(content, relative, self._told(error))) from error
+                    raise UserError(broken_lock(path, relative, self._told(error))) from error
             elif path.name.endswith(".dvc"):
                 try:
                     load_file(self._repo, str(path)).stage  # noqa: B018 - it reads the file
