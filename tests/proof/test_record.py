@@ -268,9 +268,7 @@ def test_a_lock_of_dvc_1_is_called_so(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "text", ["{", "", "schema: '2.0'\nstages:\n  one: {cmd: 3}\n", "schema: '3.0'\nstages: {}\n"]
-)
+@pytest.mark.parametrize("text", ["{", "", "schema: '2.0'\nstages:\n  one: {cmd: 3}\n", "schema: '3.0'\nstages: {}\n"])
 def test_git_checkout_is_advised_where_it_helps(tmp_path: Path, text: str) -> None:
     repo = one_stage(tmp_path / "repo")
     repo.run()
