@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from samebits.exact.estimator import ExactLinearRegression
+    from samebits.exact.inference.summary import Summary
     from samebits.exact.logistic.estimator import ExactLogisticRegression
     from samebits.exact.ridge_cv import ExactRidgeCV
-    from samebits.exact.summary import Summary
 
 __all__ = ["ExactLinearRegression", "ExactLogisticRegression", "ExactRidgeCV", "Summary"]
 __version__ = "0.1.0"  # pyproject.toml takes it from here
@@ -19,7 +19,7 @@ def __getattr__(name: str) -> Any:
         "ExactLinearRegression": "estimator",
         "ExactLogisticRegression": "logistic.estimator",
         "ExactRidgeCV": "ridge_cv",
-        "Summary": "summary",
+        "Summary": "inference.summary",
     }
     if name in modules:
         return getattr(import_module(f"samebits.exact.{modules[name]}"), name)

@@ -52,7 +52,7 @@ def run(arguments: Namespace) -> int:
         artifacts.write_text(page.render(report.record(lock()).splitlines(), _order()), arguments.html)
         print(f"wrote {arguments.html}: open it in a browser, {Path(arguments.html).resolve().as_uri()}")
     if arguments.coefficients:
-        from samebits.exact.summary import Summary
+        from samebits.exact.inference.summary import Summary
 
         summary = Summary.from_plain(artifacts.read_json("metrics/coefficients.json"))
         print(markdown.printable(str(summary), keep="\n"))

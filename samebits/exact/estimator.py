@@ -10,9 +10,10 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from samebits.errors import UserError
-from samebits.exact import inference, least_squares
+from samebits.exact import least_squares
+from samebits.exact.inference.statistics import inference
+from samebits.exact.inference.summary import Summary
 from samebits.exact.moments import Moments
-from samebits.exact.summary import Summary
 from samebits.model.linear import LinearModel
 
 
@@ -152,10 +153,10 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         features = getattr(self, "feature_names_in_", None)
         names = None if features is None else [str(each) for each in features]
         alpha, fit_intercept, standardize = self._how
-        return inference.inference(self.moments_, alpha, fit_intercept, names, target, standardize)
+        return inference(self.moments_, alpha, fit_intercept, names, target, standardize)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Predict with a fixed order of operations, which gives the same bits on every machine.
+        """Predict; each prediction is rounded once, so that it has the same bits on every machine.
 
         Parameters
         ----------

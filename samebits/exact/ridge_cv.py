@@ -124,7 +124,7 @@ class ExactRidgeCV(RegressorMixin, BaseEstimator):
         self.rank_, self.relations_ = model.rank_, model.relations_
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Predict with a fixed order of operations, which gives the same bits on every machine.
+        """Predict; each prediction is rounded once, so that it has the same bits on every machine.
 
         Parameters
         ----------

@@ -1,8 +1,10 @@
-"""A linear model: its parameters and its predictions, in an order of operations that gives the same bits everywhere."""
+"""A linear model: its parameters and its predictions."""
 
 from dataclasses import dataclass
 
 import numpy as np
+
+from samebits.model import prediction
 
 
 @dataclass(frozen=True)
@@ -18,10 +20,7 @@ class LinearModel:
         return np.append(self.coef, self.intercept)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Predictions (n,) for X (n, p), added up feature by feature: BLAS would add in an order of its own."""
+        """Predictions (n,) for X (n, p), each rounded once."""
         if X.shape[1] != len(self.coef):
             raise ValueError(f"X has {X.shape[1]} features, but the model has {len(self.coef)}")
-        terms = np.empty((len(X), 1 + len(self.coef)))
-        terms[:, 0] = self.intercept
-        np.multiply(X, self.coef, out=terms[:, 1:])
-        return np.add.accumulate(terms, axis=1)[:, -1]
+        return prediction.predict(X, self.coef, self.intercept)

@@ -1,7 +1,7 @@
 """A quantized model in use: its de-quantized parameters, its card, and the commit it comes from.
 
-Nothing here imports torch, scikit-learn, DuckDB or flint, and the arithmetic has a fixed order: the predictions have
-the same bits as on the machine that trained the model.
+Nothing here imports torch, scikit-learn, DuckDB or flint. Predictions are rounded once, so they have the same bits as
+on the machine that trained the model.
 """
 
 import os

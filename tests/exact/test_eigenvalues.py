@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mpmath import mp
 
 from samebits import ExactLinearRegression
-from samebits.exact.eigenvalues import is_positive_definite, largest_eigenvalue
+from samebits.exact.inference.eigenvalues import is_positive_definite, largest_eigenvalue
 from tests import definitions
 
 

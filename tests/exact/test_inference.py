@@ -18,8 +18,8 @@ from mpmath import mp, mpf
 
 from samebits import ExactLinearRegression
 from samebits.exact.balls import nearest
-from samebits.exact.distributions import f_tail, t_quantile, t_tail
-from samebits.exact.summary import Summary
+from samebits.exact.inference.distributions import f_tail, t_quantile, t_tail
+from samebits.exact.inference.summary import Summary
 from tests import definitions, housing
 from tests.conftest import Project
 

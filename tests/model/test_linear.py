@@ -14,13 +14,8 @@ MODERATE = st.floats(-1e100, 1e100)
 
 @given(arrays(np.float64, (5, 3), elements=MODERATE), arrays(np.float64, 3, elements=MODERATE), MODERATE)
 @settings(max_examples=60, deadline=None)
-def test_predictions_add_up_feature_by_feature(X: np.ndarray, coef: np.ndarray, intercept: float) -> None:
-    expected = []
-    for row in X.tolist():
-        total = intercept
-        for weight, value in zip(coef.tolist(), row, strict=True):
-            total = total + weight * value
-        expected.append(total)
+def test_predictions_are_rounded_once(X: np.ndarray, coef: np.ndarray, intercept: float) -> None:
+    expected = [float(each) for each in definitions.predictions(X, coef, intercept)]
     assert LinearModel(coef, intercept).predict(X).tolist() == expected
 
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from samebits.exact.summary import aligned, number, pairs
+from samebits.exact.inference.summary import aligned, number, pairs
 
 if TYPE_CHECKING:
     import pandas

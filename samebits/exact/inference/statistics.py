@@ -11,13 +11,13 @@ from typing import Any
 from flint import arb, arb_mat, fmpq, fmpq_mat
 
 from samebits.exact.balls import middle, nearest
-from samebits.exact.distributions import f_tail, t_quantile, t_tail
-from samebits.exact.eigenvalues import largest_eigenvalue
+from samebits.exact.inference.distributions import f_tail, t_quantile, t_tail
+from samebits.exact.inference.eigenvalues import largest_eigenvalue
+from samebits.exact.inference.summary import Coefficient, Summary
 from samebits.exact.least_squares import normal_equations, penalties, solve
 from samebits.exact.moments import Moments
 from samebits.exact.precision import working_precision
 from samebits.exact.solving.collinear import Relation
-from samebits.exact.summary import Coefficient, Summary
 
 # bits of the balls, and whether parameters and residuals, which may be exactly 0, are solved in fractions
 STAGES = ((128, False), (256, False), (512, True), (1024, True), (4096, True))
