@@ -5,15 +5,17 @@ A fold's moments score a model, and the rest of the total trains it: no row is r
 
 import functools
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 from flint import fmpq
 
+from samebits.errors import UserError
 from samebits.exact import least_squares, score
 from samebits.exact.moments import Moments
 from samebits.exact.rational import nearest_float, nearest_sqrt
+from samebits.model.linear import LinearModel
 
 # The grid of `auto`, in powers of two, and its size
 BELOW, ABOVE = 20, 6
@@ -35,11 +37,24 @@ class Fold:
         return [cls(total - part, part) for part in parts]
 
 
+Loss = Callable[[Fold, LinearModel], fmpq]
+
+
+def mean_squared_error(fold: Fold, model: LinearModel) -> fmpq:
+    """The exact mean squared error of a model over the rows that score it."""
+    return score.residual_sum_of_squares(fold.test, model) / fold.test.weight
+
+
+def one_minus_r2(fold: Fold, model: LinearModel) -> fmpq:
+    """The exact 1 - R2 of a model over the rows that score it."""
+    return 1 - score.r2(fold.test, model)
+
+
 @dataclass(frozen=True)
 class CrossValidation:
-    """The exact mean squared error of each fold for each penalty: alphas (k,), errors k lists with one for each fold.
+    """The loss of each fold for each penalty: alphas (k,), errors k lists with one for each fold.
 
-    The error of a fold is that of the model that `least_squares.solve` gives, with its rounded parameters.
+    The loss of a fold is that of the model that `least_squares.solve` gives, with its rounded parameters.
     """
 
     alphas: list[float]
@@ -47,20 +62,43 @@ class CrossValidation:
 
     @classmethod
     def of(
-        cls, folds: Sequence[Fold], alphas: Iterable[float], fit_intercept: bool = True, standardize: bool = False
+        cls,
+        folds: Sequence[Fold],
+        alphas: Iterable[float],
+        fit_intercept: bool = True,
+        standardize: bool = False,
+        loss: Loss = mean_squared_error,
     ) -> Self:
-        """Cross-validate penalties, with one model for each penalty and fold."""
-        tried = list(alphas)
-        errors = []
-        for alpha in tried:
-            models = [least_squares.solve(fold.train, alpha, fit_intercept, standardize).model for fold in folds]
-            errors.append(
-                [
-                    score.residual_sum_of_squares(fold.test, model) / fold.test.rows
-                    for fold, model in zip(folds, models, strict=True)
-                ]
-            )
+        """Cross-validate penalties, with one model for each penalty and fold.
+
+        Penalties under which a parameter lies beyond the range of float64 are left out. Raises UserError if all are.
+        """
+        tried, errors = [], []
+        problem = None
+        for alpha in alphas:
+            try:
+                models = [least_squares.solve(fold.train, alpha, fit_intercept, standardize).model for fold in folds]
+            except UserError as error:
+                problem = error
+                continue
+            tried.append(alpha)
+            errors.append([loss(fold, model) for fold, model in zip(folds, models, strict=True)])
+        if not tried and problem:
+            raise problem
         return cls(tried, errors)
+
+    @classmethod
+    def mean(cls, of: Sequence[Self]) -> Self:
+        """The mean losses of several targets."""
+        alphas = [alpha for alpha in of[0].alphas if all(alpha in each.alphas for each in of)]
+        errors = [
+            [
+                sum(same, fmpq(0)) / len(of)
+                for same in zip(*(each.errors[each.alphas.index(alpha)] for each in of), strict=True)
+            ]
+            for alpha in alphas
+        ]
+        return cls(alphas, errors)
 
     @functools.cached_property
     def means(self) -> list[fmpq]:
@@ -99,7 +137,7 @@ def grid(moments: Moments, standardize: bool = False) -> list[float]:
     variances = [each for each in moments.variances() if each]
     if not variances:
         return [1.0]  # all are the same
-    diagonal = [fmpq(moments.rows)] * len(variances) if standardize else [moments.rows * each for each in variances]
+    diagonal = [moments.weight * (1 if standardize else each) for each in variances]
     low = max(_power_below(min(diagonal)) - BELOW, LEAST)
     high = min(_power_below(sum(diagonal, fmpq(0))) + ABOVE, GREATEST)
     step = 1 + (high - low) // (POINTS - 1)

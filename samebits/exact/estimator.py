@@ -1,45 +1,115 @@
 """Least squares as a scikit-learn estimator, exact: the parameters are the float64 numbers nearest to the true ones."""
 
 import copy
+from collections.abc import Sequence
 from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from scipy import sparse
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from samebits.errors import UserError
-from samebits.exact import least_squares
+from samebits.exact import fitting
+from samebits.exact import sparse as sparse_rows
+from samebits.exact.derived import HALF_UNIT
+from samebits.exact.fitting import Fit, How
+from samebits.exact.inference import robust
 from samebits.exact.inference.statistics import inference
-from samebits.exact.inference.summary import Summary
+from samebits.exact.inference.summary import FREQUENCY, PRECISION, Summary
 from samebits.exact.moments import Moments
-from samebits.model.linear import LinearModel
+from samebits.exact.rows import Rows, Seen, as_float64
+from samebits.exact.solving.collinear import Relation
+from samebits.model import prediction
+
+FLOAT32_HALF_UNIT = 2.0**-24
 
 
-class ExactLinearRegression(RegressorMixin, BaseEstimator):
+class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """What the exact estimators share: predictions, tags, and a state that can be stored."""
+
+    coef_: np.ndarray
+    intercept_: Any
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict; each prediction is rounded once, so that it has the same bits on every machine.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32])
+        dtype, rows = np.result_type(X.dtype, self.coef_.dtype), as_float64(X)
+        one = sparse_rows.predict if sparse.issparse(rows) else prediction.predict
+        coef = np.atleast_2d(self.coef_).astype(np.float64)
+        intercepts = np.broadcast_to(np.asarray(self.intercept_, dtype=np.float64), len(coef)).tolist()
+        each = [one(rows, *model) for model in zip(coef, intercepts, strict=True)]
+        return np.column_stack(each).astype(dtype) if self.coef_.ndim > 1 else each[0].astype(dtype)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _take(self, fits: list[Fit], flat: bool, dtype: str) -> None:
+        """Take the parameters of fits to targets; flat: y had one dimension."""
+        coef, intercepts = (each.astype(dtype) for each in fitting.coefficients(fits))
+        self.coef_, self.intercept_ = (coef[0], intercepts[0]) if flat else (coef, intercepts)
+        if flat and dtype == "float64":
+            self.intercept_ = float(self.intercept_)
+        self.rank_ = fits[0].solution.rank
+
+    def _become(self, fitted: Self) -> Self:
+        """Take all of another in one step, so that what fails or is interrupted before leaves this one as it was."""
+        self.__dict__ = fitted.__dict__
+        return self
+
+    def _names(self) -> list[str] | None:
+        names = getattr(self, "feature_names_in_", None)
+        return None if names is None else [str(each) for each in names]
+
+
+class ExactLinearRegression(LinearPredictor):
     """Least squares and ridge regression in exact arithmetic, each parameter rounded once.
 
     Minimises |y - b - X w|^2 + alpha |w|^2. The parameters are the float64 numbers nearest to the true solution: the
     same rows give the same bits on every machine, in any order and in any batches. If columns are collinear and alpha
     is 0, this is the solution of minimum norm.
 
+    A column that is computed from others, such as a price with its tax, is collinear with them up to the rounding of
+    its values only. It counts as collinear, with a `CollinearityWarning` that names the relation.
+
     Parameters
     ----------
-    alpha : float, default=0
-        The penalty, as in `Ridge`. The intercept is not penalised.
+    alpha : float or array-like of shape (n_targets,), default=0
+        The penalty, as in `Ridge`, or one for each target. The intercept is not penalised.
     fit_intercept : bool, default=True
         Whether to fit the intercept b. Otherwise it is 0.
     standardize : bool, default=False
         Whether alpha acts on columns divided by their standard deviations, as in a pipeline of `StandardScaler` and
         `Ridge`. The penalty is then alpha times the sum of v_j w_j^2, with v_j the variances. `coef_` still belongs
         to X itself.
+    collinear : {"rounding", "exact"}, default="rounding"
+        Which columns are collinear: those that are combinations of earlier ones up to the rounding of their values, or
+        only those that are so exactly. With "exact", rounding errors decide the coefficients of the others.
+    weights : {"frequency", "precision"}, default="frequency"
+        What `sample_weight` means to `summary`: so many copies of a row, or the inverse of the variance of its error,
+        up to a factor, as in R's `lm`. The coefficients do not depend on it.
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_features,)
-        The coefficients w.
-    intercept_ : float
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        The coefficients w; of float32 rows rounded to float32, as in scikit-learn.
+    intercept_ : float or ndarray of shape (n_targets,)
         The intercept b.
     rank_ : int
         The exact rank of X, centred if there is an intercept; n_features if alpha > 0.
@@ -48,7 +118,10 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
     feature_names_in_ : ndarray of str
         The names of the columns, if X has any.
     relations_ : list of Relation
-        The exact linear relations between collinear columns.
+        The linear relations between collinear columns, each exact or up to rounding.
+    determined_digits_ : ndarray of int, of the shape of coef_
+        How many decimal digits of each coefficient the data determine, if each value is known to half a unit of its
+        last place. It is computed when it is asked for.
     moments_ : Moments
         The exact second moments of all rows so far. `partial_fit` adds to them.
 
@@ -71,26 +144,38 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
 
     moments_: Moments
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "alpha": [Interval(Real, 0, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
         "fit_intercept": ["boolean"],
         "standardize": ["boolean"],
+        "collinear": [StrOptions({"rounding", "exact"})],
+        "weights": [StrOptions({FREQUENCY, PRECISION})],
     }
 
-    def __init__(self, *, alpha: float = 0.0, fit_intercept: bool = True, standardize: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        alpha: float | Sequence[float] | np.ndarray = 0.0,
+        fit_intercept: bool = True,
+        standardize: bool = False,
+        collinear: Literal["rounding", "exact"] = "rounding",
+        weights: Literal["frequency", "precision"] = FREQUENCY,
+    ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.standardize = standardize
+        self.collinear = collinear
+        self.weights = weights
 
-    def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
             The targets.
-        sample_weight : array-like of shape (n_samples,), optional
+        sample_weight : float or array-like of shape (n_samples,), optional
             Weights >= 0. A row with the weight 3 counts as three rows. Each bit that any weight has costs one pass over
             the rows.
 
@@ -102,7 +187,7 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         """
         return self._fit(X, y, sample_weight, first=True)
 
-    def partial_fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Add rows to those of earlier calls.
 
         The result is that of one `fit` to all rows. The arguments are those of `fit`.
@@ -110,13 +195,14 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
         """
         return self._fit(X, y, sample_weight, first=not hasattr(self, "moments_"))
 
-    def fit_moments(self, moments: Moments, feature_names: list[str] | None = None) -> Self:
+    def fit_moments(self, moments: Moments, feature_names: Sequence[str] | None = None) -> Self:
         """Fit to all rows that exact moments describe.
 
         Parameters
         ----------
         moments : Moments
-            For example the sum of the `moments_` of estimators that saw different rows, on one machine or on several.
+            Of one target. For example the sum of the `moments_` of estimators that saw different rows, on one machine
+            or on several.
         feature_names : list of str, optional
             The names of the columns.
 
@@ -128,102 +214,93 @@ class ExactLinearRegression(RegressorMixin, BaseEstimator):
             del fitted.feature_names_in_
         if feature_names:
             fitted.feature_names_in_ = np.array(feature_names, dtype=object)
-        return self._become(fitted._solved(moments, whole_weights=True))
+        return self._become(fitted._solved(moments, Seen(), flat=True))
 
-    def summary(self, target: str = "y") -> Summary:
+    def summary(self, target: str = "y", *, cov: str | None = None, groups: Any = None) -> Summary:
         """Standard errors, tests, intervals and other statistics of the fit; it prints as a table.
 
-        Each number is the float64 nearest to the exact value of its formula. The errors are assumed to be independent
-        and normal, with the same variance.
+        Each number is the float64 nearest to the exact value of its formula.
 
         Parameters
         ----------
         target : str, default="y"
             The name of y in the table.
+        cov : {"HC0", "HC1", "HC2", "HC3", "CR0", "CR1"}, optional
+            Standard errors for independent errors of unequal variance (HC), or for errors that depend on each other
+            within clusters (CR); "CR1" if there are groups. By default, errors are independent and of equal variance.
+            They need the rows, to which the last `fit` keeps a reference until the estimator is pickled.
+        groups : array-like of shape (n_samples,) or mapping, optional
+            The cluster of each row, or the `Moments` of each cluster.
 
         Raises
         ------
         ValueError
-            A sample weight is not a whole number, so the weights do not count rows.
+            The weights do not have the meaning that `weights` says, there are several targets, this is a ridge fit, or
+            `cov` needs something that is missing.
 
         """
         check_is_fitted(self)
-        if not self._whole_weights:
-            raise ValueError("standard errors need whole numbers as weights, which count rows")
-        features = getattr(self, "feature_names_in_", None)
-        names = None if features is None else [str(each) for each in features]
-        alpha, fit_intercept, standardize = self._how
-        return inference(self.moments_, alpha, fit_intercept, names, target, standardize)
+        fits = self._solutions()
+        if len(fits) > 1:
+            raise ValueError(f"a summary is of one target, and y had {len(fits)}; fit to each of them")
+        if self._rows is not None and (cov or groups is not None) and self._rows.moments() != self.moments_:
+            raise ValueError("X or y have changed since `fit`; fit again")
+        covariance = robust.covariance(cov, self._rows, groups, self._meaning == PRECISION)
+        return inference(fits[0], self._seen, self._names(), target, self._meaning, covariance)
 
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        """Predict; each prediction is rounded once, so that it has the same bits on every machine.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-
-        """
+    @property
+    def relations_(self) -> list[Relation]:
+        """The relations between collinear columns."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
-        return LinearModel(self.coef_, self.intercept_).predict(X)
+        return self._solutions()[0].relations
 
-    def _fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None, first: bool) -> Self:
+    @property
+    def determined_digits_(self) -> np.ndarray:
+        """The digits of each coefficient that the data determine."""
+        check_is_fitted(self)
+        digits = np.array([each.digits()[1:] for each in self._solutions()])
+        return digits[0] if self._flat else digits
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_fits": None, "_rows": None}
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, first: bool) -> Self:
         self._validate_params()
         fitted = copy.copy(self)
-        X, y = rows_of(fitted, X, y, reset=first)
-        weights, whole_weights = None, first or self._whole_weights
-        if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-            whole_weights &= bool((weights == np.floor(weights)).all())
-        moments = moments_of(fitted, X, y, weights)
-        try:
-            return self._become(fitted._solved(moments if first else self.moments_ + moments, whole_weights))
-        except UserError:
-            raise ValueError("a parameter is beyond 1.8e308, the range of float64; rescale X or y") from None
+        rows = Rows.of(fitted, X, y, sample_weight, reset=first)
+        moments, seen, dtype = rows.moments(), Seen.of(rows), str(rows.dtype)
+        if not first:
+            if moments.integers.ncols() != self.moments_.integers.ncols() or rows.flat != self._flat:
+                raise ValueError("y has another number of targets than in earlier calls of partial_fit")
+            moments, seen, dtype = self.moments_ + moments, self._seen + seen, min(dtype, self._dtype)
+        return self._become(fitted._solved(moments, seen, rows.flat, dtype, rows if first else None))
 
-    def _solved(self, moments: Moments, whole_weights: bool) -> Self:
-        """Take the solution for moments."""
-        self._how = float(self.alpha), bool(self.fit_intercept), bool(self.standardize)
-        solution = least_squares.solve(moments, *self._how)
-        self.moments_, self._whole_weights = moments, whole_weights
-        self.coef_, self.intercept_ = solution.model.coef, solution.model.intercept
-        self.rank_, self.relations_ = solution.rank, solution.relations
+    def _solved(
+        self, moments: Moments, seen: Seen, flat: bool, dtype: str = "float64", rows: Rows | None = None
+    ) -> Self:
+        """Take the solution for moments of [1, X, Y]; flat: y had one dimension; dtype: of X, and so of coef_."""
+        targets = moments.integers.ncols() - 1 - self.n_features_in_
+        alphas = np.array(self.alpha, dtype=np.float64, ndmin=1)
+        if not (np.isfinite(alphas) & (alphas >= 0)).all():
+            raise ValueError(f"alpha is {self.alpha}; each penalty must be a finite number, 0 or more")
+        if alphas.shape not in ((1,), (targets,)):
+            raise ValueError(f"Number of targets and number of penalties do not correspond: {alphas.size} != {targets}")
+        self._how = How(
+            fit_intercept=bool(self.fit_intercept),
+            standardize=bool(self.standardize),
+            collinear=self.collinear,
+            half_unit=FLOAT32_HALF_UNIT if dtype == "float32" else HALF_UNIT,
+        )
+        self._alphas, self._meaning = np.broadcast_to(alphas, targets).tolist(), self.weights
+        self.moments_, self._seen, self._rows, self._flat, self._dtype = moments, seen, rows, flat, dtype
+        self._fits: list[Fit] | None = None
+        fits = self._solutions()
+        self._take(fits, flat, dtype)
+        fits[0].warn(self._names())
         return self
 
-    def _become(self, fitted: Self) -> Self:
-        """Take all of another in one step, so that what fails or is interrupted before leaves this one as it was."""
-        self.__dict__ = fitted.__dict__
-        return self
-
-
-def rows_of(
-    estimator: BaseEstimator, X: np.ndarray, y: np.ndarray, reset: bool = True
-) -> tuple[np.ndarray, np.ndarray]:
-    """X (n, p) and y (n,) as float64, validated as scikit-learn does; `moments_of` tells of values that are not finite.
-
-    reset: whether the estimator takes their number of columns and names, or compares them with its own.
-    """
-    X, y = validate_data(estimator, X, y, reset=reset, dtype=np.float64, y_numeric=True, ensure_all_finite=False)
-    return X, y.astype(np.float64, copy=False)
-
-
-def moments_of(estimator: BaseEstimator, X: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Moments:
-    """The moments of rows that `rows_of` validated. Raises ValueError for a value that is not finite."""
-    try:
-        return Moments.of(X, y) if weights is None else Moments.weighted(X, y, weights)
-    except ValueError:
-        check_finite(X, getattr(estimator, "feature_names_in_", None))
-        raise
-
-
-def check_finite(X: np.ndarray, names: np.ndarray | None) -> None:
-    """Raise ValueError, in scikit-learn's words, for the first value of X (n, p) that is not finite; it checks y."""
-    for row, column in np.argwhere(~np.isfinite(X))[:1].tolist():
-        what = "NaN" if np.isnan(X[row, column]) else "infinity"
-        named = "" if names is None else f", column {names[column]}"
-        raise ValueError(f"Input X contains {what}: X[{row}, {column}]{named}; every value must be finite")
+    def _solutions(self) -> list[Fit]:
+        """A fit for each target; one that was stored solves again what its moments say."""
+        if self._fits is None:
+            self._fits = fitting.fits(self.moments_, self.n_features_in_, self._how, self._alphas, self._seen.rows)
+        return self._fits

@@ -13,8 +13,9 @@ from typing import Any, Self
 import joblib
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
+from scipy.sparse import issparse
 
-from samebits.exact import slices
+from samebits.exact import slices, sparse
 
 FEW_ROWS = 32  # by the definition they take less time than a grid
 
@@ -32,10 +33,14 @@ class Moments:
 
     @classmethod
     def of(cls, X: np.ndarray, y: np.ndarray, threads: int | None = None) -> Self:
-        """The moments of float64 rows, X (n, p) and y (n,). Raises ValueError where a value is not finite.
+        """The moments of float64 rows, X (n, p), dense or sparse, and y (n,).
+
+        Raises ValueError where a value is not finite.
 
         threads: on how many cores to compute, on all if None. The moments do not depend on it.
         """
+        if issparse(X):
+            return cls._sum([sparse.products(X, y)])
         parts = []
         while len(y) > FEW_ROWS:
             grid = slices.Grid.of(X, y)
@@ -89,8 +94,14 @@ class Moments:
             total = fmpz_mat(total.nrows(), total.ncols(), [entry >> twos for entry in entries])
         return cls(low + twos, total)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).from_plain, (self.to_plain(),)
+    def __getstate__(self) -> dict[str, Any]:
+        integers = [[hex(int(each)) for each in row] for row in self.integers.tolist()]
+        return {"exponent": self.exponent, "integers": integers}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        object.__setattr__(self, "exponent", state["exponent"])
+        integers = fmpz_mat([[int(each, 16) for each in row] for row in state["integers"]])
+        object.__setattr__(self, "integers", integers)
 
     def __add__(self, other: "Moments") -> Self:
         return self._sum([(self.integers, self.exponent), (other.integers, other.exponent)])
@@ -100,9 +111,14 @@ class Moments:
         return self._sum([(self.integers, self.exponent), (-other.integers, other.exponent)])
 
     @property
+    def weight(self) -> fmpq:
+        """The sum of the weights of the rows; without weights, their number."""
+        return self.integers[0, 0] * fmpq(2) ** self.exponent
+
+    @property
     def rows(self) -> int:
         """n, the number of rows."""
-        return int((self.integers[0, 0] * fmpq(2) ** self.exponent).p)
+        return int(self.weight.p)
 
     def means(self) -> fmpq_mat:
         """The exact means of [X, y], (1, p + 1)."""
@@ -114,6 +130,11 @@ class Moments:
         N, unit = self.integers, fmpq(2) ** self.exponent
         indices = range(1, N.ncols())
         return fmpq_mat([[unit * (N[i, j] - fmpq(N[0, i] * N[0, j], N[0, 0])) for j in indices] for i in indices])
+
+    def centred_squares(self) -> list[fmpq]:
+        """The exact sums of squares of the columns of X about their means, p of them."""
+        N, unit = self.integers, fmpq(2) ** self.exponent
+        return [unit * (N[j, j] - fmpq(N[0, j] ** 2, N[0, 0])) for j in range(1, N.ncols() - 1)]
 
     def variances(self) -> list[fmpq]:
         """The exact variances of the columns of X, p of them: mean squares about the mean."""

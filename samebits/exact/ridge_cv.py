@@ -2,26 +2,43 @@
 
 import copy
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
+from flint import fmpq
+from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from samebits.errors import UserError
 from samebits.exact import cross_validation
-from samebits.exact.cross_validation import CrossValidation, Fold
-from samebits.exact.estimator import ExactLinearRegression, moments_of, rows_of
+from samebits.exact.cross_validation import CrossValidation, Fold, Loss, mean_squared_error, one_minus_r2
+from samebits.exact.derived import Dependence, with_exact_relations
+from samebits.exact.estimator import ExactLinearRegression, LinearPredictor
+from samebits.exact.fitting import of_target
+from samebits.exact.inference.summary import Summary
+from samebits.exact.least_squares import penalties
 from samebits.exact.moments import Moments
-from samebits.exact.rational import nearest_float
+from samebits.exact.rational import exactly, nearest_float
+from samebits.exact.rows import Rows, Seen
+from samebits.exact.solving.collinear import Relation
 from samebits.model.linear import LinearModel
 
+EXACT = {None: mean_squared_error, "neg_mean_squared_error": mean_squared_error, "r2": one_minus_r2}
 
-class ExactRidgeCV(RegressorMixin, BaseEstimator):
+
+@dataclass(frozen=True)
+class _FoldOfRows(Fold):
+    """A fold, and the indices of the rows that score."""
+
+    rows: np.ndarray
+
+
+class ExactRidgeCV(LinearPredictor):
     """Exact ridge regression with the alpha of the smallest cross-validated squared error.
 
     The errors of the alphas are compared without rounding, so every machine chooses the same alpha. If several are
@@ -34,21 +51,27 @@ class ExactRidgeCV(RegressorMixin, BaseEstimator):
     cv : int, splitter, iterable or None, default=None
         The folds, as in `GridSearchCV`; None is `KFold(5)`. Unlike in `RidgeCV`, None does not leave out one row at a
         time. `LeaveOneOut()` does, with one solution for each row and alpha.
-    fit_intercept : bool, default=True
+    scoring : str, callable or None, default=None
+        What to maximise, as in `GridSearchCV`. None and "neg_mean_squared_error" are the squared error; that and "r2"
+        are computed exactly. Any other is computed by scikit-learn from the predictions.
+    alpha_per_target : bool, default=False
+        Whether each target has its own alpha; otherwise the mean over the targets decides.
+    fit_intercept, collinear
         As in `ExactLinearRegression`.
     standardize : bool, default=False
         As in `ExactLinearRegression`. Each fold standardizes its own columns.
 
     Attributes
     ----------
-    alpha_ : float
+    alpha_ : float or ndarray of shape (n_targets,)
         The chosen penalty.
     alphas_ : ndarray of shape (n_alphas,)
         The penalties that were tried.
-    cv_errors_ : ndarray of shape (n_alphas, n_folds)
-        The mean squared error of each fold, rounded once.
-    best_score_ : float
-        The negative mean over the folds of the mean squared error at `alpha_`.
+    cv_errors_ : ndarray of shape (n_alphas, n_folds) or (n_targets, n_alphas, n_folds)
+        The mean squared error of each fold, rounded once; with `scoring`, 1 - R2 or the negative score. It is infinite
+        where a parameter lies beyond the range of float64.
+    best_score_ : float or ndarray of shape (n_targets,)
+        The mean score over the folds at `alpha_`.
     coef_, intercept_, rank_, relations_, n_features_in_, feature_names_in_
         As in `ExactLinearRegression`, fitted to all rows with `alpha_`.
 
@@ -64,10 +87,13 @@ class ExactRidgeCV(RegressorMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "alphas": ["array-like", Interval(Real, 0, None, closed="left"), str],
+        "alphas": ["array-like", Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "cv": ["cv_object"],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "alpha_per_target": ["boolean"],
         "fit_intercept": ["boolean"],
         "standardize": ["boolean"],
+        "collinear": [StrOptions({"rounding", "exact"})],
     }
 
     def __init__(
@@ -75,75 +101,95 @@ class ExactRidgeCV(RegressorMixin, BaseEstimator):
         *,
         alphas: Sequence[float] | np.ndarray | Literal["auto"] = "auto",
         cv: Any = None,
+        scoring: Any = None,
+        alpha_per_target: bool = False,
         fit_intercept: bool = True,
         standardize: bool = False,
+        collinear: Literal["rounding", "exact"] = "rounding",
     ) -> None:
         self.alphas = alphas
         self.cv = cv
+        self.scoring = scoring
+        self.alpha_per_target = alpha_per_target
         self.fit_intercept = fit_intercept
         self.standardize = standardize
+        self.collinear = collinear
 
-    def fit(self, X: np.ndarray, y: np.ndarray, *, groups: np.ndarray | None = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Choose alpha, then fit to all rows.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
             The targets.
+        sample_weight : float or array-like of shape (n_samples,), optional
+            Weights >= 0. A row with the weight 3 counts as three rows, both where it trains and where it scores.
         groups : array-like of shape (n_samples,), optional
             For a splitter that needs groups.
 
         Raises
         ------
         ValueError
-            X or y has values that are not finite or a wrong shape, or an alpha is not a finite number >= 0.
+            X, y or the weights have values that are not finite or a wrong shape, an alpha is not a finite number >= 0,
+            or no row of a fold has a weight.
 
         """
         self._validate_params()
         fitted = copy.copy(self)
-        X, y = rows_of(fitted, X, y)
-        total = moments_of(fitted, X, y)
+        rows = Rows.of(fitted, X, y, sample_weight)
         try:
-            fitted._search(X, y, groups, total)
+            fitted._search(rows, groups)
         except UserError:
             raise ValueError("a parameter or error is beyond 1.8e308, the range of float64; rescale X or y") from None
-        self.__dict__ = fitted.__dict__  # in one step: what fails before leaves the model as it was
-        return self
+        return self._become(fitted)
 
-    def _search(self, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None, total: Moments) -> None:
+    def _search(self, rows: Rows, groups: Any) -> None:
         how = {"fit_intercept": bool(self.fit_intercept), "standardize": bool(self.standardize)}
-        self.alphas_ = self._alphas(total)
-        folds = list(self._folds(X, y, groups, total))
-        found = CrossValidation.of(folds, self.alphas_.tolist(), **how)
-        self.alpha_, self.best_score_ = found.alpha, -nearest_float(found.means[found.best])
-        self.cv_errors_ = np.array([[nearest_float(each) for each in errors] for errors in found.errors])
-        model = ExactLinearRegression(alpha=self.alpha_, **how).fit_moments(total)
-        self.coef_, self.intercept_ = model.coef_, model.intercept_
-        self.rank_, self.relations_ = model.rank_, model.relations_
+        total, targets = rows.moments(), rows.Y.shape[1]
+        self.alphas_ = self._alphas(of_target(total, self.n_features_in_, 0))
+        folds = self._folds(rows, groups, total)
+        found = [
+            CrossValidation.of(
+                self._of_target(folds, target), self.alphas_.tolist(), loss=self._loss(rows, target), **how
+            )
+            for target in range(targets)
+        ]
+        if not self.alpha_per_target:
+            found = [CrossValidation.mean(found)]
+        alphas, scores, errors = zip(*map(self._chosen, found), strict=True)
+        single = len(found) == 1
+        self.alpha_, self.best_score_ = (alphas[0], scores[0]) if single else (np.array(alphas), np.array(scores))
+        self.cv_errors_ = errors[0] if single else np.array(errors)
+        model = ExactLinearRegression(alpha=self.alpha_, collinear=self.collinear, **how)
+        model.n_features_in_ = self.n_features_in_
+        if rows.names is not None:
+            model.feature_names_in_ = rows.names
+        self._model = model._solved(total, Seen.of(rows), rows.flat, str(rows.dtype))
+        self.coef_, self.intercept_, self.rank_ = model.coef_, model.intercept_, model.rank_
 
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        """Predict; each prediction is rounded once, so that it has the same bits on every machine.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-
-        """
+    @property
+    def relations_(self) -> list[Relation]:
+        """The relations between collinear columns."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
-        return LinearModel(self.coef_, self.intercept_).predict(X)
+        return self._model.relations_
+
+    def summary(self, target: str = "y") -> Summary:
+        """The statistics of the fit with the chosen penalty, as those of `ExactLinearRegression`."""
+        check_is_fitted(self)
+        return self._model.summary(target)
+
+    def _chosen(self, found: CrossValidation) -> tuple[float, float, np.ndarray]:
+        """The best penalty, its score, and the errors of all that were asked for."""
+        errors = np.full((len(self.alphas_), len(found.errors[0])), np.inf)
+        for alpha, row in zip(found.alphas, found.errors, strict=True):
+            errors[self.alphas_ == alpha] = [nearest_float(each) for each in row]
+        mean = found.means[found.best]
+        return found.alpha, nearest_float(1 - mean if self.scoring == "r2" else -mean), errors
 
     def _alphas(self, total: Moments) -> np.ndarray:
         if isinstance(self.alphas, str):
-            if self.alphas != "auto":
-                raise ValueError(f"alphas is {self.alphas!r}; it must be a list of numbers or 'auto'")
             return np.array(cross_validation.grid(total, self.standardize))
         alphas = np.array(self.alphas, dtype=np.float64, ndmin=1)
         if alphas.ndim > 1 or not len(alphas):
@@ -153,12 +199,47 @@ class ExactRidgeCV(RegressorMixin, BaseEstimator):
                 raise ValueError(f"alphas has {alpha!r}; each must be a finite number, 0 or more")
         return alphas
 
-    def _folds(self, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None, total: Moments) -> Iterable[Fold]:
-        for train, test in check_cv(self.cv).split(X, y, groups):
-            test_moments = Moments.of(X[test], y[test])
-            rows = np.zeros(len(y), int)
-            np.add.at(rows, np.arange(len(y))[train], 1)
-            np.add.at(rows, np.arange(len(y))[test], 1)
+    def _folds(self, rows: Rows, groups: Any, total: Moments) -> list[_FoldOfRows]:
+        folds, n = [], len(rows.Y)
+        y = rows.Y[:, 0] if rows.flat else rows.Y
+        for number, (train, test) in enumerate(check_cv(self.cv).split(rows.X, y, groups), 1):
+            test_moments = rows.moments(test)
+            counts = np.bincount(np.arange(n)[train], minlength=n) + np.bincount(np.arange(n)[test], minlength=n)
             # what trains is mostly all that does not score
-            rest = total - test_moments if (rows == 1).all() else Moments.of(X[train], y[train])
-            yield Fold(rest, test_moments)
+            rest = total - test_moments if (counts == 1).all() else rows.moments(train)
+            for what, moments in (("score", test_moments), ("train", rest)):
+                if not moments.weight:
+                    raise ValueError(f"fold {number} of cv has no rows, or none with a weight, to {what} with")
+            folds.append(_FoldOfRows(rest, test_moments, np.arange(n)[test]))
+        return folds
+
+    def _of_target(self, folds: list[_FoldOfRows], target: int) -> list[_FoldOfRows]:
+        """The folds with the moments of one target; where columns are derived, they train with exact relations."""
+        p = self.n_features_in_
+        one = [(of_target(each.train, p, target), of_target(each.test, p, target), each.rows) for each in folds]
+        if self.collinear == "exact":
+            return [_FoldOfRows(*each) for each in one]
+        least = float(self.alphas_.min())
+        whole = one[0][0] + one[0][1]
+        relations = Dependence.of(whole, penalties(whole, least, self.standardize), self.fit_intercept).relations
+        return [_FoldOfRows(with_exact_relations(train, relations), test, rows) for train, test, rows in one]
+
+    def _loss(self, rows: Rows, target: int) -> Loss:
+        """What the penalties are compared by."""
+        if isinstance(self.scoring, str | None) and self.scoring in EXACT:
+            return EXACT[self.scoring]
+        scorer = check_scoring(ExactLinearRegression(), scoring=self.scoring)
+
+        # `n_features_in_` and the like are those of arrays
+        def loss(fold: Fold, model: LinearModel) -> fmpq:
+            assert isinstance(fold, _FoldOfRows)
+            estimator = ExactLinearRegression()
+            estimator.n_features_in_, estimator.coef_, estimator.intercept_ = (
+                len(model.coef),
+                model.coef,
+                model.intercept,
+            )
+            weights = {} if rows.weights is None else {"sample_weight": rows.weights[fold.rows]}
+            return -exactly(scorer(estimator, rows.X[fold.rows], rows.Y[fold.rows, target], **weights))
+
+        return loss

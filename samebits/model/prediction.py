@@ -68,9 +68,12 @@ class Plan:
     error: float
 
     @classmethod
-    def of(cls, peak: np.ndarray, coef: np.ndarray, intercept: float) -> Self | None:
-        """The plan for columns of these magnitudes; None where the numbers are too large, too small or too many."""
-        p, products = len(peak), np.abs(coef) * peak
+    def of(cls, peak: np.ndarray, coef: np.ndarray, intercept: float, terms: int | None = None) -> Self | None:
+        """The plan for columns of these magnitudes; None where the numbers are too large, too small or too many.
+
+        terms: how many values of a row are not 0 at most, p if None.
+        """
+        p, products = terms or len(peak), np.abs(coef) * peak
         extremes = [*peak[peak > 0], products.max(initial=0)]
         if p > WIDE or not all(2.0**-FAR < each < 2.0**FAR for each in extremes) or abs(intercept) > 2.0**FAR:
             return None
@@ -82,7 +85,7 @@ class Plan:
         for k in range(1, 4):
             parts.append(np.rint(rest * 2.0 ** (bits * k - top)) * 2.0 ** (top - bits * k))
             rest = rest - parts[-1]
-        size = 1.01 * float(products.sum())
+        size = 1.01 * float(np.sort(products)[-p:].sum())
         whole = p * 2.0 ** (TOP + top)
         error = UNIT * (1.05 * (p + 4) * 2.0**-TOP * size + 4 * whole * 2.0**-bits)
         error += 16 * UNIT**2 * (size + whole + abs(intercept))

@@ -239,7 +239,7 @@ def test_moments_subtract_exactly() -> None:
         ([1.0, -1.0], r"alphas has -1.0; each must be a finite number, 0 or more"),
         ([np.nan], "alphas has nan; each must be"),
         ([np.inf], "alphas has inf; each must be"),
-        ("all", "alphas is 'all'; it must be a list of numbers or 'auto'"),
+        ("all", "The 'alphas' parameter of ExactRidgeCV must be .* Got 'all'"),
     ],
 )
 def test_alphas_out_of_range_are_refused(alphas: Any, message: str) -> None:

@@ -15,7 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import samebits
 from samebits import ExactLinearRegression, ExactRidgeCV
 from samebits.exact import least_squares
-from samebits.exact.estimator import check_finite
+from samebits.exact.rows import check_finite
 from tests import definitions
 
 # what the checks need that is not installed
@@ -203,10 +203,11 @@ def test_the_first_value_that_is_not_finite_is_named(estimator: Any, value: floa
         estimator.fit(table(11)[0], y)
 
 
-def test_weights_are_no_groups() -> None:
-    """scikit-learn's third argument is sample_weight."""
-    with pytest.raises(TypeError, match="positional"):
-        ExactRidgeCV().fit(*table(12), np.ones(30))  # type: ignore[call-arg]
+def test_the_third_argument_weighs_the_rows() -> None:
+    X, y = table(12)
+    weights = np.arange(30) % 4 + 1.0
+    search = ExactRidgeCV(alphas=[0.5], cv=3).fit(X, y, weights)
+    assert search.coef_.tobytes() == ExactLinearRegression(alpha=0.5).fit(X, y, weights).coef_.tobytes()
 
 
 @pytest.mark.parametrize(("weight", "message"), [(-1.0, "[Nn]egative"), (0.0, "one non-zero"), (np.nan, "NaN")])

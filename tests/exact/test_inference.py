@@ -333,7 +333,7 @@ def test_the_table_shows_what_people_look_for() -> None:
     text = str(model.summary(housing.TARGET))
     lines = text.splitlines()
     assert lines[0] == "MedHouseVal: ordinary least squares, 16,512 rows"
-    assert lines[2].split() == ["coef", "std", "err", "t", "P>|t|", "[0.025", "0.975]", "VIF"]
+    assert lines[2].split() == ["coef", "std", "err", "t", "P>|t|", "[0.025", "0.975]", "VIF", "digits"]
     [row] = [line.split() for line in lines if line.startswith("HouseAge")]
     assert row == ["HouseAge", "0.00972426", "0.0004945", "19.67", "4.03e-85", "0.008755", "0.010694", "1.237"]
     assert "<1e-323" in text  # not 0, which a probability is not

@@ -11,13 +11,15 @@ from typing import Any
 from flint import arb, arb_mat, fmpq, fmpq_mat
 
 from samebits.exact.balls import middle, nearest
+from samebits.exact.fitting import UNNAMED, Fit
 from samebits.exact.inference.distributions import f_tail, t_quantile, t_tail
 from samebits.exact.inference.eigenvalues import largest_eigenvalue
-from samebits.exact.inference.summary import Coefficient, Summary
-from samebits.exact.least_squares import normal_equations, penalties, solve
+from samebits.exact.inference.robust import Covariance
+from samebits.exact.inference.summary import FREQUENCY, PRECISION, Coefficient, Summary
+from samebits.exact.least_squares import normal_equations, penalties
 from samebits.exact.moments import Moments
 from samebits.exact.precision import working_precision
-from samebits.exact.solving.collinear import Relation
+from samebits.exact.rows import Seen
 
 # bits of the balls, and whether parameters and residuals, which may be exactly 0, are solved in fractions
 STAGES = ((128, False), (256, False), (512, True), (1024, True), (4096, True))
@@ -29,39 +31,46 @@ Key = tuple[int | None, str]  # of a number: its column of [1, X], None if it is
 
 
 def inference(
-    moments: Moments,
-    alpha: float = 0.0,
-    fit_intercept: bool = True,
+    fit: Fit,
+    seen: Seen,
     features: list[str] | None = None,
     target: str = "y",
-    standardize: bool = False,
+    weights: str = FREQUENCY,
+    covariance: Covariance | None = None,
 ) -> Summary:
-    """The statistics of the solution for these moments; features without names are x1, x2, ...
+    """The statistics of a fit to rows that were seen; features without names are x1, x2, ...
+
+    weights: whether a weight counts as so many copies of its row, or is proportional to the inverse of the variance of
+    its error. covariance: of the parameters; None is the usual one.
 
     What is not defined is None: with collinear columns, all that follows from a parameter which they leave open; with
-    alpha > 0, all that takes estimates without bias for granted. A weight counts as so many copies of its row: raises
-    ValueError where the sum of the weights is no whole number.
+    alpha > 0, all that takes estimates without bias for granted. Raises ValueError where the weights do not have the
+    meaning that they are said to have.
     """
-    solution = solve(moments, alpha, fit_intercept, standardize)
-    features = features or [f"x{j + 1}" for j in range(len(solution.model.coef))]
+    solution, alpha, fit_intercept = fit.solution, fit.how.alpha, fit.how.fit_intercept
+    features = features or [UNNAMED.format(j + 1) for j in range(len(solution.model.coef))]
     names, estimates = ["(intercept)", *features], [solution.model.intercept, *solution.model.coef.tolist()]
-    problem = _Problem(moments, penalties(moments, alpha, standardize), fit_intercept, solution.relations)
+    problem = _Problem(fit, seen, weights, covariance)
     values, undecided = _decided(problem)
+    digits = fit.digits()
 
     known: dict[int | None, dict[str, Any]] = {None: {}} | {j: {} for j in problem.columns}
     for (column, name), value in values.items():
         known[column][name] = value if math.isfinite(value) else None
     if not alpha:
-        known[None] |= {"df_model": problem.df_model, "df_residual": problem.df_residual}
+        known[None] |= {"df_model": problem.df_model, "df_residual": problem.df_residual, "df_test": problem.df_test}
     beyond = [key for key, value in values.items() if not math.isfinite(value)]
     return Summary(
         target=target,
         alpha=alpha,
         fit_intercept=fit_intercept,
         rows=problem.rows,
-        coefficients=tuple(Coefficient(names[j], estimates[j], **known[j]) for j in problem.columns),
+        coefficients=tuple(Coefficient(names[j], estimates[j], digits=digits[j], **known[j]) for j in problem.columns),
         undecided=tuple(_label(key, names) for key in undecided if key in values),
+        weights=weights if problem.weighted else None,
+        cov=covariance.kind if covariance else None,
         notes=(
+            *([doubt] if not problem.relations and (doubt := fit.doubt(features)) else []),
             *_notes(problem, features, values, [_label(key, names) for key in beyond]),
             *(f"could not be computed: {_label(key, names)}" for key in undecided if key not in values),
         ),
@@ -72,17 +81,28 @@ def inference(
 class _Problem:
     """The fit of those columns of [1, X] that are independent: one is left out for each relation."""
 
-    def __init__(self, moments: Moments, penalties: list[fmpq], fit_intercept: bool, relations: list[Relation]) -> None:
-        self.moments, self.penalties, self.intercept, self.relations = moments, penalties, fit_intercept, relations
-        self.columns = list(range(0 if fit_intercept else 1, moments.integers.ncols() - 1))
-        redundant = {each.feature + 1 for each in relations}
+    def __init__(self, fit: Fit, seen: Seen, weights: str, covariance: Covariance | None) -> None:
+        self.moments, self.intercept, self.relations = fit.moments, fit.how.fit_intercept, fit.relations
+        self.penalties = penalties(fit.moments, fit.how.alpha, fit.how.standardize)
+        self.columns = list(range(0 if self.intercept else 1, fit.moments.integers.ncols() - 1))
+        redundant = {each.feature + 1 for each in self.relations}
         self.independent = [j for j in self.columns if j not in redundant]
-        count = moments.integers[0, 0] * fmpq(2) ** moments.exponent
-        if count.q != 1:
-            raise ValueError(f"the weights sum to {count}, but standard errors need a whole number of rows")
-        self.rows = int(count.p)
-        self.df_model, self.df_residual = len(self.independent) - fit_intercept, self.rows - len(self.independent)
-        self.A, self.b, self.unit = normal_equations(moments, penalties, self.independent)
+        self.precise, self.covariance = weights == PRECISION, covariance
+        self.rows, self.weights = _count(fit.moments, seen, self.precise)
+        self.df_model, self.df_residual = len(self.independent) - self.intercept, self.rows - len(self.independent)
+        self.A, self.b, self.unit = normal_equations(self.moments, self.penalties, self.independent)
+        if covariance and self.penalised:
+            raise ValueError(f"cov={covariance.kind!r}: a ridge fit is biased and has no standard errors")
+
+    @property
+    def weighted(self) -> bool:
+        """Whether there are weights but 1."""
+        return any(weight != 1 for weight in self.weights)
+
+    @property
+    def df_test(self) -> int:
+        """The degrees of freedom of t, and of the denominator of F."""
+        return self.covariance.degrees(self.df_residual) if self.covariance else self.df_residual
 
     @property
     def penalised(self) -> bool:
@@ -124,6 +144,19 @@ class _Problem:
     @cached_property
     def exact_inverse(self) -> fmpq_mat:
         return fmpq_mat(self.A).inv()
+
+
+def _count(moments: Moments, seen: Seen, precise: bool) -> tuple[int, dict[float, int]]:
+    """The number of rows, and the weights with how often each occurs, if they are known."""
+    if precise:
+        if seen.rows is None or seen.weights is None:
+            raise ValueError("weights='precision' needs the number of rows, which `fit` and `partial_fit` know")
+        return seen.rows, seen.weights
+    if not seen.whole or moments.weight.q != 1:
+        raise ValueError(
+            "standard errors need whole numbers as weights, which count rows; weights='precision' takes any"
+        )
+    return moments.rows, seen.weights or {}
 
 
 class _Fit:
@@ -179,23 +212,43 @@ class _Fit:
 
     @cached_property
     def quantile(self) -> arb:
-        return t_quantile(OUTSIDE, self.problem.df_residual)
+        return t_quantile(OUTSIDE, self.problem.df_test)
 
     @cached_property
     def f(self) -> Number:
-        return (self.problem.total - self.residual) / self.problem.df_model / self.variance
+        """Of the usual covariance, or Wald's of another one."""
+        problem = self.problem
+        if not problem.covariance:
+            return (problem.total - self.residual) / problem.df_model / self.variance
+        start = int(problem.intercept)
+        w, V = self.w[start:], self.robust.tolist()
+        slopes = arb_mat([[arb(each)] for each in w])
+        inverse = arb_mat([row[start:] for row in V[start:]]).inv()
+        return (slopes.transpose() * inverse * slopes)[0, 0] / problem.df_model
+
+    @cached_property
+    def robust(self) -> arb_mat:
+        """The covariance of the parameters that was asked for."""
+        problem = self.problem
+        assert problem.covariance
+        return problem.covariance.of(problem.independent, [arb(each) for each in self.w], self.inverse, problem.rows)
 
     @cached_property
     def log_likelihood(self) -> arb:
-        rows = self.problem.rows
-        return fmpq(-rows, 2) * ((2 * arb.pi() * self.residual / rows).log() + 1)
+        problem, rows = self.problem, self.problem.rows
+        value = fmpq(-rows, 2) * ((2 * arb.pi() * self.residual / rows).log() + 1)
+        if problem.precise:
+            logs = (count * arb(weight).log() for weight, count in problem.weights.items())
+            value += sum(logs, arb(0)) / 2
+        return value
 
     def _of_parameter(self, i: int, j: int) -> dict[str, Callable[[], Number]]:
         """The numbers of parameter i, which belongs to column j of [1, X]."""
         problem = self.problem
         numbers: dict[str, Callable[[], Number]] = {}
         if problem.df_residual > 0:
-            error = arb(self.variance * self.diagonal[i]).sqrt()
+            variance = self.robust[i, i] if problem.covariance else arb(self.variance * self.diagonal[i])
+            error = variance.sqrt()
             numbers |= {
                 "std_error": lambda: error,
                 "low": lambda: self.w[i] - self.quantile * error,
@@ -204,7 +257,7 @@ class _Fit:
             if not self.perfect:
                 numbers |= {
                     "t": lambda: self.w[i] / error,
-                    "p_value": lambda: t_tail(self.w[i] / error, problem.df_residual),
+                    "p_value": lambda: t_tail(self.w[i] / error, problem.df_test),
                 }
         if j:
             square = problem.square(j, problem.intercept)
@@ -230,9 +283,9 @@ class _Fit:
             if problem.total:
                 shares = fmpq(rows - problem.intercept, problem.df_residual) / problem.total
                 numbers["adjusted_r2"] = lambda: 1 - shares * self.residual
-            if problem.df_model and not self.perfect:
+            if problem.df_model and not self.perfect and problem.df_model <= problem.df_test:
                 numbers["f"] = lambda: self.f
-                numbers["f_p_value"] = lambda: f_tail(self.f, problem.df_model, problem.df_residual)
+                numbers["f_p_value"] = lambda: f_tail(self.f, problem.df_model, problem.df_test)
         return numbers
 
     def _condition_number(self) -> arb:

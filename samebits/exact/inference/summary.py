@@ -1,5 +1,6 @@
 """What statistics says of a fit, as data that prints itself as a table."""
 
+import html
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -7,7 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     import pandas
 
-ASSUMED = "assumed: independent, normal errors of equal variance"
+FREQUENCY, PRECISION = "frequency", "precision"  # what weights mean
+ASSUMED = {
+    None: "assumed: independent, normal errors of equal variance",
+    FREQUENCY: "assumed: independent, normal errors of equal variance; a weight counts copies of its row",
+    PRECISION: "assumed: independent, normal errors, each of a variance proportional to 1 / weight",
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class Coefficient:
         The variance inflation factor.
     std_ratio : float or None
         The standard deviation of the feature divided by that of y. Estimate times this is the standardised coefficient.
+    digits : int or None
+        How many decimal digits the data determine, if each value is known to half a unit of its last place.
 
     """
 
@@ -44,6 +52,7 @@ class Coefficient:
     high: float | None = None
     vif: float | None = None
     std_ratio: float | None = None
+    digits: int | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,12 +67,18 @@ class Summary:
         The penalty.
     fit_intercept : bool
     rows : int
-        The number of rows, or the sum of the weights.
+        The number of rows, or the sum of weights that count copies.
     coefficients : tuple of Coefficient
     df_model : int or None
         The rank, without the intercept.
     df_residual : int or None
         The number of rows minus the rank, with the intercept.
+    df_test : int or None
+        The degrees of freedom of t and of the denominator of F: `df_residual`, or the number of clusters minus one.
+    weights : str or None
+        What the weights mean, if there are any: "frequency" or "precision".
+    cov : str or None
+        The covariance of the coefficients: "HC0" to "HC3", "CR0", "CR1", or None, the usual one.
     r2 : float or None
     adjusted_r2 : float or None
     residual_variance : float or None
@@ -99,6 +114,9 @@ class Summary:
     coefficients: tuple[Coefficient, ...]
     df_model: int | None = None
     df_residual: int | None = None
+    df_test: int | None = None
+    weights: str | None = None
+    cov: str | None = None
     r2: float | None = None
     adjusted_r2: float | None = None
     residual_variance: float | None = None
@@ -131,6 +149,10 @@ class Summary:
 
         return pandas.DataFrame([asdict(each) for each in self.coefficients]).set_index("name")
 
+    def _repr_html_(self) -> str:
+        """The printed table, in a notebook."""
+        return f"<pre>{html.escape(str(self))}</pre>"
+
     def __repr__(self) -> str:
         return str(self)
 
@@ -139,7 +161,8 @@ class Summary:
 
     def _title(self) -> str:
         method = f"ridge regression, alpha = {self.alpha:g}" if self.alpha else "ordinary least squares"
-        return f"{self.target}: {method}, {self.rows:,} rows"
+        errors = f", {self.cov} standard errors" if self.cov else ""
+        return f"{self.target}: {method}{errors}, {self.rows:,} rows"
 
     def _table(self) -> str:
         columns = [
@@ -150,9 +173,10 @@ class Summary:
             ("[0.025", "low", ".5g"),
             ("0.975]", "high", ".5g"),
             ("VIF", "vif", ".4g"),
+            ("digits", "digits", "d"),
         ]
         if self.alpha:
-            columns = columns[:1]
+            columns = [columns[0], columns[-1]]
         cells = [["", *(header for header, _, _ in columns)]]
         for each in self.coefficients:
             cells.append([each.name, *(number(getattr(each, name), how) for _, name, how in columns)])
@@ -165,7 +189,7 @@ class Summary:
                 ("adjusted R2", number(self.adjusted_r2, ".6g")),
                 ("residual std", number(self.residual_std, ".6g")),
                 ("residual df", number(self.df_residual, "d")),
-                (f"F({self.df_model}, {self.df_residual})", number(self.f, ".6g")),
+                (f"F({self.df_model}, {self.df_test})", number(self.f, ".6g")),
                 ("P>F", number(self.f_p_value, "p")),
                 ("log-likelihood", number(self.log_likelihood, ".8g")),
                 ("condition number", number(self.condition_number, ".4g")),
@@ -176,8 +200,14 @@ class Summary:
             ]
         )
 
+    def _assumed(self) -> str:
+        if not self.cov:
+            return ASSUMED[self.weights]
+        of = "errors dependent within clusters only" if self.cov in ("CR0", "CR1") else "independent errors"
+        return f"assumed: {of}; t has {self.df_test} degrees of freedom"
+
     def _remarks(self) -> str:
-        lines = [] if self.alpha else [ASSUMED]
+        lines = [] if self.alpha else [self._assumed()]
         lines += self.notes
         if self.undecided:
             lines.append(f"the last bit of these could not be decided: {', '.join(self.undecided)}")

@@ -17,11 +17,15 @@ from samebits.model.linear import LinearModel
 
 @dataclass(frozen=True)
 class Relation:
-    """An exact collinearity in every row: X[:, feature] = constant + sum of coef * X[:, other] over `terms`."""
+    """A collinearity in every row: X[:, feature] = constant + sum of coef * X[:, other] over `terms`.
+
+    exact: whether it holds exactly; otherwise up to the rounding of the values.
+    """
 
     feature: int
     terms: dict[int, fmpq]
     constant: fmpq
+    exact: bool = True
 
     def text(self, features: list[str]) -> str:
         """The relation in the names of the features, such as `AveRooms = 2 * AveBedrms`."""
@@ -29,7 +33,8 @@ class Relation:
         parts = [f"{_number(coef)} * {features[other]}" for other, coef in relation.terms.items()]
         if relation.constant or not parts:
             parts.append(_number(relation.constant))
-        return f"{features[relation.feature]} = {' + '.join(parts)}".replace("+ -", "- ").replace(" 1 * ", " ")
+        text = f"{features[relation.feature]} = {' + '.join(parts)}".replace("+ -", "- ").replace(" 1 * ", " ")
+        return text if self.exact else f"{text} up to rounding"
 
     def _solved_for_the_other(self) -> "Relation":
         """Of two features, write the one that is a multiple of the other, not the one that is a fraction of it."""
@@ -38,7 +43,7 @@ class Relation:
         [(other, coef)] = self.terms.items()
         if abs(coef) >= 1:
             return self
-        return Relation(other, {self.feature: 1 / coef}, -self.constant / coef)
+        return Relation(other, {self.feature: 1 / coef}, -self.constant / coef, self.exact)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,199 @@
+"""Columns that are combinations of earlier ones within the rounding of their values: c + 2, a price with its tax.
+
+float64 values keep some 16 digits, so such a column is no exact combination: what is left of it is rounding errors. An
+exact solution for them is right, and says nothing: the last bits of X decide it. docs/exact.md has the reasons.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from flint import arb, arb_mat, ctx, fmpq, fmpz, fmpz_mat, nmod_mat
+
+from samebits.exact.balls import middle
+from samebits.exact.least_squares import normal_equations
+from samebits.exact.moments import Moments
+from samebits.exact.precision import working_precision
+from samebits.exact.rational import exactly
+from samebits.exact.solving.collinear import Relation
+from samebits.exact.solving.definite import cholesky, least_eigenvalue
+from samebits.exact.solving.equations import Equations
+from samebits.exact.solving.factor import PRIME, Factor
+from samebits.exact.solving.factor import UNIT as FACTOR_UNIT
+
+HALF_UNIT = 2.0**-53  # by how much a float64 may differ from the number that it stands for, relative to it
+WEAK = 2.0**-10  # the eta from which a solution has few digits; at 1/2 X is singular within its rounding errors
+ROUNDINGS = 4  # that are behind a value: its own, and those of the steps that computed it
+FEW = 64  # columns: the sweep takes less time than a factor with a preconditioner
+PRECISIONS = (256, 512, 1024, 4096)  # bits
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """How columns depend on those before them, up to rounding.
+
+    relations: those of derived columns, which hold up to rounding, but not exactly.
+    weak: other columns whose coefficients have few digits, as their own share of eta is large.
+    """
+
+    relations: list[Relation]
+    weak: list[int]
+
+    @classmethod
+    def of(
+        cls, moments: Moments, penalties: list[fmpq], fit_intercept: bool, half_unit: float = HALF_UNIT
+    ) -> "Dependence":
+        """Find the derived columns.
+
+        Column j is derived if its distance from the span of the columns before it that are not, in the metric of M + P,
+        is at most ROUNDINGS (e_j + the sum of |c_k| e_k): its own and their rounding errors, with e_k = half_unit |x_k|
+        and x_j about the sum of c_k x_k.
+        """
+        columns = list(range(0 if fit_intercept else 1, moments.integers.ncols() - 1))
+        if _clearly_independent(moments, penalties, fit_intercept, half_unit):
+            return cls([], [])
+        A, _, unit = normal_equations(moments, penalties, columns)
+        for precision in PRECISIONS:
+            with working_precision(precision):
+                search = _Search(moments, A, unit, columns, half_unit)
+                relations = list(search.relations())
+                if search.decided:
+                    break
+        return cls(relations, [columns[i] - 1 for i in search.weak() if columns[i]])
+
+
+def with_exact_relations(moments: Moments, relations: list[Relation]) -> Moments:
+    """The moments of rows whose derived columns are computed without rounding."""
+    if not relations:
+        return moments
+    size = moments.integers.ncols()
+    columns = {each.feature + 1: {0: each.constant} | {k + 1: c for k, c in each.terms.items()} for each in relations}
+    scale = max(int(value.q) for terms in columns.values() for value in terms.values())
+    T = fmpz_mat(size, size)
+    for j in range(size):
+        for k, value in columns.get(j, {j: fmpq(1)}).items():
+            T[k, j] = (value * scale).p
+    exponent = moments.exponent - 2 * (scale.bit_length() - 1)  # the values are floats: scale is a power of two
+    return Moments._sum([(T.transpose() * moments.integers * T, exponent)])
+
+
+def _clearly_independent(moments: Moments, penalties: list[fmpq], fit_intercept: bool, half_unit: float) -> bool:
+    """Whether float64 proves that eta is below WEAK: that no column is near the span of the others.
+
+    Of the scaled centred moments T no eigenvalue is below `least`, or T^-1 = R'A^-1 R and none of A is.
+    """
+    system = Equations.of(moments, fit_intercept).penalised(penalties[1:]).system
+    if not system.size or min(system.diagonal) <= 0:
+        return not system.size
+    L = cholesky(system.scaled)
+    least, sizes = 0.0 if L is None else least_eigenvalue(system.scaled, L), np.ones(system.size)
+    if not least and system.size > FEW and (factor := Factor.of(system)):
+        least = factor.least
+        if factor.R is not None:
+            R = np.array([[float(each) for each in row] for row in factor.R.tolist()]) * 2.0**-FACTOR_UNIT
+            sizes = np.sqrt((R**2).sum(axis=0))
+    if not least:
+        return False
+    N, unit = moments.integers, fmpq(2) ** moments.exponent
+    squares = moments.centred_squares() if fit_intercept else [N[j, j] * unit for j in range(1, system.size + 1)]
+    shares = [
+        middle(arb(N[j, j] * unit / (square + penalty))) ** 0.5
+        for j, (square, penalty) in enumerate(zip(squares, penalties[1:], strict=True), 1)
+    ]
+    return bool(2 * half_unit * (np.array(shares) * sizes).sum() < WEAK * least**0.5)
+
+
+class _Search:
+    """The sweep of M + P column by column (Beaton 1964; Goodnight, The American Statistician 33, 1979), in balls.
+
+    Of the columns swept so far it holds minus the inverse of their moments; of any other, its coefficients on them and
+    its squared distance from their span.
+    """
+
+    def __init__(self, moments: Moments, A: fmpz_mat, unit: fmpq, columns: list[int], half_unit: float) -> None:
+        self.moments, self.unit, self.columns = moments, unit, columns
+        self.scales = [(int(A[i, i]).bit_length() + 1) // 2 for i in range(A.nrows())]
+        self.S = arb_mat([[self._scaled(A[i, j], i, j) for j in range(A.ncols())] for i in range(A.nrows())])
+        self.errors = [self._rounding(i) * half_unit for i in range(A.nrows())]
+        self.decided, self.kept = True, []
+
+    def _scaled(self, value: fmpz, i: int, j: int) -> arb:
+        return arb(value) * arb(2) ** -(self.scales[i] + self.scales[j])
+
+    def _rounding(self, i: int) -> arb:
+        """The norm of a column in units of its scale; 0 for the ones, which are exact."""
+        j = self.columns[i]
+        if not j:
+            return arb(0)
+        square = self.moments.integers[j, j] * fmpq(2) ** self.moments.exponent / self.unit
+        return arb(square).sqrt() * arb(2) ** -self.scales[i]
+
+    def relations(self) -> Iterator[Relation]:
+        rank, found = self._rank(self.columns), 0
+        for i in range(len(self.columns)):
+            if len(self.kept) + found == rank:
+                break  # all others are exact combinations
+            distance = self.S[i, i]
+            tolerance = ROUNDINGS * sum((abs(self.S[k, i]) * self.errors[k] for k in self.kept), self.errors[i])
+            if distance > tolerance * tolerance:
+                self._sweep(i)
+                self.kept.append(i)
+                continue
+            self.decided &= bool(distance.upper() <= tolerance * tolerance) or ctx.prec == PRECISIONS[-1]
+            if self._rank([self.columns[k] for k in (*self.kept, i)]) > len(self.kept):
+                found += 1
+                yield self._relation(i, tolerance)
+
+    def _rank(self, columns: list[int]) -> int:
+        """The rank of columns of [1, X], modulo a prime: it is less than the rank if that divides a determinant."""
+        N = self.moments.integers
+        return int(nmod_mat(fmpz_mat([[N[a, b] for b in columns] for a in columns]), PRIME).rank())
+
+    def weak(self) -> list[int]:
+        """The columns kept that make eta, the sum of e_k sqrt(H_kk), large."""
+        shares = {k: middle(self.errors[k] * (-self.S[k, k]).sqrt()) for k in self.kept}
+        eta = sum(shares.values())
+        return [k for k, share in shares.items() if eta > WEAK and 4 * len(shares) * share > eta]
+
+    def _relation(self, i: int, tolerance: arb) -> Relation:
+        """The coefficients of column i, each the shortest decimal that the rounding errors allow."""
+        coefs: dict[int, fmpq] = {}
+        for k in self.kept:
+            unit = arb(2) ** (self.scales[i] - self.scales[k])
+            doubt = tolerance * (-self.S[k, k]).sqrt() * unit
+            coefs[self.columns[k]] = exactly(_shortest(middle(self.S[k, i] * unit), middle(doubt)))
+        if self._distance(i, coefs) > 2 * tolerance:
+            coefs = {
+                self.columns[k]: exactly(middle(self.S[k, i] * arb(2) ** (self.scales[i] - self.scales[k])))
+                for k in self.kept
+            }
+        terms = {j - 1: value for j, value in coefs.items() if j and value}
+        return Relation(self.columns[i] - 1, terms, coefs.get(0, fmpq(0)), exact=False)
+
+    def _distance(self, i: int, coefs: dict[int, fmpq]) -> arb:
+        v = [fmpq(0)] * self.moments.integers.ncols()
+        for j, value in coefs.items():
+            v[j] = value
+        v[self.columns[i]] = fmpq(-1)
+        unit = fmpq(2) ** -(2 * self.scales[i])
+        return arb(self.moments.sum_of_squares(v) / self.unit * unit).sqrt()
+
+    def _sweep(self, k: int) -> None:
+        S, size = self.S, self.S.nrows()
+        pivot = S[k, k]
+        column = [S[i, k] for i in range(size)]
+        row = [each / pivot for each in column]
+        S = S - arb_mat([[each] for each in column]) * arb_mat([row])
+        for i, each in enumerate(row):
+            S[i, k] = S[k, i] = each
+        S[k, k] = -1 / pivot
+        self.S = S
+
+
+def _shortest(value: float, doubt: float) -> float:
+    """The number with the fewest digits within `doubt` of `value`."""
+    if abs(value) <= doubt:
+        return 0.0
+    return next(
+        short for digits in range(17) if abs((short := float(f"{value:.{digits}e}")) - value) <= doubt or digits == 16
+    )
