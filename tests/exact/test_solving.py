@@ -10,11 +10,11 @@ import pytest
 from flint import arb_mat, fmpq, fmpz_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samebits.exact.inference.eigenvalues import is_positive_definite
 from scipy.linalg import cho_solve
 
 from samebits.errors import UserError
 from samebits.exact import least_squares
+from samebits.exact.inference.eigenvalues import is_positive_definite
 from samebits.exact.moments import Moments
 from samebits.exact.precision import working_precision
 from samebits.exact.rational import exactly

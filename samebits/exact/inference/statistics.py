@@ -283,7 +283,8 @@ class _Fit:
             if problem.total:
                 shares = fmpq(rows - problem.intercept, problem.df_residual) / problem.total
                 numbers["adjusted_r2"] = lambda: 1 - shares * self.residual
-            if problem.df_model and not self.perfect and problem.df_model <= problem.df_test:
+            possible = not problem.covariance or problem.df_model <= problem.df_test  # or V is singular
+            if problem.df_model and not self.perfect and possible:
                 numbers["f"] = lambda: self.f
                 numbers["f_p_value"] = lambda: f_tail(self.f, problem.df_model, problem.df_test)
         return numbers
