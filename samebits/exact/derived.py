@@ -115,7 +115,8 @@ class _Search:
         self.scales = [(int(A[i, i]).bit_length() + 1) // 2 for i in range(A.nrows())]
         self.S = arb_mat([[self._scaled(A[i, j], i, j) for j in range(A.ncols())] for i in range(A.nrows())])
         self.errors = [self._rounding(i) * half_unit for i in range(A.nrows())]
-        self.decided, self.kept = True, []
+        self.decided = True
+        self.kept: list[int] = []
 
     def _scaled(self, value: fmpz, i: int, j: int) -> arb:
         return arb(value) * arb(2) ** -(self.scales[i] + self.scales[j])

@@ -158,7 +158,7 @@ class ExactLinearRegression(LinearPredictor):
         fit_intercept: bool = True,
         standardize: bool = False,
         collinear: Literal["rounding", "exact"] = "rounding",
-        weights: Literal["frequency", "precision"] = FREQUENCY,
+        weights: Literal["frequency", "precision"] = "frequency",
     ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept

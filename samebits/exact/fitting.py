@@ -8,9 +8,10 @@ import numpy as np
 from flint import fmpz_mat
 
 from samebits.errors import UserError
+from samebits.exact import least_squares
 from samebits.exact.derived import HALF_UNIT, Dependence, with_exact_relations
 from samebits.exact.determined import determined_digits
-from samebits.exact.least_squares import Solution, penalties, solve
+from samebits.exact.least_squares import Solution, penalties
 from samebits.exact.moments import Moments
 from samebits.exact.solving.collinear import Relation
 
@@ -57,7 +58,7 @@ class Fit:
         if how.collinear == "rounding":
             moments = with_exact_relations(moments, dependence.relations)
         try:
-            solution = solve(moments, how.alpha, how.fit_intercept, how.standardize, rows)
+            solution = least_squares.solve(moments, how.alpha, how.fit_intercept, how.standardize, rows)
         except UserError:
             raise ValueError("a parameter is beyond 1.8e308, the range of float64; rescale X or y") from None
         return cls(how, moments, solution, dependence)
@@ -80,7 +81,7 @@ class Fit:
 
     def doubt(self, names: Sequence[str] | None) -> str:
         """What the rounding of X leaves open, in a sentence; "" if nothing."""
-        names = names or [UNNAMED.format(j + 1) for j in range(len(self.solution.model.coef))]
+        names = list(names or []) or [UNNAMED.format(j + 1) for j in range(len(self.solution.model.coef))]
         if self.dependence.relations:
             texts = [each.text(names) for each in self.dependence.relations]
             more = f"; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""

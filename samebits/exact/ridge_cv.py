@@ -146,7 +146,7 @@ class ExactRidgeCV(LinearPredictor):
         return self._become(fitted)
 
     def _search(self, rows: Rows, groups: Any) -> None:
-        how = {"fit_intercept": bool(self.fit_intercept), "standardize": bool(self.standardize)}
+        how: dict[str, Any] = {"fit_intercept": bool(self.fit_intercept), "standardize": bool(self.standardize)}
         total, targets = rows.moments(), rows.Y.shape[1]
         self.alphas_ = self._alphas(of_target(total, self.n_features_in_, 0))
         folds = self._folds(rows, groups, total)
@@ -159,9 +159,10 @@ class ExactRidgeCV(LinearPredictor):
         if not self.alpha_per_target:
             found = [CrossValidation.mean(found)]
         alphas, scores, errors = zip(*map(self._chosen, found), strict=True)
-        single = len(found) == 1
-        self.alpha_, self.best_score_ = (alphas[0], scores[0]) if single else (np.array(alphas), np.array(scores))
-        self.cv_errors_ = errors[0] if single else np.array(errors)
+        several = len(found) > 1
+        self.alpha_: Any = np.array(alphas) if several else alphas[0]
+        self.best_score_: Any = np.array(scores) if several else scores[0]
+        self.cv_errors_ = np.array(errors) if several else errors[0]
         model = ExactLinearRegression(alpha=self.alpha_, collinear=self.collinear, **how)
         model.n_features_in_ = self.n_features_in_
         if rows.names is not None:
@@ -230,7 +231,6 @@ class ExactRidgeCV(LinearPredictor):
             return EXACT[self.scoring]
         scorer = check_scoring(ExactLinearRegression(), scoring=self.scoring)
 
-        # `n_features_in_` and the like are those of arrays
         def loss(fold: Fold, model: LinearModel) -> fmpq:
             assert isinstance(fold, _FoldOfRows)
             estimator = ExactLinearRegression()

@@ -57,8 +57,7 @@ class Rows:
         X, Y = self.X[rows], self.Y[rows]
         targets = Y[:, :-1]
         if targets.shape[1]:
-            stack = sparse.hstack if sparse.issparse(X) else np.hstack
-            X = stack([X, targets]).tocsr() if sparse.issparse(X) else np.hstack([X, targets])
+            X = sparse.hstack([X, targets], "csr") if sparse.issparse(X) else np.hstack([X, targets])
         try:
             if self.weights is None:
                 return Moments.of(X, Y[:, -1])

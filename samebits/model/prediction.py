@@ -11,7 +11,7 @@ docs/exact.md derives the bounds.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -182,7 +182,7 @@ def _split(a: np.ndarray | float) -> tuple[np.ndarray | float, np.ndarray | floa
     return high, a - high
 
 
-def _integers(values: np.ndarray) -> tuple[list[int], list[int]]:
-    """Integers of 53 bits and exponents: values = integers * 2**exponents."""
+def _integers(values: np.ndarray) -> tuple[list[Any], list[Any]]:
+    """Integers of 53 bits and exponents, in lists of the same shape: values = integers * 2**exponents."""
     mantissa, exponent = np.frexp(values)
     return np.ldexp(mantissa, 53).astype(np.int64).tolist(), (exponent - 53).tolist()

@@ -23,7 +23,9 @@ CLUSTERED = ("CR0", "CR1")
 class Covariance(Protocol):
     """How the covariance of the parameters is computed."""
 
-    kind: str
+    @property
+    def kind(self) -> str:
+        """Its name."""
 
     def of(self, columns: list[int], w: list[arb], inverse: arb_mat, n: int) -> arb_mat:
         """The covariance (k, k) at the working precision; w (k,): of columns of [1, X], inverse: H (k, k)."""

@@ -7,13 +7,13 @@ from flint import arb, arb_mat, fmpq
 
 from samebits.exact import least_squares
 from samebits.exact.balls import middle, nearest
-from samebits.exact.least_squares import Relation
 from samebits.exact.logistic.likelihood import Likelihood
 from samebits.exact.logistic.search import newton
 from samebits.exact.logistic.separation import SeparationError, separation
 from samebits.exact.logistic.solve import Enclosure, enclosures
 from samebits.exact.moments import Moments
 from samebits.exact.precision import working_precision
+from samebits.exact.solving.collinear import Relation
 
 
 @dataclass(frozen=True)
