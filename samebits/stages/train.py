@@ -1,10 +1,13 @@
 """train: the least-squares solution of the training moments, as a scikit-learn model."""
 
+import warnings
+
 from samebits import artifacts, params, pickles
 from samebits.errors import UserError, run, warn
 from samebits.exact import cross_validation
 from samebits.exact.cross_validation import CrossValidation, Fold
 from samebits.exact.estimator import ExactLinearRegression
+from samebits.exact.fitting import CollinearityWarning
 from samebits.exact.moments import Moments
 from samebits.frameworks import sklearn
 from samebits.params import Train
@@ -18,12 +21,18 @@ def main() -> None:
     alpha, found = choose_alpha(options, train, folds)
     artifacts.write_json(found.curve() if found else [], "plots/penalty.json")
 
-    model = ExactLinearRegression(alpha=alpha, standardize=options.standardize).fit_moments(train, data["features"])
+    with warnings.catch_warnings(record=True) as doubts:
+        warnings.simplefilter("always", CollinearityWarning)
+        model = ExactLinearRegression(alpha=alpha, standardize=options.standardize).fit_moments(train, data["features"])
+    for doubt in doubts:
+        warn(str(doubt.message))
     for relation in model.relations_:
-        warn(f"collinear columns: {relation.text(data['features'])}; this is the solution of minimum norm")
+        if relation.exact:
+            warn(f"collinear columns: {relation.text(data['features'])}; this is the solution of minimum norm")
 
     rows = pickles.load("data/train.joblib")  # all training rows, or a sample of very many
-    sample = ExactLinearRegression(alpha=alpha, standardize=options.standardize).fit(rows["X"], rows["y"])
+    with warnings.catch_warnings(action="ignore", category=CollinearityWarning):
+        sample = ExactLinearRegression(alpha=alpha, standardize=options.standardize).fit(rows["X"], rows["y"])
     fit = sklearn.compare_with_fit(sample, rows["X"], rows["y"])
     if fit.distance > fit.bound:
         raise AssertionError(f"scikit-learn's fit differs by {fit.distance}, rounding explains {fit.bound}")
