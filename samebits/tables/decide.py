@@ -110,13 +110,23 @@ def warnings(decisions: Sequence[Decision], target: Column, asked: Asked) -> lis
     columns = [target, *(each.column for each in decisions)]
     found = [warning for each in columns for warning in _of_reading(each)]
     found += _of_sentinels(columns)
+    if asked_for := [f"{each.name} ({count(each.asked, 'value')})" for each in columns if each.asked]:
+        found.append(f"taken as missing, as --missing says: {_some(asked_for)}")
     used = [each.column for each in decisions if not each.why]
     unused = [each for each in asked.missing if each[0] and each[0] not in {column.name for column in columns}]
     found += [f"--missing {name}={value}: there is no column {name}" for name, value in unused]
-    for each in used:
-        if each.kind == "text" and each.seen_levels <= FEW_LEVELS and (order := _ordered(each)):
-            found.append(f"{each.name} has levels in an order ({order}); they are categories without one")
+    few = [each for each in used if each.kind == "text" and each.seen_levels <= FEW_LEVELS]
+    if ordered := [f"{each.name} ({order})" for each in few if (order := _ordered(each))]:
+        found.append(
+            f"levels that seem to have an order are categories without one: {_some(ordered)}; to use the order, write "
+            "CASE ... WHEN ... THEN 1 ... END in data.query"
+        )
     return found
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of many."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _of_reading(column: Column) -> list[str]:
@@ -140,8 +150,6 @@ def _of_reading(column: Column) -> list[str]:
         )
     elif column.also:
         found.append(f"{column.name}: its numbers are read with {column.read}; they could also have {column.also}")
-    if column.asked:
-        found.append(f"{column.name}: {count(column.asked, 'value')} taken as missing, as --missing says")
     return found
 
 
@@ -153,10 +161,9 @@ def _of_sentinels(columns: Sequence[Column]) -> list[str]:
             found.setdefault(each.example, []).append((column, each))
     told = []
     for value, of in found.items():
-        shown = ", ".join(f"{column.name} ({count(cells.rows, 'row')})" for column, cells in of[:3])
-        more = f" and {len(of) - 3} more columns" if len(of) > 3 else ""
+        shown = _some([f"{column.name} ({count(cells.rows, 'row')})" for column, cells in of])
         told.append(
-            f"{value} is repeated in {shown}{more}, far from the other values, and is fitted as a number; if it stands "
+            f"{value} is repeated in {shown}, far from the other values, and is fitted as a number; if it stands "
             f"for a missing value: --missing {value if len(of) > 1 else repr(f'{of[0][0].name}={value}')}"
         )
     return told

@@ -14,15 +14,19 @@ def correlation(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def explained(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """The shares of the variance of y (n,) that x (n,) explains as a number and, adjusted, as categories."""
+    """The shares of the variance of y (n,) that x (n,) explains as a number and as categories.
+
+    The latter is 0 where the criterion of Schwarz (1978) does not prefer them.
+    """
     _, level = np.unique(x, return_inverse=True)
     rows = np.bincount(level)
-    if len(rows) < 2 or len(x) <= len(rows) + 1 or not np.ptp(y):
+    if len(rows) < 3 or len(x) <= len(rows) + 1 or not np.ptp(y):
         return 0.0, 0.0
     means = np.bincount(level, y) / rows
-    total = float(np.var(y))
-    within = float(np.mean((y - means[level]) ** 2)) * (len(x) - 1) / (len(x) - len(rows))
-    return float(np.corrcoef(x, y)[0, 1] ** 2), 1 - within / total
+    linear = float(np.corrcoef(x, y)[0, 1] ** 2)
+    levels = 1 - float(np.mean((y - means[level]) ** 2) / np.var(y))
+    gain = len(x) * np.log(max(1 - linear, 1e-12) / max(1 - levels, 1e-12))
+    return linear, levels if gain > (len(rows) - 2) * np.log(len(x)) else 0.0
 
 
 def _ranks(x: np.ndarray) -> np.ndarray:

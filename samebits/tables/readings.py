@@ -80,29 +80,46 @@ def proposed(sample: Sequence[str]) -> list[Reading]:
 
 
 def _numbers(sample: Sequence[str]) -> Iterator[Reading]:
-    """Numbers, also between a currency or a unit that all of them have."""
-    before, after = _affixes(sample)
+    """Numbers, also between a currency or a unit that all of them have, or some."""
     minus = ((MINUS, "-"),) if any(MINUS in each for each in sample) else ()
-    for style, (body, replaced) in BODIES.items():
-        yield _number(style, before, after, body, (*minus, *replaced))
+    for before, after in dict.fromkeys([_affixes(sample), _affixes(sample, some=True)]):
+        for style, (body, replaced) in BODIES.items():
+            yield _number(style, before, after, body, (*minus, *replaced))
+        if (before or after) and after != "%":
+            for style, (body, replaced) in BODIES.items():
+                yield _number(style, before, after, body, (*minus, *replaced), optional=True)
 
 
-def _affixes(sample: Sequence[str]) -> tuple[str, str]:
-    """What stands before and after most numbers."""
+def _affixes(sample: Sequence[str], some: bool = False) -> tuple[str, str]:
+    """What stands before and after most numbers. some: not nothing, if anything does."""
     matches = filter(None, map(AFFIXED.fullmatch, sample))
     counted = collections.Counter((each["before"] or "", (each["after"] or "").strip()) for each in matches)
+    if some and len(counted) > 1:
+        del counted["", ""]
     [(affixes, _)] = counted.most_common(1) or [(("", ""), 0)]
     return affixes
 
 
-def _number(style: str, before: str, after: str, body: str, replaced: Sequence[tuple[str, str]]) -> Reading:
-    pattern = rf"\s*{SIGN}{_literal(before)}{SIGN}({body}){_literal(after)}\s*"
+def _number(
+    style: str, before: str, after: str, body: str, replaced: Sequence[tuple[str, str]], optional: bool = False
+) -> Reading:
+    """Numbers of a style. optional: what stands before and after may be missing, or in other case."""
+    affix = (lambda text: rf"(?i:{_literal(text)})?" if text else "") if optional else _literal
+    pattern = rf"\s*{SIGN}{affix(before)}{SIGN}({body}){affix(after)}\s*"
     text = "{t}"
-    for old, new in (*((each, "") for each in (before, after) if each), *replaced):
+    if optional:
+        text = (
+            f"regexp_replace({text}, {string('|'.join(re.escape(each) for each in (before, after) if each))}, '', 'i')"
+        )
+    else:
+        for each in filter(None, (before, after)):
+            text = f"replace({text}, {string(each)}, '')"
+    for old, new in replaced:
         text = f"replace({text}, {string(old)}, {string(new)})"
     if style == "thousands as 1 234":
         text = f"replace(regexp_replace({text}, {string(f'[{SPACES}]')}, '', 'g'), ',', '.')"
-    told = ", ".join(filter(None, [f"in {' '.join(filter(None, [before, after]))}" if before or after else "", style]))
+    unit = " ".join(filter(None, [before, after]))
+    told = ", ".join(filter(None, [f"in {unit}" if unit else "", "some without" if optional else "", style]))
     habit = "decimal comma" if style.startswith("decimal") else "thousands" if style == "thousands as 1,234" else ""
     return _of_pattern("number", told, pattern, f"TRY_CAST({text} AS DOUBLE)", habit)
 

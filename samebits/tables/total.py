@@ -9,7 +9,8 @@ from samebits.tables.column import Column
 from samebits.tables.diagnosis import string
 from samebits.tables.features import number
 
-NAMED = re.compile(r"(grand |sub)?(totals?|sum|overall|all|summe|gesamt|insgesamt|average|mean)\b.*")  # a sum
+NAMED = re.compile(r"\W*(grand |sub)?(totals?|sum|summe|gesamt|insgesamt|overall|all|average|mean)\b.*")  # a sum
+SURE = re.compile(r"\W*(grand |sub)?(totals?|sum|summe|gesamt|insgesamt)\b.*")  # also where no number tells
 MOST = 128  # columns that are asked
 
 
@@ -36,14 +37,16 @@ def find(asked: Callable[[list[str]], list[Any]], columns: Sequence[Column], row
     aggregates = "(any_value{v} {at}, sum{v} {before}, avg{v} {before}, max(abs{v}) {before})"
     found = asked([aggregates.format(v=value.format(each.value), at=at, before=before) for each in numbers])
     labels = asked([f"any_value({each.value}) {at}" for each in texts])
-    named = [
-        (each, label) for each, label in zip(texts, labels, strict=True) if label and NAMED.fullmatch(label.lower())
-    ]
+    labelled = [(each, label) for each, label in zip(texts, labels, strict=True) if label and _matches(NAMED, label)]
+    others = asked([f"count(*) FILTER ({each.value} = {string(label)})" for each, label in labelled])
+    named = [each for each, count in zip(labelled, others, strict=True) if count == 1]
     told = [(each, *facts) for each, facts in zip(numbers, found, strict=True) if facts[0] and facts[1] is not None]
     sums = [(each, last) for each, last, all_of, _, most in told if _near(all_of, last) and abs(last) > most]
     if not sums and named:
         sums = [(each, last) for each, last, _, mean, _ in told if _near(mean, last)]
-    if not named and (len(sums) < 2 or 2 * len(sums) < len(told)):
+    by_numbers = len(sums) >= 2 and 2 * len(sums) >= len(told)
+    by_name = any(_matches(SURE, label) for _, label in named) or (named and sums)
+    if not by_numbers and not by_name:
         return None
     names = ", ".join(each.name for each, _ in sums[:3])
     if named:
@@ -54,6 +57,10 @@ def find(asked: Callable[[list[str]], list[Any]], columns: Sequence[Column], row
         where, what = f"({equal}) IS NOT TRUE", "it has no label"
     of = f" of the rows above in {names}" if names else ""
     return Total(rows, where, f"row {rows}, the last, is a total{of}: {what}")
+
+
+def _matches(pattern: re.Pattern[str], label: str) -> bool:
+    return bool(pattern.fullmatch(label.lower()))
 
 
 def _near(one: float | None, other: float | None) -> bool:

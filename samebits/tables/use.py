@@ -18,6 +18,8 @@ from samebits.tables.profile import HASH_ROWS, Asked, Profile, profiled
 from samebits.tables.table import Table
 
 MANY_FEATURES = 200  # from here on the sweep over all formats may take minutes
+ROWS_A_FEATURE = 2  # training rows; with fewer, a model can learn them by heart
+FEW = 12  # whole numbers that may be asked about
 WIDTH = 60  # of a line before its comment
 
 
@@ -59,11 +61,13 @@ def propose(source: str, target: str, data: params.Data, asked: Asked | None = N
     moments = summary.of(Table.of(source, query, target), whole, 1, here)["train"].moments
     lines, more = _without_dependent(lines, dependence.find(moments), target)
     names = [line.name for line in _some(lines, source, target) if line.sql]
-    if len(names) + 1 >= moments.rows:
-        more = [
+    if ROWS_A_FEATURE * (len(names) + 1) >= moments.rows:
+        if len(names) + 1 >= moments.rows:
+            more = []  # what depends on what is then chance
+        more.append(
             f"{features.count(len(names), 'feature')} for {moments.rows} training rows: the model can memorise "
             "them and fail on other rows; remove columns from the query, or set train.alpha"
-        ]
+        )
     if len(names) >= MANY_FEATURES:
         more.append(f"{len(names)} features: the stage quantize may take minutes")
     notes = [clean(each) for each in notes + more]
@@ -128,7 +132,7 @@ def _of_ranks(profile: Profile, decisions: Sequence[Decision]) -> list[str]:
                 f"{column.name} orders the rows as {profile.target.name} does (rank correlation {rank:.3f}): leave it "
                 "out if it is made of it, or known only together with it"
             )
-        if column.integral and column.is_category and column.seen_levels == len(column.own):
+        if column.integral and column.is_category and column.seen_levels <= FEW and not column.pooled[0]:
             linear, levels = ranks.explained(x, y)
             if levels > linear + ranks.MORE:
                 notes.append(

@@ -3,6 +3,7 @@
 import csv
 import datetime
 import json
+import re
 import shutil
 import statistics
 import subprocess
@@ -22,6 +23,7 @@ from samebits import params
 from samebits.commands import use as command
 from samebits.errors import UserError
 from samebits.tables import use
+from samebits.tables.profile import Asked
 from samebits.tables.table import Table
 from tests.conftest import ROOT, Project
 
@@ -37,13 +39,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 class Used:
     """What `use` decided for a table, and what its query gives."""
 
-    def __init__(self, source: str, target: str) -> None:
-        self.proposal = use.propose(source, target, DATA)
+    def __init__(self, source: str, target: str, asked: Asked | None = None) -> None:
+        self.proposal = use.propose(source, target, DATA, asked)
         self.query = self.proposal.query
         table = Table.of(source, self.query, target)
         blocks = [block for fragment in table.fragments for block in table.blocks(fragment)]
         X, self.y = np.vstack([X for X, *_ in blocks]), np.concatenate([y for _, y, *_ in blocks])
         self.features = dict(zip(table.features, X.T.tolist(), strict=True))
+
+    def most(self, column: str) -> str:
+        """The level for which all columns of a category are 0."""
+        return re.findall(rf'"{column} = .*all are 0 for (.+), \d+ rows', self.query)[0]
 
     def left_out(self, column: str) -> str:
         """Why a column is left out."""
