@@ -69,6 +69,8 @@ def _at_the_maximum(likelihood: Likelihood, enclosure: Enclosure) -> tuple[list[
     C N C / (1 - v), where v = trace C N. The log-likelihood is a row's weight times moved**2 / 8 away, at most: its
     second derivative in the row's log odds is at most 1/4.
     """
+    if not enclosure.at:
+        return [], arb(0)
     if enclosure.in_balls:
         _, value, reached = likelihood.in_balls(enclosure.at)
         information = Information(value, arb(0), arb(0))
@@ -118,6 +120,8 @@ def _of_fit(fit: Fit, rows: int, reached: arb) -> dict[Key, arb]:
     if intercept:
         null = sum((count * arb(fmpq(count, rows)).log() for count in (ones, rows - ones)), arb(0))
     parameters, df = len(fit.columns), len(fit.columns) - intercept
+    if not df:
+        reached = null  # exactly: it is the same model
     numbers = {
         "log_likelihood": reached,
         "null_log_likelihood": null,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flint import arb, arb_mat
 
 from samebits.exact.balls import middle
-from samebits.exact.logistic.likelihood import DIGITS, Likelihood
+from samebits.exact.logistic.likelihood import DIGITS, Information, Likelihood
 from samebits.exact.precision import working_precision
 
 # bits of the weights in the Fisher information; bits of the rows' probabilities, None for double-double numbers
@@ -43,6 +43,9 @@ def enclosures(likelihood: Likelihood, at: list[arb], better_than: int = 0) -> I
 
     There are none where nothing can be proved.
     """
+    if not at:
+        yield Enclosure([], [], arb(0), PRECISION)
+        return
     for bits, precision in STAGES:
         if PRECISION + (precision or 0) <= better_than:
             continue
@@ -58,20 +61,28 @@ def enclosures(likelihood: Likelihood, at: list[arb], better_than: int = 0) -> I
 
 def _proved(likelihood: Likelihood, start: list[arb], bits: int, precision: int | None) -> Enclosure | None:
     close = arb(CLOSE) if precision is None else SPARE * arb(2) ** -precision
-    w, information = start, None
+    w: list[arb] = [_rounded(each, precision) for each in start]
+    information: Information | None = None
     for _ in range(REFINEMENTS):
-        if information is None:
-            start = [_double(each) for each in w]
-            information = likelihood.information(start, bits)
+        if precision is not None:
+            start = w
+            gradient, value, _ = likelihood.in_balls(w)
+            error, information = arb(0), Information(value, arb(0), arb(0))
+        else:
+            gradient, error = likelihood.gradient(w)
+            if information is None:
+                start, information = w, likelihood.information(w, bits)
+        if start is w:
             H = information.value + likelihood.penalty_matrix()
             C = _symmetric_middle(H.inv())
             CM = C * likelihood.moments
             reach = CM.trace().upper().sqrt()  # of a step's length: how far it moves any row's log odds
-        gradient, error = likelihood.gradient(w) if precision is None else (likelihood.in_balls(w)[0], arb(0))
         step = C * gradient
         length = abs((gradient.transpose() * step)[0, 0]).upper().sqrt()
         wrong = error * arb(len(likelihood.sign)).sqrt()
-        if not length.is_finite() or length < close + wrong * reach:
+        if not length.is_finite():
+            return None
+        if length < close + wrong * reach:
             break
         w = [_rounded(x - each, precision) for x, each in zip(w, step.entries(), strict=True)]
         if length * reach > NEAR:

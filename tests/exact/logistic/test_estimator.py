@@ -1,5 +1,6 @@
 """ExactLogisticRegression beside mpmath at 60 digits, and scikit-learn's contract."""
 
+import math
 import pickle
 
 import mpmath
@@ -189,3 +190,13 @@ def test_a_penalised_fit_has_no_summary() -> None:
     X, y = table(4)
     with pytest.raises(ValueError, match="without a penalty"):
         ExactLogisticRegression(C=1).fit(X, y).summary()
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_columns_that_say_nothing_leave_the_null_model(fit_intercept: bool) -> None:
+    model = ExactLogisticRegression(fit_intercept=fit_intercept).fit(np.zeros((8, 2)), np.arange(8) % 4 == 0)
+    summary = model.summary()
+    assert (model.coef_ == 0).all()
+    assert model.intercept_[0] == (-math.log(3) if fit_intercept else 0)
+    assert summary.log_likelihood == summary.null_log_likelihood
+    assert (summary.pseudo_r2, summary.lr, summary.df_model) == (0, None, 0)
