@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items):
 SETTINGS = """[mutmut]
 source_paths = samebits
 only_mutate = samebits/{changed}
-timeout_multiplier = 3
+timeout_multiplier = 20
 also_copy =
     {others}
 pytest_add_cli_args =

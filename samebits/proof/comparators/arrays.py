@@ -73,7 +73,7 @@ def close(promised: Array, obtained: Array, rule: Rule) -> np.ndarray:
     |promised - obtained| is exact for integers, and rounded to float64 for floats; so is rtol * |promised|.
     """
     one, other = promised.values, obtained.values
-    result = np.equal(one, other)
+    result = np.asarray(one == other)  # as `equal` cannot, of bits that are no numbers
     if one.dtype.kind == "f":
         result |= np.isnan(one) & np.isnan(other)
         finite = np.isfinite(one) & np.isfinite(other)
