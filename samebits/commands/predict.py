@@ -15,7 +15,8 @@ from samebits.model.schema import Form, Rows, Schema
 from samebits.serving.predict import predict
 from samebits.serving.rows import CHUNK, Head, blocks
 
-NO_TEXT = (".parquet", ".json", ".zst", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")  # or not line by line
+TABLES = (".parquet", ".json", ".zst")  # which DuckDB reads by itself
+OTHERS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".zip", ".bz2", ".xz")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -63,27 +64,38 @@ def _rows(predictor: Predictor, path: str, asked: Form | None) -> Iterator[tuple
     """What the rows in a file are, and their features, block by block; "-" is stdin."""
     features = predictor.features
     schema = predictor.schema or Schema.of_features(features)
-    if path.lower().endswith(NO_TEXT):
+    if path.lower().endswith(TABLES):
         with _duckdb().opened(path, schema, features, asked) as found:
             yield found
+    elif path.lower().endswith(OTHERS) or "#" in path:
+        with _duckdb().converted(path) as copy, _rows(predictor, copy, asked) as found:
+            yield found
+    else:
+        with _opened(path) as file, _text(predictor, schema, path, file, asked) as found:
+            yield found
+
+
+@contextmanager
+def _text(
+    predictor: Predictor, schema: Schema, path: str, file: BufferedReader, asked: Form | None
+) -> Iterator[tuple[Form, Iterator[Rows]]]:
+    """The same of CSV or JSON lines."""
+    skip = int(schema.options.get("skip", 0))
+    head = Head.of(file, skip + 1, schema.options.get("encoding", "utf-8"))
+    names, above = _header(head, schema, predictor.features, skip)
+    try:
+        form = schema.form(names, predictor.features, asked)
+    except UserError as error:
+        raise UserError(f"{_told(path)}: {error}") from None
+    if form == "features":
+        yield form, map(Rows, blocks(head.file, predictor.features))
         return
-    with _opened(path) as file:
-        skip = int(schema.options.get("skip", 0))
-        head = Head.of(file, skip + 1, schema.options.get("encoding", "utf-8"))
-        names, above = _header(head, schema, features, skip)
-        try:
-            form = schema.form(names, features, asked)
-        except UserError as error:
-            raise UserError(f"{_told(path)}: {error}") from None
-        if form == "features":
-            yield form, map(Rows, blocks(head.file, features))
-            return
-        query = _duckdb().Query(schema, features)
-        name = None if path == "-" or head.is_gzip else path
-        if head.is_json:
-            yield form, _duckdb().of_json_lines(query, name, head.file)
-        else:
-            yield form, _duckdb().of_csv(query, name, head.file, names, above)
+    query = _duckdb().Query(schema, predictor.features)
+    name = None if path == "-" or head.is_gzip else path
+    if head.is_json:
+        yield form, _duckdb().of_json_lines(query, name, head.file)
+    else:
+        yield form, _duckdb().of_csv(query, name, head.file, names, above)
 
 
 def _header(head: Head, schema: Schema, features: Sequence[str], skip: int) -> tuple[list[str], int | None]:

@@ -8,7 +8,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from io import BufferedIOBase, BytesIO
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from samebits.tables.source import Source, database, first_line
 USUAL = {"delim": ",", "quote": '"', "escape": '"', "nullstr": MISSING}  # CSV of a table of another format
 OF_VALUES = {"dateformat", "timestampformat", "decimal_separator", "thousands", "header", "skip"}  # the cells are text
 NESTED = ("STRUCT", "MAP", "UNION")
-WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
 
 def of_csv(
@@ -58,36 +57,32 @@ def of_json_lines(query: Query, path: str | None, file: BufferedIOBase) -> Itera
 
 
 @contextmanager
+def converted(table: str) -> Iterator[str]:
+    """The path of a text that a file of another kind becomes: a workbook, an archive. Raises UserError."""
+    from samebits.tables import convert
+
+    path, part = convert.split(table)
+    if not Path(path).is_file():
+        raise UserError(f"{path}: No such file or directory")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = convert.readable(Path(path), part, Path(folder))
+        if copy == Path(path):
+            raise UserError(f"{path}: not a file that can be read")
+        yield str(copy)
+
+
+@contextmanager
 def opened(
     path: str, schema: Schema, features: Sequence[str], asked: Form | None
 ) -> Iterator[tuple[Form, Iterator[Rows]]]:
-    """What the rows in a file of another format are, and their features. Raises UserError."""
-
-    def query(names: Sequence[str]) -> tuple[Form, Query]:
+    """What the rows in a file that DuckDB reads by itself are, and their features. Raises UserError."""
+    with Source.of(path).opened() as connection:
         try:
-            form = schema.form(names, features, asked)
+            form = schema.form(connection.table("source").columns, features, asked)
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
-        return form, Query(schema if form == "raw" else Schema.of_features(features), features)
-
-    with tempfile.TemporaryDirectory() as folder:
-        of_text = path
-        if is_book := path.lower().endswith(WORKBOOKS):
-            from samebits.tables import excel
-
-            excel.to_csv(path, Path(folder, "sheet.csv"))
-            of_text = str(Path(folder, "sheet.csv"))
-        if is_book or path.lower().endswith((".csv.zst", ".tsv.zst")):
-            pattern = glob.escape(os.path.abspath(of_text))
-            header = f"FROM read_csv({string(pattern)}, header = true, all_varchar = true, delim = ',', quote = '\"')"
-            with database(pattern).cursor() as connection:
-                names = schema.named(connection.sql(header).columns)
-            form, asked_of = query(names)
-            yield form, of_csv(asked_of, of_text, BytesIO(), names, 0)
-            return
-        with Source.of(path).opened() as connection:
-            form, asked_of = query(connection.table("source").columns)
-            yield form, _chunks(connection, asked_of, "FROM source", path)
+        query = Query(schema if form == "raw" else Schema.of_features(features), features)
+        yield form, _chunks(connection, query, "FROM source", path)
 
 
 def literal(value: Any) -> str:

@@ -135,7 +135,7 @@ TABLES: list[tuple[str, Callable[[str], None], str, str]] = [
         "epoch(hour) / 3600 AS hour, y FROM source",
         "",
     ),
-    ("t.csv", other_dates, "SELECT dayofyear(sold) AS d, y FROM source", ""),
+    ("t.csv", other_dates, "SELECT dayofyear(strptime(sold, '%d.%m.%Y')) AS d, y FROM source", ""),
     ("t.csv", quoted, 'SELECT length("größe, text") AS l, b, y FROM source', ""),
     ("t.csv", below_a_title, "SELECT code[-1]::INT AS last, b / 3 AS b, y FROM source", ""),
     ("t.tsv", tabs, 'SELECT coalesce(a, 2.5) AS a, "is new", (a IS NULL)::INT AS "a is missing", y FROM source', ""),
