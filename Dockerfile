@@ -8,9 +8,13 @@ FROM ${BUILDER} AS builder
 SHELL ["/bin/sh", "-eu", "-c"]
 # hadolint ignore=DL3008
 RUN apt-get update --quiet=2; apt-get install --yes --quiet=2 --no-install-recommends binutils >/dev/null
+# Set by `make image` where the model's query makes features of the table's rows: the image then has DuckDB
+ARG QUERY
 COPY requirements-image.txt /
+COPY requirements-image-query.txt /
 RUN python -m pip install --quiet --no-cache-dir --disable-pip-version-check --root-user-action=ignore --require-hashes \
-    --only-binary :all: --no-deps --no-compile --target /image/app/lib --requirement /requirements-image.txt
+    --only-binary :all: --no-deps --no-compile --target /image/app/lib --requirement /requirements-image.txt \
+    ${QUERY:+--requirement /requirements-image-query.txt}
 # What no program needs as it runs: tests, compilers and what is for them, debug information
 WORKDIR /image/app/lib
 RUN rm -r bin numpy/distutils numpy/f2py; \

@@ -167,7 +167,7 @@ mutants: $(DEV) .venv/mutants/installed  ## change code in one place at a time; 
 	touch $@
 
 # What the image's commands need beside the pipeline; the pins are those of the image
-.venv/image: requirements-image.txt | $(INSTALLED)
+.venv/image: requirements-image.txt | $(INSTALLED)  # what a query needs beside, the pipeline needs, too
 	python tools/install.py $(TORCH) requirements-image.txt
 	touch $@
 

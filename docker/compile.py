@@ -3,7 +3,7 @@
 Its own modules stay as they are, so that `make verify` compares what runs.
 """
 
-import importlib
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -14,6 +14,8 @@ SERVER = ["lifespan.off", "loops.uvloop", "protocols.http.httptools_impl"]  # wh
 IMAGE = Path("/image")  # the image's files are below it: packages, and the standard library of its Python
 STDLIB = IMAGE / "usr/lib/python3.11"
 
+if importlib.util.find_spec("duckdb"):
+    PROGRAM += ["tables.cells"]
 for name in [*(f"samebits.{each}" for each in PROGRAM), *(f"uvicorn.{each}" for each in SERVER)]:
     importlib.import_module(name)
 found = sorted(str(module.__file__) for module in list(sys.modules.values()) if getattr(module, "__file__", None))

@@ -13,9 +13,11 @@ HEADS = {
     "requirements.txt": "What `dvc repro` needs, every version, so that nothing changes by itself.",
     "requirements-dev.txt": "What tests, checks and the server need beside requirements.txt.",
     "requirements-image.txt": "The packages in the image, for all platforms, by their hashes.",
+    "requirements-image-query.txt": "What the image has beside, if the model's query is asked in it, by its hashes.",
     "requirements-dask.txt": "What compute.backend: dask needs, here and on the workers, beside requirements.txt.",
     "tools/site/requirements.txt": "What `make docs` needs, in an environment of its own.",
 }
+QUERY = ["duckdb", "nanoarrow"]  # of the extra `raw`, what requirements-image.txt has not
 
 
 def main() -> None:
@@ -37,8 +39,8 @@ def main() -> None:
         _installed(program, ["uv"], folder)
         _write("requirements-dask.txt", _compiled(program, ["distributed"], folder))
         _write("tools/site/requirements.txt", _compiled(program, project["dependency-groups"]["docs"], folder))
-        of_image = _compiled(program, extras["serve"], folder, "--python-platform=linux", "--generate-hashes")
-        _write("requirements-image.txt", of_image)
+        for name, of in (("requirements-image", extras["serve"]), ("requirements-image-query", QUERY)):
+            _write(f"{name}.txt", _compiled(program, of, folder, "--python-platform=linux", "--generate-hashes"))
 
 
 def _installed(program: Path, packages: Iterable[str], folder: Path) -> list[str]:

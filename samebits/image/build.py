@@ -1,27 +1,26 @@
 """The image of the quantized model: built from a commit, tested against this machine, pushed."""
 
-import io
 import re
-from collections.abc import Sequence
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
 
-from samebits import artifacts, pickles
+from samebits import artifacts, params, pickles
 from samebits.errors import UserError
 from samebits.git import git
 from samebits.image.engine import Engine
 from samebits.model import payload
 from samebits.model.predictor import CARD, Predictor
-from samebits.model.schema import Rows
 from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.repository.pipeline import Pipeline
-from samebits.serving.predict import predict
-from samebits.serving.rows import blocks
 
 CARD_FILE = str(Path(payload.FILE).with_name(CARD))
 MODEL_FILES = (payload.FILE, CARD_FILE)
+TEXTS = (".csv", ".tsv", ".jsonl", ".ndjson")  # which `predict` reads from stdin
 PROGRAM = "samebits"  # whose folders .dockerignore lets in
 TEST_ROWS = "data/test.joblib"
 REVISION = "org.opencontainers.image.revision"
@@ -61,21 +60,23 @@ def build(engine: Engine, image: str, build_args: Sequence[str] = ()) -> str:
 
 
 def test(engine: Engine, image: str) -> tuple[int, list[str]]:
-    """Compare a hardened container with this machine on all test rows; returns their number and what differs.
+    """Compare a hardened container with this machine; returns the number of rows and what differs.
 
-    The server in it must become healthy.
+    The rows are those of features of all test rows and, where the image has DuckDB, those of the table, if it is one
+    file of text. The server in it must become healthy.
     """
     predictor = Predictor.load()
-    rows = _csv(TEST_ROWS)
-    expected = io.StringIO()
-    predict(predictor, map(Rows, blocks(io.BytesIO(rows), predictor.features)), expected)
-    here = expected.getvalue().splitlines()
-    there = engine.run(image, "predict", given=rows).decode().splitlines()
-    found = [
-        f"row {number}: {of_image} in the image, {of_host} here"
-        for number, (of_image, of_host) in enumerate(zip_longest(there, here), start=1)
-        if of_image != of_host
-    ]
+    count, found = 0, []
+    for form, rows in _rows(predictor):
+        command = [sys.executable, "-m", "samebits", "predict"]
+        here = subprocess.run(command, input=rows, capture_output=True, check=True).stdout.decode().splitlines()
+        there = engine.run(image, "predict", given=rows).decode().splitlines()
+        count += len(here)
+        found += [
+            f"row {number} of {form}: {of_image} in the image, {of_host} here"
+            for number, (of_image, of_host) in enumerate(zip_longest(there, here), start=1)
+            if of_image != of_host
+        ]
     info = artifacts.parse_json(engine.run(image, "--info"), f"{image} --info")
     found += [
         f"{key}: {info.get(key)!r} in the image, {value!r} here"
@@ -84,7 +85,7 @@ def test(engine: Engine, image: str) -> tuple[int, list[str]]:
     ]
     if not engine.becomes_healthy(image):
         found.append("the server does not become healthy")
-    return len(here), found
+    return count, found
 
 
 def push(engine: Engine, image: str, build_args: Sequence[str] = ()) -> tuple[str, list[str]]:
@@ -104,7 +105,8 @@ def push(engine: Engine, image: str, build_args: Sequence[str] = ()) -> tuple[st
 
 def _options(commit: Commit, build_args: Sequence[str]) -> list[str]:
     labels = _labels(commit)
-    build_args = [f"COMMIT={commit.hash}", *build_args]
+    query = ["QUERY=yes"] if _asks_query(Predictor.load()) else []
+    build_args = [f"COMMIT={commit.hash}", *query, *build_args]
     return [f"--build-arg={each}" for each in build_args] + [f"--label={key}={labels[key]}" for key in sorted(labels)]
 
 
@@ -138,6 +140,20 @@ def _source() -> str | None:
         return None
     found = re.fullmatch(r"(?:\w+://)?(?:[^@/]*@)?([\w.-]+\.\w+)(?::\d+/|[:/])(.+?)/?", url)
     return f"https://{found[1]}/{found[2].removesuffix('.git')}" if found else None
+
+
+def _asks_query(predictor: Predictor) -> bool:
+    """Whether features are made of a row of the table by the query, for which the image needs DuckDB."""
+    schema = predictor.schema
+    return bool(schema and schema.by_row and not schema.plain)
+
+
+def _rows(predictor: Predictor) -> Iterator[tuple[str, bytes]]:
+    """Rows to compare, and what they are."""
+    yield "features", _csv(TEST_ROWS)
+    source = Path(params.load().data.source)
+    if _asks_query(predictor) and source.is_file() and source.name.removesuffix(".gz").endswith(TEXTS):
+        yield "the table", source.read_bytes()
 
 
 def _csv(path: str) -> bytes:

@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,7 @@ def of_json_lines(query: Query, path: str | None, file: BufferedIOBase) -> Itera
 @contextmanager
 def converted(table: str) -> Iterator[str]:
     """The path of a text that a file of another kind becomes: a workbook, an archive. Raises UserError."""
-    from samebits.tables import convert
-
+    convert = import_module("samebits.tables.convert")  # the image, which reads stdin, has not what this needs
     path, part = convert.split(table)
     if not Path(path).is_file():
         raise UserError(f"{path}: No such file or directory")

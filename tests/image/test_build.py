@@ -40,9 +40,10 @@ def test_all_that_the_build_is_let_see_it_copies() -> None:
     assert {path.partition("/")[0] if path.partition("/")[0] in copied else path for path in let_in()} == set(copied)
 
 
-def test_the_image_has_the_pinned_versions_by_their_hashes() -> None:
-    text = (ROOT / "requirements-image.txt").read_text()
-    of_image = pinned("requirements-image.txt", text.encode())
+@pytest.mark.parametrize("name", ["requirements-image.txt", "requirements-image-query.txt"])
+def test_the_image_has_the_pinned_versions_by_their_hashes(name: str) -> None:
+    text = (ROOT / name).read_text()
+    of_image = pinned(name, text.encode())
     tested = "".join((ROOT / name).read_text() for name in ("requirements.txt", "requirements-dev.txt"))
     of_tests = pinned("requirements.txt", tested.encode())
     assert {name: of_tests.get(name) for name in of_image} == of_image
@@ -76,6 +77,15 @@ def test_an_image_that_would_lie_is_not_built(
         done = image(project, action, "samebits", docker="no-such-program", check=False)
         assert done.returncode == 2
         assert done.stderr.startswith(f"error: {message}")
+
+
+@pytest.mark.posix_shell
+def test_the_image_has_duckdb_if_the_query_needs_it(trained: Project, tmp_path: Path) -> None:
+    engine = tmp_path / "docker"
+    engine.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/said\n')
+    engine.chmod(0o755)
+    image(trained, "build", "samebits", docker=str(engine))
+    assert "--build-arg=QUERY=yes" in (tmp_path / "said").read_text().split()
 
 
 def test_without_an_engine_one_line_says_so(trained: Project) -> None:
