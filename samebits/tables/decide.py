@@ -139,7 +139,8 @@ def _of_reading(column: Column) -> list[str]:
     if odd := column.mixed:
         found.append(
             f"{column.name}: {odd.rows:,} of {known:,} values are of another form than the others, as {_first(odd)}: "
-            f"the column is text; if such values are missing: --missing '{column.name}={short(odd.example)}'"
+            f"the column is text; say how to read it in data.query, or, if this value is a missing one: "
+            f"--missing '{column.name}={short(odd.example)}'"
         )
     if column.also and column.kind == "date":
         habit = "day" if "day first" in column.read else "month"

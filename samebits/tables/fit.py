@@ -7,6 +7,34 @@ from samebits.tables.diagnosis import MISSING, string
 from samebits.tables.readings import Reading
 
 MARKERS = [*MISSING, "?", ".", "-", "--", "NaN", "nan"]  # in a text of numbers, what is no number but missing
+# In a column of numbers or dates, words that say that there is no value; they are missing, and told
+WORDS = [
+    "unknown",
+    "n.a.",
+    "n.a",
+    "n/a.",
+    "missing",
+    "not available",
+    "not applicable",
+    "none",
+    "nil",
+    "unk",
+    "no data",
+]
+WORDS += [
+    "nodata",
+    "undefined",
+    "not known",
+    "not reported",
+    "tbd",
+    "tba",
+    "#n/a",
+    "#value!",
+    "#div/0!",
+    "*",
+    "**",
+    "..",
+]
 
 
 class Fit:
@@ -28,6 +56,7 @@ class Fit:
             f"count({text})",
         ]
         asked += [f"countif(trim({text}) IN ({said}))" if said else "0", f"countif({self.code_condition(text)})"]
+        asked += [f"countif({known} AND lower(trim({text})) IN ({', '.join(map(string, WORDS))}))"]
         for each in self.proposed:
             of = each.of(text)
             fits = f"coalesce({of.fits}, false)"
@@ -43,9 +72,9 @@ class Fit:
 
     def answered(self, answers: list[Any]) -> "Fit":
         """The same with what was asked."""
-        self.blank, self.padded, self.known, self.given, self.asked, self.codes = answers[:6]
-        self.fits = dict(zip(self.proposed, answers[6::2], strict=True))
-        self.wrong = dict(zip(self.proposed, answers[7::2], strict=True))
+        self.blank, self.padded, self.known, self.given, self.asked, self.codes, self.words = answers[:7]
+        self.fits = dict(zip(self.proposed, answers[7::2], strict=True))
+        self.wrong = dict(zip(self.proposed, answers[8::2], strict=True))
         return self
 
     @property

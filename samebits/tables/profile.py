@@ -43,6 +43,7 @@ MOST_COLUMNS = 2000  # the time that the moments and the profile take grows with
 AT_ONCE = 16  # columns in a question; more take more memory at a time
 SAMPLE = 500  # rows that propose how a text is read
 STRAY = 0.05  # the share of values of another form that are taken as missing; of more, the column stays text
+WORDS = 0.5  # the same of words as unknown
 CODES = 1000  # whole numbers of so many values or fewer may be codes of categories
 HASH_ROWS = 5_000_000  # from here on the split is by hash, which reads the rows once and keeps no number of each
 ROW, TRAIN = identifier("row of the table"), identifier("is a training row")
@@ -254,8 +255,9 @@ class Profile:
         others = fit.known - fit.fits.get(chosen, 0) if chosen else 0
         if chosen and chosen.kind == "number" and not others and fit.codes:
             [(example, first)] = self._examples([(cell, fit.code_condition(cell))])
-            column = replace(column, codes=f"{example!r} in row {first + 1}: a leading zero or more digits than 2**53")
-        elif chosen and others <= STRAY * fit.known:
+            why = "a leading zero" if example.strip("+- ").startswith("0") else "too many digits for a number"
+            column = replace(column, codes=f"{example!r} in row {first + 1}: {why}")
+        elif chosen and others - fit.words <= STRAY * fit.known and fit.words <= WORDS * fit.known:
             read = chosen.of(cell)
             value = read.value
             if fit.wrong[chosen]:  # DuckDB takes more for a number

@@ -23,6 +23,7 @@ DELIMITERS = [",", ";", "\t"]  # a single column with one of these in its name i
 MAY_CHANGE = ["enable_optimizer", "enable_progress_bar", "threads"]  # settings
 READS = {"SELECT_NODE", "SET_OPERATION_NODE", "CTE_NODE", "RECURSIVE_CTE_NODE"}  # in the syntax tree of a query
 LONGEST = 600  # characters of a message: DuckDB repeats lines of a file
+SHOWN = 60  # of a line that is wrong
 REFUSED = " - file system operations are disabled by configuration"
 
 
@@ -223,8 +224,9 @@ def _check_widths(connection: duckdb.DuckDBPyConnection, name: str, pattern: str
         header = header or row
         if row and len(row) != len(header):
             raise UserError(
-                f"data.source {name}, line {reader.line_num}: {len(row)} fields; the header has {len(header)}: "
-                f"{clean(', '.join(header))[:LONGEST]}"
+                f"data.source {name}, line {reader.line_num}: {len(row)} field{'s' if len(row) != 1 else ''}; the "
+                f"header has {len(header)}: {clean(', '.join(header))[:LONGEST]}; correct or delete the line: "
+                f"{clean(delimiter.join(row))[:SHOWN]}"
             )
 
 

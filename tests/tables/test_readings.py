@@ -154,13 +154,21 @@ def test_a_stray_value_among_numbers_is_missing_and_named(stray: str) -> None:
 
 
 def test_of_many_strays_the_column_stays_text_until_the_person_says_they_are_missing() -> None:
-    rows = [("unknown" if i % 4 == 0 else i * 37 % 101 + 0.5, t, t) for i, t in enumerate(noise(160))]
+    rows = [("closed" if i % 4 == 0 else i * 37 % 101 + 0.5, t, t) for i, t in enumerate(noise(160))]
     result = used(["x", "z", "y"], [(x, i % 7, y) for i, (x, _, y) in enumerate(rows)])
     assert "x" not in result.features
     [warning] = result.proposal.warnings
-    assert "40 of 160 values are of another form than the others, as 'unknown' in row 1" in warning
-    result = Used("table.csv", "y", Asked(missing=(("x", "unknown"),)))
+    assert "40 of 160 values are of another form than the others, as 'closed' in row 1" in warning
+    result = Used("table.csv", "y", Asked(missing=(("x", "closed"),)))
     assert sum(result.features["x is missing"]) == 40
+
+
+@pytest.mark.parametrize("word", ["unknown", "N.A.", "Not available", "*"])
+def test_words_for_nothing_are_missing_up_to_half_of_the_rows(word: str) -> None:
+    rows = [(word if i % 3 == 0 else i * 37 % 101 + 0.5, t) for i, t in enumerate(noise(150))]
+    result = used(["x", "y"], rows)
+    assert sum(result.features["x is missing"]) == 50
+    assert result.proposal.warnings == [f"x: 50 of 150 values are no number: '{word}' in row 1; taken as missing"]
 
 
 @pytest.mark.parametrize("value", ["-9999", "-200", "999", "-1", "99999"])
