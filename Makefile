@@ -9,6 +9,7 @@ DOCKER ?= docker
 IMAGE ?= samebits
 REPOSITORY ?= $(shell git config remote.origin.url)
 EXAMPLES := samebits/proof/adoption/workflows
+TEMPLATE := samebits/project/template
 
 .PHONY: reproduce
 reproduce: $(INSTALLED)  ## run the pipeline if it is not up to date, and print its metrics
@@ -22,15 +23,15 @@ test: $(DEV)  ## check style, types and behaviour
 	ruff check
 	ruff format --check
 	lint-imports
-	zizmor --offline --quiet . $(EXAMPLES)/github.yml
-	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml $(EXAMPLES)/github.yml
+	zizmor --offline --quiet . $(EXAMPLES)/github.yml $(TEMPLATE)/.github/workflows/ci.yml
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml $(EXAMPLES)/github.yml $(TEMPLATE)/.github/workflows/ci.yml
 	check-jsonschema --builtin-schema vendor.github-actions action.yml
 	check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci $(EXAMPLES)/gitlab.yml
 	pre-commit validate-manifest .pre-commit-hooks.yaml
 	check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 	check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
-	hadolint Dockerfile
+	hadolint Dockerfile $(TEMPLATE)/Dockerfile
 	@$(MAKE) --no-print-directory --jobs=2 types behaviour
 
 .PHONY: types behaviour

@@ -27,6 +27,7 @@ COMMANDS = {
     "claims": Command("find numbers in documents that are those of an earlier run", "check"),
     "explain": Command("measure which change moved a metric, by runs of hybrids of two commits", "check"),
     "merge": Command("merge dvc.lock and generated files stage by stage; git calls it", "check"),
+    "new": Command("make a DVC repository of a table: parameters, pipeline, CI; run it", "pipeline"),
     "use": Command("look at a table; write the query that uses it into params.yaml", "pipeline"),
     "results": Command("print the metrics of the last run as a table", "pipeline"),
     "predict": Command("predict rows of CSV or JSON lines with the quantized model", "serve"),

@@ -19,6 +19,7 @@ from samebits.tables.features import count
 from samebits.tables.profile import Asked
 
 FOLDER = Path("data/raw")  # what the stage `data` depends on
+TABLE = "a path, a glob or a URL: CSV, Parquet, JSON or Excel, also 'book.xlsx#Sheet 2' or 'a.zip#table.csv'"
 SHOWN = 30  # columns that are left out
 DATES = {"day-first": "day first", "month-first": "month first"}
 FOR_DVC = 50 * 2**20  # bytes; hosts of git warn of larger files
@@ -26,15 +27,16 @@ FOR_DVC = 50 * 2**20  # bytes; hosts of git warn of larger files
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The table, the target, and whether to write."""
-    parser.add_argument(
-        "table",
-        metavar="TABLE",
-        help="a path, a glob or a URL: CSV, Parquet, JSON or Excel, also 'book.xlsx#Sheet 2' or 'a.zip#table.csv'",
-    )
-    parser.add_argument("--target", metavar="COLUMN", required=True, help="the column to predict")
+    parser.add_argument("table", metavar="TABLE", help=TABLE)
+    add_options(parser)
     parser.add_argument(
         "--yes", action="store_true", help="write params.yaml; without it, only show what it would contain"
     )
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """What to predict, and what the person knows of the table."""
+    parser.add_argument("--target", metavar="COLUMN", required=True, help="the column to predict")
     parser.add_argument(
         "--missing",
         metavar="[COLUMN=]VALUE",
@@ -55,9 +57,22 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Look at the table; show or write the section `data` of params.yaml that uses it."""
-    data = params.load().data
     if arguments.yes:
         _check_committed()
+    copies, told = take(arguments, write=arguments.yes)
+    if arguments.yes:
+        print(f"{told} Read and edit data.query, then run:")
+        print("\n".join(f"  {line}" for line in _next(copies)))
+    return 0
+
+
+def take(arguments: Namespace, write: bool) -> tuple[list[Path], str]:
+    """Write the section `data` of params.yaml that uses a table, copy this into data/raw, and say what was decided.
+
+    write: whether to; else it is shown. Returns the copies, and what became of the table in a sentence. Raises
+    UserError where the table cannot be used.
+    """
+    data = params.load().data
     with _found(arguments.table) as (files, source):
         moves = _moves(files, source)
         new_source = _in_repository(source, moves)
@@ -78,11 +93,11 @@ def run(arguments: Namespace) -> int:
             warn(note)
         if not files:
             warn(f"`make check` runs without network: bring {source} into {FOLDER}/ with `dvc import-url`")
-        if not arguments.yes:
+        if not write:
             print(edit.part(changed, params.FILE))
             copies = f", and copies the table into {FOLDER}/" if moves else ""
             print(f"`--yes` writes this into {params.FILE}{copies}.")
-            return 0
+            return [], ""
         for file, to in moves:
             with artifacts.written(to) as copy, open(file, "rb") as original:
                 shutil.copyfileobj(original, copy)
@@ -92,9 +107,12 @@ def run(arguments: Namespace) -> int:
     if len(proposal.left_out) > SHOWN:
         print(f"left out: {len(proposal.left_out) - SHOWN} more; data.query lists them")
     of = f"{count(proposal.features, 'feature')} of {count(proposal.columns, 'column')}"
-    print(f"{params.FILE}: {count(proposal.rows, 'row')}, {of}. Read and edit data.query, then run:")
-    print("\n".join(f"  {line}" for line in _next([to for _, to in moves])))
-    return 0
+    return [to for _, to in moves], f"{params.FILE}: {count(proposal.rows, 'row')}, {of}."
+
+
+def large(copies: list[Path]) -> list[Path]:
+    """The files that are too large for git."""
+    return [each for each in copies if each.stat().st_size > FOR_DVC]
 
 
 def _asked(arguments: Namespace) -> Asked:
@@ -187,7 +205,6 @@ def _quoted(word: str) -> str:
 
 def _next(copies: list[Path]) -> list[str]:
     """The commands that follow."""
-    large = [str(each) for each in copies if each.stat().st_size > FOR_DVC]
     # before the run: it writes two small files beside the table
-    add = [f"dvc add {shlex.join(large)}   # too large for git"] if large else []
+    add = [f"dvc add {shlex.join(map(str, large(copies)))}   # too large for git"] if large(copies) else []
     return [*add, "make", f"git add {FOLDER}", 'git commit -am "Another table"', "make check"]
