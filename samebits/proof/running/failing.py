@@ -5,7 +5,7 @@ import re
 
 from samebits.proof.repository.paths import Paths
 from samebits.proof.repository.stages import Stage
-from samebits.proof.running import views
+from samebits.proof.running import host
 from samebits.proof.running.made import Failed
 from samebits.proof.running.run import Runner
 
@@ -40,7 +40,7 @@ def _hidden(runner: Runner, output: str) -> list[str]:
     """Paths of this machine that a stage named and did not see."""
     if not runner.place.isolated:
         return []
-    folders = [*map(str, views.temporary_folders()), *views.IN_MEMORY, *map(str, runner.place.secret)]
+    folders = [*map(str, host.temporary_folders()), *host.IN_MEMORY, *map(str, runner.place.secret)]
     found = [each for each in dict.fromkeys(HIDDEN.findall(output)) if os.path.exists(each)]
     named = [each for each in found if not each.startswith((f"{runner.place.top}/", f"{runner.tree.folder}/"))]
     return [each for each in named if each.startswith(tuple(f"{folder}/" for folder in folders))]

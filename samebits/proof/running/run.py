@@ -15,7 +15,7 @@ from samebits.proof.repository.export import Export
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.stages import Stage
 from samebits.proof.repository.temporary import remove
-from samebits.proof.running import system, views
+from samebits.proof.running import host, system
 from samebits.proof.running.layers import Layers, cleaned, copy_file
 from samebits.proof.running.machine import Environment, describe
 from samebits.proof.running.made import Failed, Made, taken_up
@@ -61,7 +61,7 @@ class Runner:
         hidden: folders of which it sees nothing, but for `caches` in them. Raises UserError where one fails.
         """
         if not self.settings.commands:
-            self.shown |= views.environments(self.place.top, self.place.top / self.prefix, self.base)
+            self.shown |= host.environments(self.place.top, self.place.top / self.prefix, self.base)
             return []
         ours = {name: value for name, value in os.environ.items() if not name.startswith(NOT_FOR_SETUP)}
         env = {**ours, "PIP_REQUIRE_VIRTUALENV": "1", "POETRY_VIRTUALENVS_IN_PROJECT": "true", **self._own()}

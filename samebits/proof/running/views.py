@@ -7,7 +7,6 @@ it is a copy of the tree in a folder, and the verdict says what does not hold.
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,16 +17,12 @@ from msgspec import structs
 from samebits.git import git, top_of
 from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.running import system
+from samebits.proof.running.host import IN_MEMORY, TEMPORARY_VARIABLES, home_in, kept, mounted_in, temporary_folders
 from samebits.proof.running.layers import Layers, Written, copy_file, files_in, same_file, squashed, written_over
 from samebits.proof.running.surroundings import USUAL, Surroundings
 from samebits.proof.running.system import Ended, Mount, Orders, Program
 
-TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - each stage has its own
-IN_MEMORY = {"/dev/shm": 0o1777, "/run": 0o755}  # noqa: S108 - the same
-TEMPORARY_VARIABLES = ("TMPDIR", "TEMP", "TMP")
 SETTINGS_VARIABLES = ("DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR", "DVC_SITE_CACHE_DIR")  # none but the commit's
-OF_ENVIRONMENTS = ("pyvenv.cfg", "conda-meta")  # in a folder, they say that it is an environment
-ENVIRONMENTS = ("node_modules", "renv/library", ".pixi/envs")  # others, from a root
 ELSEWHERE = "another place/of the tree"  # where the tree stands that was moved
 OLD = 1_000_000_000  # seconds since 1970, the time of files that were aged
 
@@ -194,7 +189,7 @@ class View:
     def _mounts(self, env: Mapping[str, str], network: bool) -> list[Mount]:
         """All that it shows and hides, the outer before the inner."""
         found = dict(self._own_folders())
-        home = _home(env)
+        home = home_in(env)
         hidden = [*self.other.hidden, *self.place.secret, self.place.folder]
         if self.other.moved:
             hidden.append(self.place.top)
@@ -205,7 +200,7 @@ class View:
         if home and str(home) not in found and not _is_under(str(home), [*hidden_paths, str(self.place.top)]):
             layers = [str(each) for each in (*self.homes, home)]
             found[str(home)] = Mount("overlay", str(home), str(self.home), layers, str(self.folder / "v"))
-            for inner in _mounted_in(home):
+            for inner in mounted_in(home):
                 found.setdefault(inner, Mount("read-only", inner, inner))
         blank, fixed = [at for at, each in found.items() if each.kind != "overlay"], [*found, str(self.place.top)]
         keep = [*kept(env), *map(str, self.elsewhere), *([os.path.realpath("/etc/resolv.conf")] if network else [])]
@@ -241,58 +236,6 @@ class View:
         layers = [str(each) for each in self.layers.folders]
         work = str(self.folder / "w")
         return Mount("overlay", str(self.top), str(self.upper), layers, work, reordered=self.other.reordered)
-
-
-def environments(top: Path, root: Path, layers: Layers) -> dict[str, Path]:
-    """The environments that lie in a repository and not in its commit, by path from the top."""
-    found = {}
-    for folder in dict.fromkeys((root, top)):
-        with suppress(OSError):
-            paths = [each for each in folder.iterdir() if any((each / name).exists() for name in OF_ENVIRONMENTS)]
-            for path in [*paths, *(folder / name for name in ENVIRONMENTS)]:
-                name = path.relative_to(top).as_posix()
-                if path.is_dir() and layers.find(name) is None:
-                    found[name] = path.resolve()
-    return found
-
-
-def temporary_folders() -> list[Path]:
-    """Where this machine keeps temporary files."""
-    paths = {Path(each).resolve() for each in (*TEMPORARY, tempfile.gettempdir()) if os.path.isdir(each)}
-    return sorted(each for each in paths if not any(each != other and each.is_relative_to(other) for other in paths))
-
-
-def kept(env: Mapping[str, str]) -> list[str]:
-    """Paths that variables name: programs and environments; of a folder of programs, all that it stands in."""
-    values = [value for name, value in env.items() if name not in (*TEMPORARY_VARIABLES, "HOME", "PYTHONUSERBASE")]
-    paths = {part for value in values for part in value.split(os.pathsep) if os.path.isabs(part)}
-    folders = {os.path.dirname(path) if os.path.basename(path) == "bin" else path for path in paths}
-    if base := env.get("PYTHONUSERBASE"):
-        folders = folders - {base} | {os.path.join(base, "bin"), os.path.join(base, "lib")}
-    return sorted({*folders, *(each for path in folders for each in _interpreters(path))})
-
-
-def _interpreters(environment: str) -> Iterable[str]:
-    """Where the Python of an environment is installed."""
-    for name in ("python", "python3"):
-        real = os.path.realpath(os.path.join(environment, "bin", name))
-        if os.path.isfile(real) and os.path.basename(os.path.dirname(real)) == "bin":
-            yield os.path.dirname(os.path.dirname(real))
-
-
-def _home(env: Mapping[str, str]) -> Path | None:
-    home = env.get("HOME")
-    path = Path(home).resolve() if home and os.path.isabs(home) else None
-    return path if path and path.is_dir() and path != Path("/") else None
-
-
-def _mounted_in(folder: Path) -> list[str]:
-    """Where other file systems are mounted in a folder."""
-    with suppress(OSError):
-        lines = Path("/proc/self/mountinfo").read_text().splitlines()
-        points = [line.split()[4].encode().decode("unicode_escape") for line in lines]
-        return [each for each in points if each.startswith(f"{folder}/")]
-    return []
 
 
 def _name(path: Path, top: Path) -> str:

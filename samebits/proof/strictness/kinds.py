@@ -11,7 +11,7 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from samebits.proof.running import system, views
+from samebits.proof.running import host, system
 from samebits.proof.running.surroundings import Surroundings
 
 HOST, USER = "elsewhere", "daemon"
@@ -46,8 +46,8 @@ def all_kinds(env: Mapping[str, str], pass_env: Sequence[str], home: Path) -> It
         yield Surroundings("the path of HOME", {"HOME": tempfile.gettempdir()})
     else:  # in a view, the folder for temporary files is empty from the start
         yield Surroundings("HOME", {**_installed(env), **_no_home(env, home)}, hidden=[_home(env)])
-        variables = dict.fromkeys(views.TEMPORARY_VARIABLES, str(home))
-        yield Surroundings("the folder for temporary files", variables, hidden=views.temporary_folders())
+        variables = dict.fromkeys(host.TEMPORARY_VARIABLES, str(home))
+        yield Surroundings("the folder for temporary files", variables, hidden=host.temporary_folders())
     yield Surroundings("the time zone", {"TZ": _other_zone()})
     yield Surroundings("the locale", {"LC_ALL": _other_locale(env), "LANGUAGE": None})
     yield _other_user()
