@@ -129,6 +129,14 @@ def test_a_metric_at_the_top_of_dvc_yaml_is_a_promise(tmp_path: Path, way: str, 
         assert "live/metrics.json: train writes it, and the commit holds other bytes (acc is 0.99" in texts(verdict)
 
 
+def test_a_metric_at_the_top_that_is_all_there_is_was_compared(tmp_path: Path) -> None:
+    repo = Repository(tmp_path / "repo")
+    repo.pipeline(stages={"train": {"cmd": "echo 1 > metrics.json"}}, metrics=["metrics.json"])
+    repo.run()
+    last = report.verdict(repo.check(), "simple").splitlines()[-1]
+    assert last.startswith("Reproduced: the stages declare no output, and what the top of dvc.yaml lists is the same (")
+
+
 def test_a_metric_that_no_stage_writes_is_not_proved(tmp_path: Path, way: str) -> None:
     repo = Repository(tmp_path / "repo")
     repo.write("by_hand.json", "{}")

@@ -100,6 +100,8 @@ def counted(checked: Verdict) -> str:
     """How many outputs are the same, or allowed to differ; where all are, what else is wrong."""
     same = sum(each.verdict == "same" for each in checked.outputs)
     none = "no output was compared" if checked.seconds else "no stage ran"
+    if checked.seconds and checked.reproduced:  # with nothing compared, it would be inconclusive
+        none = "the stages declare no output, and what the top of dvc.yaml lists is the same"
     count = f"{same} of {len(checked.outputs)} outputs are the same" if checked.outputs else none
     allowed = sum(each.allowed and each.verdict != "same" for each in checked.outputs)
     count += f", {allowed} more allowed by the settings" if allowed else ""
