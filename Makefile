@@ -132,6 +132,7 @@ docs: .venv/docs/installed  ## build the site of docs/ into site/; view it: pyth
 bench: $(DEV) .venv/bench/installed  ## repeat the measurements in the docs; needs wrk and the models of `make`
 	python -m benchmarks.quantization
 	python -m benchmarks.pipeline
+	python -m benchmarks.check
 	python -m benchmarks.fit
 	python -m benchmarks.stream
 	python -m benchmarks.batch
