@@ -158,6 +158,7 @@ def coefficients(fit: dict[str, Any], ranks: dict[str, int]) -> Table:
         ("97.5 %", lambda each: each["high"], ".5g"),
         ("standardised", lambda each: each["std_ratio"] and each["std_ratio"] * each["estimate"], "+.4f"),
         ("VIF", lambda each: each["vif"], ".4g"),
+        ("digits", lambda each: each["digits"], "d"),
     ]
     known = [each for each in columns if any(each[1](row) is not None for row in fit["coefficients"])]
     ordered = sorted(fit["coefficients"], key=lambda each: ranks[each["name"]])

@@ -21,7 +21,7 @@ class LinearRegression(ExactLinearRegression):
         **sklearn.linear_model.LinearRegression._parameter_constraints,
         **ExactLinearRegression._parameter_constraints,
     }
-    alpha, standardize, collinear = 0.0, False, "rounding"
+    alpha, standardize, collinear, weights = 0.0, False, "rounding", "frequency"
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Ridge(ExactLinearRegression):
         **sklearn.linear_model.Ridge._parameter_constraints,
         **ExactLinearRegression._parameter_constraints,
     }
-    standardize, collinear = False, "rounding"
+    standardize, collinear, weights = False, "rounding", "frequency"
 
     def __init__(
         self,
