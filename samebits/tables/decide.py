@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from samebits.tables.column import COVERED, LEVEL_ROWS, Cells, Column
+from samebits.tables.column import COVERED, LEVEL_ROWS, LEVELS, Cells, Column
 from samebits.tables.features import count, percent, short, text
 from samebits.tables.profile import Asked
 
@@ -203,9 +203,12 @@ def _no_category(column: Column) -> str:
     if column.kind == "text" and column.distinct == column.known:
         return "text with a different value in each row" + (f": {column.codes}" if column.codes else "")
     share = 100 * sum(rows for _, rows in column.own) / max(1, column.seen_rows)
+    of = f"those with {column.level_rows} training rows or more"
+    if len(column.own) == LEVELS:
+        of = f"the {LEVELS} most frequent"
     return (
-        f"text with {column.distinct:,} values, as {short(str(column.low))}; those with {column.level_rows} training "
-        f"rows or more have {share:.0f} % of the rows, a category needs {COVERED:.0%}"
+        f"text with {column.distinct:,} values, as {short(str(column.low))}; {of} have {share:.0f} % of the rows, "
+        f"a category needs {COVERED:.0%}"
     )
 
 
