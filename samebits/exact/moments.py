@@ -50,12 +50,13 @@ class Moments:
             X, y = X[left_out], y[left_out]  # few rows, which have a grid of their own
             if hopeless:
                 break
-        few = slices.products_by_definition(X, y)
-        if not parts:
-            return cls._sum([few])
+        if len(y) or not parts:
+            parts.append(slices.products_by_definition(X, y))
         low = min(exponent for _, exponent in parts)
-        integers = np.sum([each << (exponent - low) for each, exponent in parts], axis=0)
-        return cls._sum([few, (fmpz_mat(integers.tolist()), low)])
+        total = functools.reduce(operator.add, (integers << (exponent - low) for integers, exponent in parts))
+        bits = np.bitwise_or.reduce(total, axis=None)
+        twos = _twos(bits)
+        return cls(low + twos if bits else 0, _symmetric(total >> twos))
 
     @classmethod
     def weighted(cls, X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Self:
@@ -89,8 +90,7 @@ class Moments:
         bits = int(functools.reduce(operator.or_, entries))
         if not bits:
             return cls(0, total)
-        twos = (bits & -bits).bit_length() - 1
-        if twos:
+        if twos := _twos(bits):
             total = fmpz_mat(total.nrows(), total.ncols(), [entry >> twos for entry in entries])
         return cls(low + twos, total)
 
@@ -165,6 +165,19 @@ class Moments:
     def from_plain(cls, plain: dict[str, Any]) -> Self:
         """The moments that `to_plain` gave."""
         return cls(plain["exponent"], fmpz_mat(plain["integers"]))
+
+
+def _twos(number: int) -> int:
+    """How often 2 divides a number; 0 for 0."""
+    return (number & -number).bit_length() - 1 if number else 0
+
+
+def _symmetric(integers: np.ndarray) -> fmpz_mat:
+    """A symmetric matrix of Python's integers as flint's: to convert them takes time, so each is converted once."""
+    rows, columns = np.tril_indices(len(integers))
+    full = np.empty(integers.shape, dtype=object)
+    full[rows, columns] = full[columns, rows] = [fmpz(each) for each in integers[rows, columns]]
+    return fmpz_mat(full.tolist())
 
 
 @functools.cache

@@ -8,13 +8,16 @@ doi:10.1007/s11075-011-9478-1).
 
 import functools
 import queue
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from flint import fmpz_mat
 from threadpoolctl import ThreadpoolController
+
+from samebits.exact import compiled
 
 BITS = 23  # of a slice with its sign: an integer from -LIMIT to LIMIT
 LIMIT = 2.0 ** (BITS - 1)
@@ -25,6 +28,10 @@ SAMPLE_ROWS = 512
 BUFFER = 2**17  # numbers: the slices of a chunk of rows stay in the cache of a core
 LONGER = 4  # chunks of several threads: these wait for Python's lock at each call of numpy
 SMALL = 2**21  # numbers: so many slices are summed before a second thread has started
+SHORT = 2**20  # products of columns: so many are summed by planes.c before a second thread has started
+
+Chunk = TypeVar("Chunk")
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -37,28 +44,36 @@ class Grid:
 
     scale: np.ndarray
     slices: np.ndarray
+    share: float = 1.0  # of the sampled rows that fit `compiled.SLICES` slices
 
     @classmethod
     def of(cls, X: np.ndarray, y: np.ndarray) -> Self:
         """A grid that a sample of the rows fits, if it fits any. Raises ValueError where a value is not finite."""
         step = -(-len(y) // SAMPLE_ROWS)
-        rest = np.vstack([X[::step].T, y[::step]])
+        rest = np.vstack([X[::step].T, y[::step]]).astype(np.float64, copy=False)
         peak = np.abs(rest).max(axis=1)
         if not np.isfinite(peak).all():
             raise ValueError("moments need finite values, no NaN and no inf")
         scale = np.maximum(np.frexp(peak)[1] + 1, -1000)  # a factor of 2 for what the sample does not show
-        slices = np.zeros(len(rest), int)
+        slices, share = np.zeros(len(rest), int), 1.0
         rest *= np.ldexp(LIMIT, -scale)[:, None]
         while rest.any() and slices.max() < MAX_SLICES:
+            if slices.max() == compiled.SLICES:
+                share = 1 - rest.any(axis=0).mean()
             slices += rest.any(axis=1)
             rest -= np.rint(rest)
             rest *= 2.0**BITS
-        return cls(scale, slices)
+        return cls(scale, slices, share)
 
     @functools.cached_property
     def order(self) -> np.ndarray:
         """The columns, those with the most slices first: in each slice those that have it come first."""
         return np.argsort(-self.slices, kind="stable")
+
+    @functools.cached_property
+    def factors(self) -> np.ndarray:
+        """Powers of two: a value times that of its column has the unit of the first slice."""
+        return np.ldexp(LIMIT, -self.scale)
 
     @functools.cached_property
     def columns(self) -> list[np.ndarray]:
@@ -71,28 +86,15 @@ def products(X: np.ndarray, y: np.ndarray, grid: Grid, threads: int) -> tuple[np
 
     The integers are those of Python, (p + 2, p + 2): arrays of them add faster than they become flint's.
     """
-    size = 1 + int(grid.slices.sum())
-    buffer = BUFFER
-    if threads > 1 and len(y) * size > SMALL:
-        buffer *= LONGER
+    if compiled.library() and grid.share > 1 / 2:
+        weighed, left_out = _in_planes(X, y, grid, threads)
     else:
-        threads = 1
-    width = TERMS * max(1, min(buffer // size, len(y) // threads + TERMS - 1) // TERMS)
-    chunks: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-    for start in [*range(0, len(y), width), *[None] * threads]:
-        chunks.put(start)
-    with (
-        blas().limit(limits=1, user_api="blas"),  # its threads and ours would only wait for each other
-        ThreadPoolExecutor(max(1, threads - 1)) as pool,
-    ):
-        others = [pool.submit(_sums, X, y, grid, width, chunks) for _ in range(1, threads)]
-        parts = [_sums(X, y, grid, width, chunks), *[other.result() for other in others]]
-    sums = np.sum([each for each, _ in parts], axis=0)
-    return *_put_together(sums, grid), np.concatenate([unfit for _, unfit in parts])
+        weighed, left_out = _through_blas(X, y, grid, threads)
+    return *_put_together(weighed, grid), left_out
 
 
-def products_by_definition(X: np.ndarray, y: np.ndarray) -> tuple[fmpz_mat, int]:
-    """A'A with A = [1, X, y] as integers and exponent: slow, but for values of any exponents.
+def products_by_definition(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int]:
+    """A'A with A = [1, X, y] as Python's integers and exponent: slow, but for values of any exponents.
 
     Raises ValueError where a value is not finite.
     """
@@ -104,15 +106,50 @@ def products_by_definition(X: np.ndarray, y: np.ndarray) -> tuple[fmpz_mat, int]
     shift = np.maximum(exponent - low, 0).astype(object)
     entries = np.ldexp(mantissa, 53).astype(np.int64).astype(object) << shift
     integers = fmpz_mat(len(rows), rows.shape[1], entries.ravel().tolist())
-    return integers.transpose() * integers, 2 * (low - 53)
+    squares = [int(each) for each in (integers.transpose() * integers).entries()]
+    return np.array(squares, dtype=object).reshape(rows.shape[1], -1), 2 * (low - 53)
 
 
-def _sums(
-    X: np.ndarray, y: np.ndarray, grid: Grid, width: int, chunks: "queue.SimpleQueue[int | None]"
-) -> tuple[np.ndarray, np.ndarray]:
+def _in_planes(X: np.ndarray, y: np.ndarray, grid: Grid, threads: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """As `_through_blas`, by the compiled library."""
+    columns = [each if each.dtype in compiled.TYPES else each.astype(np.float64) for each in (*X.T, y)]
+    columns.append(np.broadcast_to(1.0, len(y)))
+    factors = [*grid.factors.tolist(), 1.0]
+    order = [*grid.order.tolist(), -1]
+    slices = np.append(grid.slices.clip(max=compiled.SLICES), 1)[order]
+    planes = compiled.Planes([columns[j] for j in order], [factors[j] for j in order], slices)
+    if len(y) * planes.count**2 <= SHORT:
+        threads = 1
+    rows = max(1, min(compiled.MOST_ROWS, -(-len(y) // (2 * threads))) // compiled.ROWS) * compiled.ROWS
+    chunks = [(start, min(start + rows, len(y))) for start in range(0, len(y), rows)]
+    parts = _in_threads(planes.sums, chunks, threads)
+    weighed = planes.by_weight(np.sum([each for each, _ in parts], axis=0))
+    ones_first = np.roll(np.arange(planes.count), 1)
+    whole = [np.triu(each) + np.triu(each, 1).swapaxes(1, 2) for each in weighed]
+    return [each[:, ones_first[:, None], ones_first] for each in whole], np.concatenate([unfit for _, unfit in parts])
+
+
+def _through_blas(X: np.ndarray, y: np.ndarray, grid: Grid, threads: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """The sums over pairs of slices, by weight, over the rows that fit, and the indices of the other rows.
+
+    Each is low + 2**32 high: int64, (2, p + 2, p + 2), the ones first, the columns in the order of the grid.
+    """
+    size = 1 + int(grid.slices.sum())
+    buffer = BUFFER
+    if threads > 1 and len(y) * size > SMALL:
+        buffer *= LONGER
+    else:
+        threads = 1
+    width = TERMS * max(1, min(buffer // size, len(y) // threads + TERMS - 1) // TERMS)
+    with blas().limit(limits=1, user_api="blas"):  # its threads and ours would only wait for each other
+        parts = _in_threads(lambda starts: _sums(X, y, grid, width, starts), range(0, len(y), width), threads)
+    return _by_weight(np.sum([each for each, _ in parts], axis=0), grid), np.concatenate([unfit for _, unfit in parts])
+
+
+def _sums(X: np.ndarray, y: np.ndarray, grid: Grid, width: int, starts: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
     """The sums of products of slices over the rows that fit, and the indices of the others, of chunks of `width` rows.
 
-    The sums are low + 2**32 high: int64, (2, slices, slices). Threads share the chunks, each known by its first row.
+    The sums are low + 2**32 high: int64, (2, slices, slices). A chunk is known by its first row.
     """
     size = 1 + int(grid.slices.sum())
     buffer, scaled = np.empty((size, width)), np.empty((len(grid.slices), width))
@@ -122,7 +159,7 @@ def _sums(
     first = 1 if size < 64 else 0
     products = np.empty((width // TERMS, size, size - first))
     pending, left_out, rows = 0, [np.empty(0, int)], 0
-    for start in iter(chunks.get, None):
+    for start in starts:
         some = slice(start, start + width)
         n = len(y[some])
         Z, rest = (each[:, : -(-n // TERMS) * TERMS] for each in (buffer, scaled))
@@ -155,7 +192,7 @@ def _cut(X: np.ndarray, y: np.ndarray, grid: Grid, scaled: np.ndarray, Z: np.nda
     scaled: (columns, rows of Z), to work in.
     """
     n = len(y)
-    factor = np.ldexp(LIMIT, -grid.scale)[:, None]
+    factor = grid.factors[:, None]
     Z[0, :n], Z[0, n:], scaled[:, n:] = 1, 0, 0
     with np.errstate(over="ignore", invalid="ignore", under="raise"):
         try:
@@ -185,19 +222,26 @@ def _cut(X: np.ndarray, y: np.ndarray, grid: Grid, scaled: np.ndarray, Z: np.nda
     return unfit
 
 
-def _put_together(sums: np.ndarray, grid: Grid) -> tuple[np.ndarray, int]:
-    """A'A, as Python's integers and exponent, from the sums of products of slices."""
+def _by_weight(sums: np.ndarray, grid: Grid) -> list[np.ndarray]:
+    """The sums over all pairs of slices of equal weight, the heaviest first."""
     size, counts = 1 + len(grid.slices), [len(columns) for columns in grid.columns] or [0]
     ends = np.cumsum([1, *counts])
     source = [slice(0, ends[1]), *map(slice, ends[1:-1], ends[2:])]
     target = [slice(0, ends[1]), *(slice(1, 1 + count) for count in counts[1:])]  # the ones have but one slice
-    upper, levels = np.triu_indices(size), len(counts)
+    levels = len(counts)
+    weighed = np.zeros((2 * levels - 1, 2, size, size), np.int64)
+    for k, other in np.ndindex(levels, levels):
+        weighed[k + other][:, target[k], target[other]] += sums[:, source[k], source[other]]
+    return list(weighed)
+
+
+def _put_together(weighed: list[np.ndarray], grid: Grid) -> tuple[np.ndarray, int]:
+    """A'A, as Python's integers and exponent, from the sums over pairs of slices, by weight."""
+    size = 1 + len(grid.slices)
+    upper = np.triu_indices(size)
     digits, carry = [], np.zeros(len(upper[0]), np.int64)
-    for weight in reversed(range(2 * levels - 1)):
-        same = np.zeros((2, size, size), np.int64)  # the sum over pairs of slices of equal weight
-        for k in range(max(0, weight - levels + 1), min(weight + 1, levels)):
-            same[:, target[k], target[weight - k]] += sums[:, source[k], source[weight - k]]
-        low, high = same[:, *upper]
+    for each in reversed(weighed):
+        low, high = each[:, *upper]
         low += carry
         digits.append(low & (2**BITS - 1))
         carry = (low >> BITS) + (high << (32 - BITS))
@@ -211,7 +255,17 @@ def _put_together(sums: np.ndarray, grid: Grid) -> tuple[np.ndarray, int]:
     integers = np.empty((size, size), dtype=object)
     integers[upper] = integers.T[upper] = total
     place = np.concatenate([[0], 1 + np.argsort(grid.order)])
-    return integers[place[:, None], place], 2 * (int(scale.min()) + 1 - BITS * levels)
+    return integers[place[:, None], place], 2 * (int(scale.min()) + 1 - BITS * (len(weighed) + 1) // 2)
+
+
+def _in_threads(work: Callable[[Iterable[Chunk]], Part], chunks: Iterable[Chunk], threads: int) -> list[Part]:
+    """What each of some threads makes of the chunks that it takes: they share them as they can."""
+    waiting: queue.SimpleQueue[Chunk | None] = queue.SimpleQueue()
+    for each in [*chunks, *[None] * threads]:
+        waiting.put(each)
+    with ThreadPoolExecutor(max(1, threads - 1)) as pool:
+        others = [pool.submit(work, iter(waiting.get, None)) for _ in range(1, threads)]
+        return [work(iter(waiting.get, None)), *[other.result() for other in others]]
 
 
 @functools.cache

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from flint import fmpz_mat
 
-from samebits.exact import cross_validation, least_squares, slices
+from samebits.exact import compiled, cross_validation, least_squares, slices
 from samebits.exact.moments import Moments
 from samebits.exact.slices import BITS, BUFFER, FLUSH_BLOCKS, LIMIT, LONGER, MAX_SLICES, SMALL, TERMS, Grid
 from samebits.exact.solving import factor, refinement
@@ -20,6 +20,11 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "exact.md"
 MOST_ROWS, MOST_THREADS = 2**39, 2**20  # of one call, in the proof
 UNIT = BITS - 1  # the scale that makes 1 the unit of the first slice
 LAST = 2.0 ** (-2 * BITS)  # then the unit of the third slice
+
+
+@pytest.fixture(autouse=True)
+def through_blas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "library", lambda: None)
 
 
 def full(k: int) -> float:
@@ -161,7 +166,7 @@ def put_together(rows: int, threads: int) -> tuple[definitions.Matrix, definitio
     grid = Grid(np.array([UNIT, UNIT]), np.array([MAX_SLICES, MAX_SLICES]))
     x = sum((Fraction(LIMIT) / 2 ** (BITS * k) for k in range(MAX_SLICES)), definitions.ZERO)
     right = [[rows * a * b for b in (definitions.ONE, x, -x)] for a in (definitions.ONE, x, -x)]
-    return matrix(*slices._put_together(np.array([low, high]).astype(np.int64), grid)), right
+    return matrix(*slices._put_together(slices._by_weight(np.array([low, high]).astype(np.int64), grid), grid)), right
 
 
 @pytest.mark.parametrize("threads", [0, 1, MOST_THREADS])
