@@ -182,4 +182,5 @@ $(INSTALLED): requirements.txt pyproject.toml
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	python tools/install.py $(TORCH) requirements.txt
 	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	python -m samebits.exact.compiled
 	touch $@

@@ -54,7 +54,7 @@ def one_minus_r2(fold: Fold, model: LinearModel) -> fmpq:
 class CrossValidation:
     """The loss of each fold for each penalty: alphas (k,), errors k lists with one for each fold.
 
-    The loss of a fold is that of the model that `least_squares.solve` gives, with its rounded parameters.
+    The loss of a fold is that of the model that `least_squares.Solver` gives, with its rounded parameters.
     """
 
     alphas: list[float]
@@ -75,9 +75,10 @@ class CrossValidation:
         """
         tried, errors = [], []
         problem = None
+        solvers = [least_squares.Solver(fold.train, fit_intercept, standardize) for fold in folds]
         for alpha in alphas:
             try:
-                models = [least_squares.solve(fold.train, alpha, fit_intercept, standardize).model for fold in folds]
+                models = [each.solve(alpha).model for each in solvers]
             except UserError as error:
                 problem = error
                 continue

@@ -3,7 +3,6 @@
 import functools
 import itertools
 import math
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -60,20 +59,34 @@ def solve(
     Collinear columns with alpha = 0 have many solutions; this is the one of minimum norm, as in scikit-learn. Raises
     UserError where a parameter lies beyond the range of float64.
     """
-    [solution] = path(moments, [alpha], fit_intercept, standardize, rows)
-    return solution
+    return Solver(moments, fit_intercept, standardize, rows).solve(alpha)
 
 
-def path(
-    moments: Moments,
-    alphas: Sequence[float],
-    fit_intercept: bool = True,
-    standardize: bool = False,
-    rows: int | None = None,
-) -> list[Solution]:
-    """The solution for each alpha, as `solve` finds it."""
-    equations = functools.cache(lambda: Equations.of(moments, fit_intercept))  # few columns seldom need them
-    return [_solve(moments, penalties(moments, each, standardize), fit_intercept, rows, equations) for each in alphas]
+@dataclass(frozen=True)
+class Solver:
+    """Finds what `solve` does, for one penalty after another; the arguments are those of `solve`."""
+
+    moments: Moments
+    fit_intercept: bool = True
+    standardize: bool = False
+    rows: int | None = None
+
+    @functools.cached_property
+    def _equations(self) -> Equations:
+        return Equations.of(self.moments, self.fit_intercept)
+
+    def solve(self, alpha: float) -> Solution:
+        """The solution with this penalty."""
+        factors = penalties(self.moments, alpha, self.standardize)
+        wide = len(factors) > WIDE
+        if not wide and (model := _by_balls(self.moments, factors, self.fit_intercept)):
+            return Solution(model)
+        equations = self._equations.penalised(factors[1:])
+        if wide and (model := equations.solve()):
+            return Solution(model)
+        if not alpha and (collinear := Collinear.of(equations, self.rows)):
+            return Solution((collinear.solve() if wide else None) or collinear.solve_by_fractions(), collinear)
+        return Solution(equations.solve_by_fractions())
 
 
 def penalties(moments: Moments, alpha: float, standardize: bool = False) -> list[fmpq]:
@@ -96,24 +109,6 @@ def normal_equations(moments: Moments, penalties: list[fmpq], columns: list[int]
     for i, each in enumerate(scaled):
         A[i, i] += (each * common).p
     return A, b, unit / common
-
-
-def _solve(
-    moments: Moments,
-    penalties: list[fmpq],
-    fit_intercept: bool,
-    rows: int | None,
-    unpenalised: Callable[[], Equations],
-) -> Solution:
-    wide = len(penalties) > WIDE
-    if not wide and (model := _by_balls(moments, penalties, fit_intercept)):
-        return Solution(model)
-    equations = unpenalised().penalised(penalties[1:])
-    if wide and (model := equations.solve()):
-        return Solution(model)
-    if not any(penalties) and (collinear := Collinear.of(equations, rows)):
-        return Solution((collinear.solve() if wide else None) or collinear.solve_by_fractions(), collinear)
-    return Solution(equations.solve_by_fractions())
 
 
 def _by_balls(moments: Moments, penalties: list[fmpq], fit_intercept: bool) -> LinearModel | None:
