@@ -34,11 +34,11 @@ class Ranges:
                 where = outside[:, features].any(axis=1)
                 if where.any():
                     self._outside[name] += int(where.sum())
-                    first[int(where.argmax())] = f"{name} is outside the training rows{self._range(name)}"
+                    first.setdefault(int(where.argmax()), f"{name} is outside the training rows{self._range(name)}")
         for name, of in rows.unseen.items():
             count, level = self._unseen.get(name, (0, of.level))
             self._unseen[name] = count + of.rows, level
-            first[of.place] = f"{name}: training never saw the level {of.level!r}"
+            first.setdefault(of.place, f"{name}: training never saw the level {of.level!r}")
         return first
 
     def warnings(self) -> list[str]:

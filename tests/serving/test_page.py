@@ -15,7 +15,7 @@ from samebits.model.predictor import Predictor
 from tests.browser import emulate
 from tests.conftest import Project
 from tests.housing import FEATURES
-from tests.serving.test_serve import ROW, running
+from tests.serving.test_serve import COLUMNS, ROW, running
 
 pytestmark = pytest.mark.container
 
@@ -47,7 +47,7 @@ def test_the_page_begins_with_a_telling_test_row(trained: Project, browser: webd
         return browser.find_element(By.ID, id_).text
 
     with running(trained) as server:
-        browser.get(server.url)
+        browser.get(f"{server.url}?form=features")
         for i in (0, 1, 2, 3, 4, 0):
             assert text("which") == f"Test row {i + 1} of 5. Its true MedHouseVal is {rows[i]['y']:.5g}."
             expected = float(predictor.predict(np.array([rows[i]["x"]]))[0])
@@ -143,7 +143,7 @@ def test_a_person_types_a_row(trained: Project, browser: webdriver.Chrome) -> No
         return browser.find_element(By.ID, id_).text
 
     with running(trained) as server:
-        browser.get(server.url)
+        browser.get(f"{server.url}?form=features")
         for name, value in zip(FEATURES, ROW, strict=True):
             field = browser.find_element(By.NAME, name)
             field.clear()
@@ -167,3 +167,32 @@ def test_a_person_types_a_row(trained: Project, browser: webdriver.Chrome) -> No
         WebDriverWait(browser, 10).until(lambda _: text("exact").startswith("MedHouseVal"))
         assert income.find_element(By.XPATH, "..").get_attribute("class") == "outside"
         assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+
+
+def test_a_person_types_a_row_of_the_table(trained: Project, browser: webdriver.Chrome) -> None:
+    predictor = Predictor.load(trained.root / "models" / "quant_params.joblib")
+    row = predictor.card["rows"][0]
+
+    def text(id_: str) -> str:
+        return browser.find_element(By.ID, id_).text
+
+    def answers(expected: str) -> None:
+        WebDriverWait(browser, 10).until(lambda _: text("exact") == expected)
+
+    with running(trained) as server:
+        browser.get(server.url)
+        expected = float(predictor.predict(np.array([row["x"]]))[0])
+        answers(f"MedHouseVal = {expected!r}")
+        fields = [browser.find_element(By.NAME, name) for name in COLUMNS]
+        assert [float(str(field.get_attribute("value"))) for field in fields] == row["raw"]
+        texts = [each.text for each in browser.find_elements(By.CSS_SELECTOR, "#parts tr")]
+        names = ["longitude", "latitude", "housing_median_age", "population", "median_income", "AveRooms", "AveOccup"]
+        assert {each.split()[0] for each in texts[1:-1]} == {*names, "AveBedrms"}
+        numbers = [float(each.replace("\N{MINUS SIGN}", "-").split()[-1]) for each in texts]
+        assert sum(numbers[:-1]) == pytest.approx(numbers[-1], abs=1e-3)
+        fields[0].send_keys(Keys.CONTROL, "a", Keys.NULL, Keys.DELETE)
+        answers("row 1: no prediction: missing: longitude")
+        fields[0].send_keys("-200")
+        WebDriverWait(browser, 10).until(lambda _: text("exact").startswith("MedHouseVal"))
+        assert fields[0].find_element(By.XPATH, "..").get_attribute("class") == "outside"
+        assert [each for each in browser.get_log("browser") if "400" not in each["message"]] == []  # type: ignore[no-untyped-call]

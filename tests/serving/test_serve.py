@@ -1,5 +1,7 @@
 import asyncio
 import base64
+import csv
+import gzip
 import hashlib
 import http.client
 import json
@@ -158,6 +160,48 @@ def test_every_form_of_the_rows_gives_the_same_bits(server: Running, rows: np.nd
         assert answer["outputs"][0]["data"] == expected
         assert answer.get("id") == body.get("id")
     assert answer["outputs"][0]["shape"] == [len(rows), 1]
+
+
+def test_rows_of_the_table_give_the_same_bits(server: Running, trained: Project, rows: np.ndarray) -> None:
+    with gzip.open(trained.root / "data" / "raw" / "cal_housing.csv.gz", "rt") as file:
+        table = list(csv.DictReader(file))[:3000]
+    done = trained.run("python", "-m", "samebits", "predict", "data/raw/cal_housing.csv.gz")
+    expected = [float(line) for line in done.stdout.splitlines()[:3000]]
+    numbers = [
+        {"name": name, "shape": [len(table)], "datatype": "FP64", "data": [float(row[name]) for row in table]}
+        for name in COLUMNS
+    ]
+    texts = [{**each, "datatype": "BYTES", "data": [row[each["name"]] for row in table]} for each in numbers]
+    for inputs in (numbers, [*reversed(texts)][:4] + numbers[:4]):
+        status, answer = server.infer({"inputs": inputs, "outputs": [{"name": "features"}, {"name": "predict"}]})
+        assert status == 200, answer
+        features, predictions = answer["outputs"]
+        assert predictions["data"] == expected
+        assert features["shape"] == [len(table), 8]
+        assert features["data"][0] == float(table[0]["median_income"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"data": [None]}, "row 1: no prediction: missing: households"),
+        ({"datatype": "BYTES", "data": ["12a"]}, "row 1: no prediction: households: '12a' is not a number"),
+        ({"data": [0]}, "row 1: no prediction: the query gives no finite number as AveRooms, AveBedrms, AveOccup"),
+        ({"data": [1, 2], "shape": [2]}, "its shape is [1]; it must be [2]"),
+        ({"data": ["a"]}, "inputs.6.data: not all values are numbers"),
+        ({"data": [[1.0]]}, "inputs.6.data: not all values are numbers"),
+        ({"datatype": "BYTES", "data": [1]}, "inputs.6.data: not all values are text"),
+        ({"datatype": "INT64", "data": [1.5]}, "'households': not all values are INT64"),
+        ({"datatype": "other"}, "'households': datatype 'other'"),
+        ({"data": None}, "'households': neither `data` nor bytes"),
+    ],
+)
+def test_mistakes_in_rows_of_the_table(server: Running, changes: dict[str, Any], error: str) -> None:
+    inputs = [{"name": name, "shape": [1], "datatype": "FP64", "data": [9.0]} for name in COLUMNS]
+    inputs[6] |= changes
+    status, answer = server.infer({"inputs": inputs})
+    assert status == 400
+    assert error in answer["error"]
 
 
 @pytest.mark.parametrize("binary", [True, False])

@@ -2,7 +2,10 @@
 
 import gzip
 import json
+import os
 import random
+import subprocess
+import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +16,13 @@ import pytest
 
 from samebits import artifacts
 from samebits.commands import predict as command
+from samebits.errors import UserError
 from samebits.model import payload
 from samebits.model.predictor import Predictor
 from samebits.model.schemes import SCHEMES, QParams, Quantized
 from samebits.tables import describe
 from samebits.tables.table import Table
+from tests.conftest import ROOT
 from tests.tables.test_excel import write_workbook
 
 RNG = random.Random(25)
@@ -195,3 +200,146 @@ def test_raw_rows_have_the_bits_of_the_pipeline(
     form = "of features" if predictor.schema and predictor.schema.plain else "of the table"
     assert told[-1].startswith(f"{rows or source}: {len(found)} rows {form}")
     assert not [line for line in told if "training" in line]
+
+
+HOMES = "SELECT rooms, area / 10 AS area, (kind = 'flat')::INT AS flat, sold - DATE '2020-01-01' AS sold, price AS y "
+HOMES += "FROM source "
+HOMES += "WHERE price IS NOT NULL AND rooms > 1"
+
+
+@pytest.fixture
+def homes() -> Predictor:
+    """A model of homes with 2 to 6 rooms, 20 to 49 m2, sold in 2020."""
+    lines = [
+        f"{20 + i % 30},{2 + i % 5},{'flat' if i % 3 else 'house'},2020-{i % 12 + 1:02}-11,{900 + i}" for i in range(60)
+    ]
+    Path("homes.csv").write_text("\n".join(["area,rooms,kind,sold,price", *lines, "30,1,hut,1990-01-01,", ""]))
+    return model(Table.of("homes.csv", HOMES, "y"))
+
+
+def test_each_row_has_a_line_or_a_reason(homes: Predictor, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ["3,2020-05-11,flat,30", "1,2020-05-11,flat,30", "3,2020-05-11,,30", "3,,flat,30"]
+    rows += ["3,2020-05-11,flat,3O", "3,2020-02-30,flat,30"]
+    Path("rows.csv").write_text("\n".join(["rooms,sold,kind,area", *rows, ""]))
+    [first, *others], told = run(capsys, "rows.csv")
+    assert float(first) == homes.predict(np.array([[3, 3, 1, 131.0]]))[0]
+    assert others == [""] * 5
+    assert told == [
+        "row 2: no prediction: the query leaves it out",
+        "row 3: no prediction: missing: kind",
+        "row 4: no prediction: missing: sold",
+        "row 5: no prediction: area: '3O' is not a number",
+        "row 6: no prediction: sold: '2020-02-30' is not a date",
+        "5 of 6 rows have no prediction",
+        "rows.csv: 6 rows of the table, of which the model's query made features",
+    ]
+    with pytest.raises(UserError, match="row 2: the query leaves it out"):
+        run(capsys, "rows.csv", "--strict")
+    assert capsys.readouterr().out == f"{first}\n"
+
+
+def test_a_filter_on_a_missing_target_does_not_apply(homes: Predictor, capsys: pytest.CaptureFixture[str]) -> None:
+    for header, row in (
+        ("area,rooms,kind,sold,price", "30,3,flat,2020-05-11,"),
+        ("rooms,area,sold,kind", "3,30,2020-05-11,flat"),
+    ):
+        Path("rows.csv").write_text(f"{header}\n{row}\n")
+        assert run(capsys, "rows.csv", "--raw")[0] == [repr(homes.predict(np.array([[3, 3, 1, 131.0]]))[0].item())]
+
+
+def test_many_rows_without_a_prediction_are_told_by_their_count(
+    homes: Predictor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("rows.csv").write_text("rooms,sold,kind,area\n" + "3,2020-05-11,flat,\n" * 5000)
+    found, told = run(capsys, "rows.csv")
+    assert found == [""] * 5000
+    assert len(told) == 12
+    assert told[10] == "5,000 of 5,000 rows have no prediction"
+
+
+def test_values_unlike_the_training_are_told_once_a_column(
+    homes: Predictor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ["3,2020-05-11,flat,30", "7,2020-05-11,flat,300", "9,2021-05-11,villa,400", "3,2020-05-11,castle,30"]
+    Path("rows.csv").write_text("\n".join(["rooms,sold,kind,area", *rows]))
+    found, told = run(capsys, "rows.csv")
+    assert all(found)
+    assert told[:-1] == [
+        "warning: rooms: 2 rows outside the training rows (2.0 to 6.0)",
+        "warning: area: 2 rows outside the training rows (the table has 20.0 to 49.0)",
+        "warning: sold: 1 row outside the training rows (the table has 2020-01-11 to 2020-12-11)",
+        "warning: kind: 2 rows with a level that training never saw, as 'villa'",
+    ]
+    assert run(capsys, "rows.csv", "--ranges", "off") == (found, told[-1:])
+    with pytest.raises(UserError, match="row 2: rooms is outside the training rows"):
+        run(capsys, "rows.csv", "--ranges", "error")
+    assert capsys.readouterr().out == f"{found[0]}\n"
+
+
+def test_names_that_fit_both_are_asked_about(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [f"{20 + i % 30},{2 + i % 5},{900 + i}" for i in range(60)]
+    Path("homes.csv").write_text("\n".join(["area,rooms,y", *lines]))
+    predictor = model(Table.of("homes.csv", "SELECT rooms, area / 10 AS area, y FROM source", "y"))
+    as_raw, as_features = ([repr(value.item())] for value in predictor.predict(np.array([[3, 3.0], [3, 30.0]])))
+    Path("whole.csv").write_text("area,y,rooms\n30,5,3\n")
+    Path("part.csv").write_text("area,rooms\n30,3\n")
+    assert run(capsys, "whole.csv")[0] == as_raw
+    with pytest.raises(UserError, match="which the model's query makes of them; say which with --raw or --features"):
+        run(capsys, "part.csv")
+    assert run(capsys, "part.csv", "--raw")[0] == as_raw
+    assert run(capsys, "part.csv", "--features", "--ranges", "off")[0] == as_features
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("area,rooms\n30,3\n", "rows.csv: no column kind, sold; there are area, rooms; the features are rooms, area"),
+        ("area,rooms,kind,sold\n30,3,flat\n", "rows.csv: line 2: has 3 cells, the header 4"),
+        ("", "rows.csv: no column area, rooms, kind, sold"),
+        ('{"area": 30, "rooms": 3, "kind": "flat", "sold": "2020-05-11"}\n{"area"', "rows.csv: "),
+    ],
+)
+def test_mistakes(homes: Predictor, content: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("rows.csv").write_text(content)
+    with pytest.raises(UserError) as caught:
+        run(capsys, "rows.csv")
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("query", "what"),
+    [
+        ("SELECT a, avg(b) OVER () AS m, y FROM source", "WINDOW"),
+        ("SELECT a, y FROM source ORDER BY a", "ORDER_BY"),
+        ("SELECT a, y FROM source LIMIT 50", "LIMIT"),
+        ("SELECT DISTINCT a, y FROM source", "GROUP_BY"),
+        ("SELECT a, sum(y) AS y FROM source GROUP BY a", "GROUP_BY"),
+        ("SELECT s.a, t.b, s.y FROM source s JOIN source t ON s.a = t.a", "2 reads of source"),
+        ("SELECT a + random() AS a, y FROM source", "gives other values for a part of the rows"),
+    ],
+)
+def test_a_query_of_several_rows_takes_features_only(query: str, what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{i % 40},{i * i % 7},{i % 11}" for i in range(200)]
+    Path("t.csv").write_text("\n".join(["a,b,y", *rows]))
+    schema = describe.schema(Table.of("t.csv", query, "y"))
+    assert not schema.by_row
+    assert what in capsys.readouterr().err
+    with pytest.raises(UserError, match="needs more than one row at a time"):
+        schema.form(["a", "b", "y"], ["a"], "raw")
+    assert schema.form(["a", "m"], ["a"]) == "features"
+
+
+@pytest.mark.parametrize("kernel", ["Haswell", "Sandybridge"])
+def test_rows_from_a_pipe_as_csv_json_and_gzip(homes: Predictor, kernel: str) -> None:
+    expected = f"{homes.predict(np.array([[3, 3, 1, 131.0]]))[0].item()!r}\n"
+    csv_ = b'area,rooms,kind,sold,price\r\n30,3,"flat",2020-05-11,\r\n\r\n'
+    line = json.dumps({"area": 30, "rooms": "3", "kind": "flat", "sold": "2020-05-11", "more": [1]}).encode()
+    for content in (csv_, gzip.compress(csv_), line, b"\xef\xbb\xbf" + csv_):
+        done = subprocess.run(
+            [sys.executable, "-m", "samebits", "predict"],
+            input=content,
+            capture_output=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_CORETYPE": kernel},
+        )
+        assert done.stdout.decode() == expected, done.stderr
