@@ -1,13 +1,12 @@
 """What must hold beside equal bytes: no output leads away, nobody edited it in git or in the cache."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from samebits.proof.comparators import compare
-from samebits.proof.repository.hashes import Hash, hash_of, line_ends_of
+from samebits.proof.repository.hashes import Hash, hash_of, line_ends_of_file
 from samebits.proof.repository.stages import Item, Stage
 from samebits.proof.repository.store import Store
 from samebits.proof.running.execute import Run
@@ -30,7 +29,7 @@ def edited_in_git(out: Item, output: Output, kept: Path | None, made: Made) -> t
     """An output that is as the lock promises, against the file that git holds. kept: that file, if git holds it."""
     if output.verdict != "same" or not kept or not kept.is_file() or not out.recorded:
         return output, []
-    if line_ends_of(out.recorded, partial(hash_of, kept)):
+    if line_ends_of_file(out.recorded, kept):
         return output, []
     differences = compare(out.path, kept, made.root / out.path, []).differences
     if not differences:

@@ -2,13 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 from samebits.proof.judging.pinned import Pinned, Tree
 from samebits.proof.record import pins
 from samebits.proof.repository.contents import Contents
-from samebits.proof.repository.hashes import line_ends_of
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.stages import Stage
 from samebits.proof.running.made import Made
@@ -32,7 +30,7 @@ def other_inputs(stage: Stage, read: Contents) -> set[str | None]:
         if dep.recorded
         and dep.here
         and read.on_disk(dep.path, dep.recorded.name) != dep.recorded
-        and not line_ends_of(dep.recorded, partial(read.on_disk, dep.path))
+        and not read.line_ends_of(dep.path, dep.recorded)
     }
 
 
@@ -63,11 +61,11 @@ def of_line_ends(stage: str, converted: Mapping[str, Sequence[str]]) -> Iterator
 def of_written_line_ends(stage: Stage, made: Made) -> Iterator[Problem]:
     """Outputs that are as promised but for their line ends."""
     for out in stage.outs:
-        if out.here and out.recorded and out.path in made.hashes:
-            read = partial(made.contents.on_disk, out.path)
-            if system := line_ends_of(out.recorded, read):
-                text = f"{out.path}: the promised text but for its line ends, which were those of {system}"
-                yield Problem(stage.name, "environment-differs", out.path, text)
+        if not out.here or not out.recorded or out.path not in made.hashes:
+            continue
+        if system := made.contents.line_ends_of(out.path, out.recorded):
+            text = f"{out.path}: the promised text but for its line ends, which were those of {system}"
+            yield Problem(stage.name, "environment-differs", out.path, text)
 
 
 def of_pins(stage: str, pinned: Pinned, here: Mapping[str, str]) -> Iterator[Problem]:

@@ -3,11 +3,10 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from samebits.proof.comparators import compare
 from samebits.proof.judging.judge import Judge
-from samebits.proof.repository.hashes import hash_of, line_ends_of
+from samebits.proof.repository.hashes import hash_of, line_ends_of_file
 from samebits.proof.repository.pipeline import Pipeline
 from samebits.proof.repository.stages import Stage
 from samebits.proof.running.effects import Change
@@ -93,7 +92,7 @@ def _other_line_ends(change: Change) -> str | None:
     """The system whose line ends the file of the commit has, where that is all in which it differs."""
     if not change.before or not change.after or change.before.is_symlink() or change.after.is_symlink():
         return None
-    return line_ends_of(hash_of(change.before, "md5"), partial(hash_of, change.after))
+    return line_ends_of_file(hash_of(change.before, "md5"), change.after)
 
 
 def unproved(pipeline: Pipeline, ran: Sequence[Made], prefix: str) -> list[str]:

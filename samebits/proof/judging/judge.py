@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ from samebits.proof.repository.hashes import (
     files_in,
     folder_hash,
     hash_of,
-    line_ends_of,
+    line_ends_of_file,
     with_own_line_ends,
 )
 from samebits.proof.repository.stages import Item, Stage
@@ -159,7 +158,7 @@ class Judge:
     def _file(self, path: str, recorded: Hash, promised: Path | None, obtained: Path) -> Found:
         if ignored := self._ignored(path):
             return ignored
-        if system := line_ends_of(recorded, partial(hash_of, obtained)):
+        if system := line_ends_of_file(recorded, obtained):
             return self._equal(path, f"the same text, to which the run gave the line ends of {system}")
         if promised:
             found = compare(path, promised, obtained, self.rules)

@@ -3,10 +3,19 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from samebits.git import git
-from samebits.proof.repository.hashes import Hash, Manifest, folder_hash, hash_and_sha256_of, hash_of, hash_of_bytes
+from samebits.proof.repository.hashes import (
+    Hash,
+    Manifest,
+    folder_hash,
+    hash_and_sha256_of,
+    hash_of,
+    hash_of_bytes,
+    line_ends_of,
+)
 from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.repository.paths import Paths, parents
 
@@ -63,6 +72,10 @@ class Contents:
         if key not in self._read:
             self._read[key] = self._hash(path, name, ends)
         return self._read[key]
+
+    def line_ends_of(self, path: str, recorded: Hash) -> str | None:
+        """As the function of this name, of the texts on disk at a path."""
+        return line_ends_of(recorded, partial(self.on_disk, path))
 
     def files(self, path: str) -> Iterator[str]:
         """The files in a folder that DVC sees, by their paths from it."""

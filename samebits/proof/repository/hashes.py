@@ -117,9 +117,14 @@ def line_ends_of(recorded: Hash, read: Callable[[str, bytes], object]) -> str | 
     return next((system for ends, system in LINE_ENDS.items() if read(recorded.name, ends) == recorded), None)
 
 
+def line_ends_of_file(recorded: Hash, file: Path) -> str | None:
+    """As `line_ends_of`, of a file."""
+    return line_ends_of(recorded, partial(hash_of, file))
+
+
 def with_own_line_ends(recorded: Hash | None, file: Path | None) -> Hash | None:
     """The hash of a text in git that is the recorded one but for its line ends; None of any other file."""
-    if recorded and file and os.path.isfile(file) and line_ends_of(recorded, partial(hash_of, file)):
+    if recorded and file and os.path.isfile(file) and line_ends_of_file(recorded, file):
         return hash_of(file, recorded.name)
     return None
 
