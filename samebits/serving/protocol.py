@@ -22,7 +22,8 @@ MAX_BODY = 2**23  # bytes
 MAX_VALUES = 2**20  # of all tensors; to decode more would keep other clients waiting
 MAX_LISTS = 2**17  # a nested list for each row, and as many again
 MAX_OBJECTS = 2**10  # inputs, outputs and their parameters, for up to 128 features; for more, 8 a feature
-TEXTS = 32  # keys and texts for each of these
+KEYS = 32  # for each of these
+MAX_TEXTS = 2**18  # keys and values
 MAX_ID = 2**10  # characters, as the response repeats it
 
 JSON_BYTES = "Inference-Header-Content-Length"
@@ -166,13 +167,14 @@ def _of_one_length(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _check_counts(text: bytes | bytearray, features: int) -> None:
     """Refuse JSON that takes long to decode. It only counts marks, also those in strings: it must be fast."""
     objects = max(MAX_OBJECTS, 8 * features)
-    for name, mark, each, most in (
-        ("values", b",", 1, MAX_VALUES),
-        ("lists", b"[", 1, MAX_LISTS),
-        ("objects", b"{", 1, objects),
-        ("keys and texts", b'"', 2, TEXTS * objects),
+    for name, count, most in (
+        ("values", text.count(b","), MAX_VALUES),
+        ("lists", text.count(b"["), MAX_LISTS),
+        ("objects", text.count(b"{"), objects),
+        ("texts", text.count(b'"') // 2, MAX_TEXTS),
+        ("keys", text.translate(None, b" \t\r\n").count(b'":'), KEYS * objects),
     ):
-        if text.count(mark) > each * most:
+        if count > most:
             raise RefusedError(f"more than {most} {name}; send fewer, and the values flat or as binary data", 413)
 
 

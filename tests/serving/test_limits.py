@@ -329,9 +329,9 @@ def test_a_body_that_takes_long_to_decode_is_not_decoded(server: Running, body: 
 
 
 def test_many_keys_are_not_decoded(server: Running) -> None:
-    keys = ",".join(f'"{number}":1' for number in range(600_000))
+    keys = ",".join(f'"{number}" :1' for number in range(100_000))
     status, answer = server.infer(f'{{"parameters":{{{keys}}},{json.dumps(one())[1:]}'.encode())
-    assert (status, answer["error"].partition(";")[0]) == (413, "more than 32768 keys and texts")
+    assert (status, answer["error"].partition(";")[0]) == (413, "more than 32768 keys")
     few = ",".join(keys.split(",")[:30_000])
     assert server.infer(f'{{"parameters":{{{few}}},{json.dumps(one())[1:]}'.encode())[0] == 200
 
