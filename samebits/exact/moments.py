@@ -16,6 +16,7 @@ from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
 from scipy.sparse import issparse
 
 from samebits.exact import slices, sparse
+from samebits.model.prediction import refuse_flushed_subnormals
 
 FEW_ROWS = 32  # by the definition they take less time than a grid
 
@@ -39,6 +40,7 @@ class Moments:
 
         threads: on how many cores to compute, on all if None. The moments do not depend on it.
         """
+        refuse_flushed_subnormals()
         if issparse(X):
             return cls._sum([sparse.products(X, y)])
         parts = []
