@@ -11,6 +11,7 @@ from samebits.exact.logistic.likelihood import Likelihood
 from samebits.exact.logistic.search import newton
 from samebits.exact.logistic.separation import SeparationError, separation
 from samebits.exact.logistic.solve import Enclosure, enclosures
+from samebits.exact.logistic.whitening import whitened
 from samebits.exact.moments import Moments
 from samebits.exact.precision import working_precision
 from samebits.exact.solving.collinear import Relation
@@ -55,12 +56,13 @@ def fit(
     likelihood = Likelihood(scaled, sign, weight, intercept, inner)
     exponents = np.concatenate([np.zeros(int(intercept), int), exponents])
 
-    start, saturated = newton(scaled, sign, weight, intercept, np.array([middle(arb(each)) for each in inner]))
-    if saturated and not penalised and (found := separation(scaled, sign, intercept)):
+    rows = whitened(likelihood)
+    v, saturated = newton(rows.Z, weight, rows.penalty(likelihood))
+    if saturated and not penalised and (found := separation(likelihood, rows)):
         raise SeparationError([names[j] for j, each in zip(kept, found[int(intercept) :], strict=True) if each])
     best: tuple[list[float], list[int], Enclosure] | None = None
     zeros: set[int] = set()
-    for enclosure in enclosures(likelihood, [arb(each) for each in start.tolist()]):
+    for enclosure in enclosures(likelihood, rows.parameters(v)):
         with working_precision(enclosure.precision):
             if best is None:
                 open_ones = [j for j, each in enumerate(enclosure.parameters) if each.contains(0)]
@@ -121,6 +123,8 @@ def _exact_zeros(likelihood: Likelihood, candidates: list[int]) -> set[int]:
     """
     ones = np.ones((len(likelihood.sign), int(likelihood.intercept)))
     rows = np.hstack([ones, likelihood.X]) * likelihood.sign[:, None] + 0.0
+    if len(candidates) == rows.shape[1] and not _sums(rows, likelihood.weight).any():
+        return set(candidates)  # the gradient at 0
     zeros: set[int] = set()
     for some in [candidates, *([each] for each in candidates)]:
         if some and not zeros.issuperset(some):
@@ -129,6 +133,12 @@ def _exact_zeros(likelihood: Likelihood, candidates: list[int]) -> set[int]:
             if np.array_equal(_counted(rows, likelihood.weight), _counted(flipped, likelihood.weight)):
                 zeros |= set(some)
     return zeros
+
+
+def _sums(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The exact sums (k,) of weighted rows (n, k): 0 where they are."""
+    moments = Moments.weighted(np.column_stack([rows, np.zeros(len(rows))]), np.zeros(len(rows)), weight)
+    return np.array([bool(each) for each in moments.integers.tolist()[0][1:-2]])
 
 
 def _counted(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -120,7 +120,7 @@ def _of_fit(fit: Fit, rows: int, reached: arb) -> dict[Key, arb]:
     if intercept:
         null = sum((count * arb(fmpq(count, rows)).log() for count in (ones, rows - ones)), arb(0))
     parameters, df = len(fit.columns), len(fit.columns) - intercept
-    if not df:
+    if not any(fit.parameters[intercept:]):
         reached = null  # exactly: it is the same model
     numbers = {
         "log_likelihood": reached,
@@ -133,5 +133,8 @@ def _of_fit(fit: Fit, rows: int, reached: arb) -> dict[Key, arb]:
     }
     if df:
         ratio = 2 * (reached - null)
-        numbers |= {"lr": ratio, "lr_p_value": (ratio / 2).gamma_upper(arb(fmpq(df, 2)), regularized=1)}
+        numbers |= {
+            "lr": ratio,
+            "lr_p_value": (ratio / 2).gamma_upper(arb(fmpq(df, 2)), regularized=1) if ratio != 0 else arb(1),
+        }
     return {(None, name): number for name, number in numbers.items()}

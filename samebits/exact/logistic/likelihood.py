@@ -54,6 +54,12 @@ class Likelihood:
     intercept: bool
     penalty: list[fmpq]
 
+    def moments_of(self, some: np.ndarray) -> fmpz_mat:
+        """A'A (k, k) of some rows, times a power of two."""
+        integers = Moments.of(self.X[some], np.zeros(some.sum())).integers.tolist()
+        first = 0 if self.intercept else 1
+        return fmpz_mat([row[first:-1] for row in integers[first:-1]])
+
     @cached_property
     def moments(self) -> arb_mat:
         """A'A (k, k) of the rows, each counted once."""
@@ -71,6 +77,13 @@ class Likelihood:
         furthest = np.abs(self.X @ d[first:] + d[:first].sum()).max()
         return arb(float(furthest)) + (len(d) + 2) * arb(2.0**-52) * sum((abs(each) for each in step), arb(0))
 
+    def margins(self, w: list[arb]) -> np.ndarray:
+        """The margins (n,) for parameters w, rounded to two float64 numbers each."""
+        high = [middle(each) for each in w]
+        low = [middle(each - first) for each, first in zip(w, high, strict=True)]
+        starts = range(0, len(self.sign), BLOCK)
+        return np.concatenate([self._margins(slice(start, start + BLOCK), high, low).high for start in starts])
+
     def gradient(self, w: list[arb]) -> tuple[arb_mat, arb]:
         """The gradient (k, 1) at w, sums of two float64 numbers each, and by how much any row of it may be wrong."""
         total, top = Moments.zero(self.X.shape[1] + 1), 0.0
@@ -86,9 +99,7 @@ class Likelihood:
         end = self.X.shape[1] + 1
         sums = [(integers[j, end] + integers[j, end + 1]) * scale for j in range(0 if self.intercept else 1, end)]
         value = [arb(each) + arb(penalty) * x for each, penalty, x in zip(sums, self.penalty, w, strict=True)]
-        return arb_mat([[each] for each in value]), top * (arb(2.0**-98) + 2 * self._margin_error(w)) + arb(
-            sigmoid.TINY
-        )
+        return arb_mat([[each] for each in value]), top * (arb(2.0**-98) + 2 * self.margin_error(w)) + arb(sigmoid.TINY)
 
     def in_balls(self, w: list[arb]) -> tuple[arb_mat, arb_mat, arb]:
         """The gradient, the Fisher information and the log-likelihood at any w, all at the working precision: slow."""
@@ -122,7 +133,7 @@ class Likelihood:
         last = sums.integers.ncols() - 1
         columns = range(0 if self.intercept else 1, last)
         beyond = sum((x * sums.integers[j, last] for x, j in zip(w, columns, strict=True)), arb(0))
-        error = arb(float(self.weight.sum())) * (arb(2.0**-98) + self._margin_error(w))
+        error = arb(float(self.weight.sum())) * (arb(2.0**-98) + self.margin_error(w))
         return beyond * (fmpq(2) ** sums.exponent) - factor.log() + arb(0, error.upper())
 
     def information(self, w: list[arb], bits: int) -> Information:
@@ -138,7 +149,7 @@ class Likelihood:
             if unit < coarse:
                 total += Moments.weighted(X, none, np.floor(((spread.high - first) + spread.low) / unit) * unit)
             coarsest = max(coarsest, unit)
-        relative = arb(2.0**-98) + 2 * self._margin_error(w)
+        relative = arb(2.0**-98) + 2 * self.margin_error(w)
         return Information(self._columns(total), relative, arb(4 * coarsest) + arb(sigmoid.TINY))
 
     def _each(self, w: list[arb]) -> Iterator[tuple[slice, sigmoid.Logistic]]:
@@ -158,10 +169,11 @@ class Likelihood:
         columns = [*([np.ones_like(sign)] if self.intercept else []), *self.X[some].T.copy()]
         total = DoubleDouble.of(np.zeros_like(sign))
         for column, first, second in zip(columns, high, low, strict=True):
-            total += DoubleDouble(np.array(first), np.array(second)).times(column * sign)
+            if first:
+                total += DoubleDouble(np.array(first), np.array(second)).times(column * sign)
         return total
 
-    def _margin_error(self, w: list[arb]) -> arb:
+    def margin_error(self, w: list[arb]) -> arb:
         """A bound of the error of each margin: each product and each partial sum has a relative one."""
         return 4 * (len(w) + 1) * arb(ROUNDING) * sum((abs(each) for each in w), arb(0)) + arb(sigmoid.TINY)
 

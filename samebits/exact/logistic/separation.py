@@ -3,14 +3,15 @@
 The likelihood then has no maximum (Albert and Anderson, Biometrika 71, 1984, doi:10.1093/biomet/71.1.1).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
-from flint import fmpq, fmpq_mat, fmpz_mat
+from flint import arb, arb_mat, fmpq, fmpq_mat
 from scipy.optimize import linprog
 
-from samebits.exact.moments import Moments
-from samebits.exact.rational import exactly, nearest_float
+from samebits.exact.balls import middle
+from samebits.exact.logistic.likelihood import Likelihood
+from samebits.exact.logistic.whitening import PRECISION, Whitened
+from samebits.exact.precision import working_precision
+from samebits.exact.rational import exactly
 
 FIRST = 2000  # rows of the first linear program; those that it leaves on the wrong side are added to the next one
 ROUNDS = 100
@@ -31,51 +32,28 @@ class SeparationError(ValueError):
         )
 
 
-def separation(X: np.ndarray, sign: np.ndarray, intercept: bool) -> list[fmpq] | None:
-    """A direction (k,) in which the margins of some rows rise and none falls, verified; None where none was found.
-
-    sign: the classes (n,) of rows X (n, p), 1 or -1. The columns, of 1 if there is an intercept and of X, must be
-    independent.
-    """
-    for j in range(X.shape[1]) if intercept else ():
-        for side in (1, -1):
-            lowest, highest = (side * X[sign > 0, j]).min(), (side * X[sign < 0, j]).max()
-            if lowest >= highest:
-                direction = [fmpq(0)] * (X.shape[1] + 1)
-                direction[0], direction[j + 1] = -exactly(highest), fmpq(side)
-                return direction
-    center = X.mean(axis=0) if intercept else np.zeros(X.shape[1])
-    spread = np.sqrt(np.mean((X - center) ** 2, axis=0))
-    spread[spread == 0] = 1
-    Z = (X - center) / spread
-    Z = (np.column_stack([np.ones(len(Z)), Z]) if intercept else Z) * sign[:, None]
-    found = _direction(Z)
+def separation(likelihood: Likelihood, rows: Whitened) -> list[fmpq] | None:
+    """A direction (k,) in which the margins of some rows rise and none falls, verified; None where none was found."""
+    if likelihood.intercept and (simple := _of_one_column(likelihood)):
+        return simple
+    found = _direction(rows.Z)
     if found is None:
         return None
-    units = _Units([exactly(each) for each in center.tolist()], [exactly(each) for each in spread.tolist()], intercept)
-    margins = Z @ found
-    proofs = (_verified(X, Z, found, units, margins <= each * margins.max()) for each in TOUCHING)
-    return next(filter(None, proofs), None)
+    margins = rows.Z @ found
+    with working_precision(PRECISION):
+        proofs = (_verified(likelihood, rows, found, margins <= each * margins.max()) for each in TOUCHING)
+        return next(filter(None, proofs), None)
 
 
-@dataclass(frozen=True)
-class _Units:
-    """Directions in the columns themselves, and in those less their centers, divided by their spreads."""
-
-    center: list[fmpq]
-    spread: list[fmpq]
-    intercept: bool
-
-    def standardized(self, v: list[fmpq]) -> list[fmpq]:
-        first, rest = v[: int(self.intercept)], v[int(self.intercept) :]
-        shift = sum((a * b for a, b in zip(rest, self.center, strict=True)), fmpq(0))
-        return [*(each + shift for each in first), *(a * b for a, b in zip(rest, self.spread, strict=True))]
-
-    def original(self, v: list[fmpq]) -> list[fmpq]:
-        first, rest = v[: int(self.intercept)], v[int(self.intercept) :]
-        rest = [a / b for a, b in zip(rest, self.spread, strict=True)]
-        shift = sum((a * b for a, b in zip(rest, self.center, strict=True)), fmpq(0))
-        return [*(each - shift for each in first), *rest]
+def _of_one_column(likelihood: Likelihood) -> list[fmpq] | None:
+    for j, column in enumerate(likelihood.X.T):
+        for side in (1, -1):
+            lowest, highest = (side * column[likelihood.sign > 0]).min(), (side * column[likelihood.sign < 0]).max()
+            if lowest >= highest:
+                direction = [fmpq(0)] * (likelihood.X.shape[1] + 1)
+                direction[0], direction[j + 1] = -exactly(highest), fmpq(side)
+                return direction
+    return None
 
 
 def _direction(Z: np.ndarray) -> np.ndarray | None:
@@ -95,26 +73,33 @@ def _direction(Z: np.ndarray) -> np.ndarray | None:
     return None
 
 
-def _verified(
-    X: np.ndarray, Z: np.ndarray, found: np.ndarray, units: _Units, touching: np.ndarray
-) -> list[fmpq] | None:
+def _verified(likelihood: Likelihood, rows: Whitened, found: np.ndarray, touching: np.ndarray) -> list[fmpq] | None:
     """The direction moved into the exact null space of the rows that it touches, if all others lie on their side."""
     k = len(found)
     if touching.all():
         return None
-    exact = units.original([exactly(each) for each in found.tolist()])
+    exact = [_fraction(each) for each in rows.parameters(found)]
     if touching.any():
-        first = 0 if units.intercept else 1
-        moments = Moments.of(X[touching], np.zeros(touching.sum())).integers.tolist()
-        basis, dimension = fmpz_mat([row[first:-1] for row in moments[first:-1]]).nullspace()
+        moments = likelihood.moments_of(touching)
+        basis, dimension = moments.nullspace()
         if not dimension:
             return None
         columns = [[fmpq(row[j]) for row in basis.tolist()] for j in range(int(dimension))]
         columns = [[each / max(map(abs, column)) for each in column] for column in columns]
-        N = np.array([[nearest_float(each) for each in units.standardized(column)] for column in columns]).T
+        back = rows.T.inv()
+        N = np.array([_floats(back, column) for column in columns]).T
         weights = np.linalg.lstsq(N, found, rcond=None)[0]
         exact = (fmpq_mat(columns).transpose() * fmpq_mat([[exactly(each)] for each in weights.tolist()])).entries()
-    v = np.array([nearest_float(each) for each in units.standardized(exact)])
-    others = Z[~touching]
-    bound = (k + 6) * ROUNDING * (np.abs(others) @ np.abs(v))
-    return exact if (others @ v > bound).all() else None
+        found = np.array(_floats(back, exact))
+    others = rows.Z[~touching]
+    bound = (k + 6) * ROUNDING * (np.abs(others) @ np.abs(found)) + rows.error * np.abs(found).sum()
+    return exact if (others @ found > bound).all() else None
+
+
+def _floats(back: arb_mat, direction: list[fmpq]) -> list[float]:
+    return [middle(each) for each in (back * arb_mat([[arb(each)] for each in direction])).entries()]
+
+
+def _fraction(x: arb) -> fmpq:
+    mantissa, exponent = x.mid().man_exp()
+    return mantissa * fmpq(2) ** exponent

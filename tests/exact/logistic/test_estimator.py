@@ -200,3 +200,18 @@ def test_columns_that_say_nothing_leave_the_null_model(fit_intercept: bool) -> N
     assert model.intercept_[0] == (-math.log(3) if fit_intercept else 0)
     assert summary.log_likelihood == summary.null_log_likelihood
     assert (summary.pseudo_r2, summary.lr, summary.df_model) == (0, None, 0)
+
+
+@pytest.mark.parametrize("offset", [0, 1e8])
+def test_hidden_separation_by_what_rounding_left_is_found(offset: float) -> None:
+    random = np.random.default_rng(2)
+    X = random.normal(size=(30, 5)) + offset
+    X = np.column_stack([X, X.sum(axis=1)])  # its rounding is a column of its own, of 1e-16
+    with pytest.raises(SeparationError):
+        ExactLogisticRegression().fit(X, np.arange(30) == 7)
+
+
+def test_exact_zeros_without_symmetry() -> None:
+    model = ExactLogisticRegression(fit_intercept=False).fit([[2.0], [1], [1], [3], [3]], [1, 0, 0, 0, 1])
+    assert model.coef_[0, 0] == 0
+    assert model.summary().lr_p_value == 1
