@@ -72,4 +72,4 @@ def _diagonal(entries: list[arb]) -> arb_mat:
 
 
 def _floats(M: arb_mat) -> np.ndarray:
-    return np.array([[middle(each) for each in row] for row in M.tolist()])
+    return np.array([middle(each) for each in M.entries()]).reshape(M.nrows(), M.ncols())

@@ -212,6 +212,6 @@ def test_hidden_separation_by_what_rounding_left_is_found(offset: float) -> None
 
 
 def test_exact_zeros_without_symmetry() -> None:
-    model = ExactLogisticRegression(fit_intercept=False).fit([[2.0], [1], [1], [3], [3]], [1, 0, 0, 0, 1])
+    model = ExactLogisticRegression(fit_intercept=False).fit(np.array([[2.0], [1], [1], [3], [3]]), [1, 0, 0, 0, 1])
     assert model.coef_[0, 0] == 0
     assert model.summary().lr_p_value == 1
