@@ -69,6 +69,10 @@ class Ridge(ExactLinearRegression):
         self.positive = positive
         self.random_state = random_state
 
+    def _solved(self, *args: Any) -> Any:
+        self.solver_ = self.solver
+        return super()._solved(*args)
+
 
 class RidgeCV(ExactRidgeCV):
     """The counterpart of scikit-learn's."""
