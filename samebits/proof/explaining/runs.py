@@ -174,15 +174,23 @@ class Runs:
         return result.layer
 
     def file(self, result: Result, path: str) -> Path | None:
-        """An output of a stage; None where it did not make it, or where it is not available."""
+        """A file or folder that a stage made; None where it did not, or where it is not available."""
         if result.layer is None and result.record:
-            side = result.record.side
-            out = next((each for each in result.record.stage.outs if each.path == path), None)
-            if out is None or out.recorded is None:
-                return None
-            return side.tree.root / path if _is_in_git(side, path) else self.store.get(out.recorded, out.remote)
+            return self._recorded(result.record, path)
         found = result.layer and result.layer / self.prefix / path
         return found if found and os.path.lexists(found) else None
+
+    def _recorded(self, record: Record, path: str) -> Path | None:
+        if _is_in_git(record.side, path):
+            return record.side.tree.root / path
+        for out in record.stage.outs:
+            if out.recorded is None or not (path == out.path or path.startswith(f"{out.path}/")):
+                continue
+            if path == out.path:
+                return self.store.get(out.recorded, out.remote)
+            inner = (self.store.manifest(out.recorded, out.remote) or {}).get(path[len(out.path) + 1 :])
+            return self.store.get(inner, out.remote) if inner else None
+        return None
 
     def _restored(self, record: Record, out: Item, folder: Path) -> bool:
         """Put an output that a side records into a folder, as what the stage wrote; False where it is not available."""
@@ -216,7 +224,8 @@ class Runs:
 
     def values(self, result: Result, path: str) -> dict[Metric, Any]:
         """The values of a file of metrics; none where it is not there, or cannot be read."""
-        key = path, result.hashes.get(path, "not made")
+        around = (each for each in result.hashes if path == each or path.startswith(f"{each}/"))
+        key = path, result.hashes.get(next(around, ""), "not made")
         if key not in self._read:
             file = self.file(result, path)
             found: Any = {}
