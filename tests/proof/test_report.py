@@ -301,3 +301,20 @@ def test_open_questions_stand_beside_what_decides_or_alone() -> None:
         "The first stage that diverged is fit:": ["a.py: changed"],
         "Besides:": ["load: d.csv: missing"],
     }
+
+
+def test_metrics_in_the_cache_are_read_at_the_base_too(tmp_path: Path) -> None:
+    repo = Repository(tmp_path / "repo")
+    repo.write("r2.txt", "0.5")
+    write = 'mkdir out && echo "{\\"r2\\": $(cat r2.txt)}" | tee out/in.json > one.json'
+    stage = {"cmd": write, "deps": ["r2.txt"], "outs": ["out"], "metrics": ["one.json"]}
+    repo.pipeline(metrics=["out/in.json"], stages={"one": stage})
+    repo.run()
+    repo.write("r2.txt", "0.25")
+    repo.run()
+    found = repo.changes("HEAD~1")
+    assert {(each.name, each.base, each.now) for each in found.metrics} == {
+        ("one.json:r2", 0.5, 0.25),
+        ("out/in.json:r2", 0.5, 0.25),
+    }
+    assert found.unread == []

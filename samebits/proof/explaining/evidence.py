@@ -28,7 +28,13 @@ class Evidence:
         forth, back = self._names(second), self._names(first)
         found = 4 * _mentions(why, forth)
         found += 2 * _mentions(self._lines(first), forth) + 2 * _mentions(self._lines(second), back)
+        found += _mentions(self._whole(first), forth)
         return found + self._is_one_sided(second) if found else 0
+
+    def _whole(self, factor: Factor) -> str:
+        """The text of the files of a factor, as at both sides."""
+        paths = [each.path for each in factor.changes if not each.keys]
+        return "\n".join(side.content(path).decode(errors="replace") for path in paths for side in self._sides)
 
     def _names(self, factor: Factor) -> set[str]:
         """Words by which others speak of a factor: the last key of a parameter, a file, a module, an output."""

@@ -198,7 +198,8 @@ class Task:
         builder.unsaid = every - frozenset(active)
         budget = Budget(2 * len(active) + 2 if self.asked.runs is None else self.asked.runs, self.until)
         runs = self.runs(budget)
-        self.progress.say(f"{len(active)} factors, at most {budget.runs} runs of the pipeline")
+        count = "1 factor" if len(active) == 1 else f"{len(active)} factors"
+        self.progress.say(f"{count}, at most {budget.runs} runs of the pipeline")
         fresh = self.asked.fresh or found.left_out is not None
         if found.left_out:
             self.notes.append(
@@ -222,7 +223,7 @@ class Task:
                 return Outcome(failed=str(error))
             return runs.outcome(hybrid, name(taken))
 
-        search = Search(measure, self.is_complete, evidence.Evidence(builder).likely, [], every)
+        search = Search(measure, self.is_complete, evidence.Evidence(builder).likely, [], every, builder.unsaid)
         search.groups = [frozenset((each,)) for each in active]
         if self.files:
             self._ends_run(builder, runs, search, fresh)
@@ -330,8 +331,8 @@ class Task:
                 if not self.compared(runs, builder.hybrid(every), head, 1, "head"):
                     search.outcomes[every] = head
                     self.problems[-1] += "; --fresh explains it from runs alone"
-            if builder.unsaid and not closes and not self.asked.exact:
-                search.groups.append(builder.unsaid)
+            if search.spare and not closes and not self.asked.exact:
+                search.groups, search.spare = [*search.groups, search.spare], frozenset()
                 search.run()
         except SpentError:
             search.spent = True

@@ -38,6 +38,7 @@ ENVIRONMENT = (
     "renv.lock",
 )
 ORDER: tuple[Kind, ...] = ("stage", "code", "packages", "source", "parameter", "undeclared", "commit")  # in a name
+MOST = 4  # parts that a name has
 LONGEST = 40  # characters of a value in a name
 
 
@@ -334,7 +335,8 @@ def joined(pieces: Sequence[Factor]) -> Factor:
     first, *others = sorted(pieces, key=lambda each: ORDER.index(each.kind))
     parts = tuple(label for each in (first, *others) for label in each.parts or (each.label,))
     changes = tuple(change for each in (first, *others) for change in each.changes)
-    return Factor(first.kind, f"{parts[0]} with {', '.join(parts[1:])}", changes, parts=parts)
+    more = f" and {len(parts) - MOST} more" if len(parts) > MOST else ""
+    return Factor(first.kind, f"{parts[0]} with {', '.join(parts[1:MOST])}{more}", changes, parts=parts)
 
 
 def is_prose(path: str) -> bool:

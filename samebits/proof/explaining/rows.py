@@ -71,7 +71,7 @@ def _factor(factors: Sequence[Factor], group: Group, search: Search, unsaid: Gro
     same_bytes = bool(results) and all(
         name not in none.results or each.hashes == none.results[name].hashes for name, each in results.items()
     )
-    undeclared = group == unsaid
+    undeclared = group <= unsaid
     return explanation.Factor(
         name=f"{_some([each.label for each in own])} (no stage declares it)" if undeclared else joined(own).label,
         short=_some([each.name for each in own]) if undeclared else joined(own).name,

@@ -1,6 +1,6 @@
 """Which hybrids run, in which order: each factor alone; factors that cannot be separated become one group."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from samebits.errors import UserError
@@ -13,7 +13,8 @@ class Search:
     """Measures groups of factors.
 
     measure: the outcome of the base with some factors as at the head. likely: of two groups, how likely one needs the
-    other. groups: as far as they are known to be separable. merged: why groups became one.
+    other. groups: as far as they are known to be separable. spare: factors that no stage declares, which a group may
+    need all the same. merged: why groups became one.
     """
 
     measure: Callable[[Group], Outcome]
@@ -21,6 +22,7 @@ class Search:
     likely: Callable[[Group, Group, str], int]
     groups: list[Group]
     every: Group
+    spare: Group = frozenset()
     outcomes: dict[Group, Outcome] = field(default_factory=dict)
     merged: list[tuple[list[Group], str]] = field(default_factory=list)
     spent: bool = False
@@ -67,9 +69,13 @@ class Search:
             return
         why = self.outcomes[taken].failed or "it does not make the metric"
         others = [each for each in self.groups if each != group]
+        single = [frozenset((each,)) for each in sorted(self.spare)]
+        others += [each for each in single if self.likely(group, each, why)]
+        rest = self.spare.difference(*others)
         others.sort(key=lambda each: -self.likely(group, each, why))
+        evidence = self.likely(group, others[0], why) if others else 0
         try:
-            needed = self._needed(group, others, from_head, self.likely(group, others[0], why) if others else 0)
+            needed = self._needed(group, [*others, *([rest] if rest else [])], from_head, evidence)
         except SpentError:
             self._merge(group, others, f"{why}; the budget does not allow to find out which it needs")
             raise
@@ -101,7 +107,7 @@ class Search:
     def _merge(self, group: Group, others: Iterable[Group], why: str) -> None:
         parts = [group, *others]
         self.merged.append((parts, why))
-        at = min(self.groups.index(each) for each in parts)
-        rest: Collection[Group] = [each for each in self.groups if each not in parts]
-        self.groups = [*rest]
+        at = self.groups.index(group)
+        self.groups = [each for each in self.groups if each not in parts]
+        self.spare = self.spare.difference(*parts)
         self.groups.insert(min(at, len(self.groups)), frozenset[int]().union(*parts))

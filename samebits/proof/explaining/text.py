@@ -6,6 +6,7 @@ from typing import NamedTuple
 from samebits import markdown
 from samebits.errors import UserError
 from samebits.proof.explaining.explanation import Bytes, Explanation, Factor, Metric, Output, Row
+from samebits.proof.words import some
 
 STATES = {"not run": "not run", "left out": "left out"}
 
@@ -151,7 +152,7 @@ def _idle(factor: Factor, looked: bool) -> str:
 
 def merged_of(found: Explanation) -> list[str]:
     """Which factors are one because they cannot be separated."""
-    return [f"{', '.join(each.parts)}: {each.why}" for each in found.factors if each.parts and each.why]
+    return [f"{some(each.parts)}: {each.why}" for each in found.factors if each.parts and each.why]
 
 
 def runs(found: Explanation) -> str:

@@ -85,7 +85,7 @@ class Repository:
         if own_cache:
             found["cache"] = {"dir": str(root / ".dvc" / "cache"), "local": "", "type": ["reflink", "copy"]}
         elif user and user._repo.cache.local is not None:
-            found["cache"] = {"dir": user._repo.cache.local.path}
+            found["cache"] = {"dir": user._repo.cache.local_cache_dir}
         if user:
             found["remote"] = dict(user._repo.config.get("remote") or {})
             core |= {"remote": user.remote} if user.remote else {}

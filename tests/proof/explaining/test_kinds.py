@@ -189,3 +189,21 @@ def test_packages_that_nothing_installs_are_left_out(repo: Two) -> None:
     found = repo.explained()
     assert effects(found) == {"a 1 -> 5": 4}
     assert [each.name for each in found.factors if each.state == "left out"] == ["packages: small 1.0 -> 2.0"]
+
+
+def test_a_declared_file_that_needs_one_that_no_stage_declares(tmp_path: Path) -> None:
+    repo = Two(tmp_path / "repo")
+    repo.write("params.yaml", PARAMS)
+    repo.write("helper.sh", "old() { echo 0; }\n")
+    repo.write("train.sh", ". ./helper.sh\n" + TRAIN.replace("a + b", "a + b + $(old)"))
+    repo.write("evaluate.sh", EVALUATE)
+    repo.pipeline(stages=STAGES)
+    repo.base()
+    repo.write("helper.sh", "fresh() { echo 30; }\n")
+    repo.write("other.sh", "nobody reads it")
+    repo.write("train.sh", ". ./helper.sh\n" + TRAIN.replace("a + b", "a + b + $(fresh)"))
+    repo.replace("params.yaml", "c: 100", "c: 90")
+    repo.head()
+    found = repo.explained()
+    check_sums(found)
+    assert effects(found) == {"c 100 -> 90": -10, "helper.sh with train.sh": 30}
