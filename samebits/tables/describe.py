@@ -18,6 +18,7 @@ from samebits.tables.source import Source
 from samebits.tables.table import NUMBERS, WIDE_NUMBERS, Table, floats
 
 MOST_LEVELS = 1000  # of a text; of one with more, none is kept
+FEW = 20  # values of a feature; one with more is no code of a category
 SAMPLE_ROWS, SAMPLE_VALUES = 2**15, 2**20  # of the first rows of a table, in which examples are looked for
 EXAMPLES = 1000  # test rows
 HALVES = 1000  # rows of which both halves are asked
@@ -45,6 +46,10 @@ def schema(table: Table) -> Schema:
         of_target = set(made_of[table.target]) - of_features
         needed = of_features | (filters - of_target)
         facts = _facts(connection, table, {name: kinds[name] for name in types if name in needed})
+        for name in _numbers(
+            connection, table, made_of, [name for name in facts if len(facts[name]["levels"] or "") > FEW]
+        ):
+            facts[name]["levels"] = None
         defaults = _defaults(connection, table, [name for name in types if name in of_target & filters])
     columns |= {name: replace(columns[name], needed=True, **of) for name, of in facts.items()}
     columns |= {name: replace(columns[name], default=value) for name, value in defaults.items()}
@@ -156,6 +161,18 @@ def _facts(connection: duckdb.DuckDBPyConnection, table: Table, kinds: Mapping[s
         connection.execute("DROP VIEW IF EXISTS cells")
         connection.execute("SET threads = 1")
     return facts
+
+
+def _numbers(
+    connection: duckdb.DuckDBPyConnection, table: Table, made_of: Mapping[str, list[str]], names: list[str]
+) -> set[str]:
+    """Which of some columns of text the query reads as numbers or dates: a feature of one alone has many values."""
+    of = {name: made_of[name][0] for name in table.features if len(made_of[name]) == 1 and made_of[name][0] in names}
+    if not of:
+        return set()
+    counts = ", ".join(f"approx_count_distinct({identifier(name)})" for name in of)
+    [found] = connection.sql(f"SELECT {counts} FROM ({table.query})").fetchall()
+    return {column for column, count in zip(of.values(), found, strict=True) if count > FEW}
 
 
 def _range(cell: str, kind: str) -> str:
