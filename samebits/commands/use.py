@@ -16,7 +16,7 @@ from samebits.errors import UserError, warn
 from samebits.tables import convert, edit, use
 from samebits.tables.diagnosis import clean
 from samebits.tables.features import count
-from samebits.tables.profile import Asked
+from samebits.tables.reader import Asked
 
 FOLDER = Path("data/raw")  # what the stage `data` depends on
 TABLE = "a path, a glob or a URL: CSV, Parquet, JSON or Excel, also 'book.xlsx#Sheet 2' or 'a.zip#table.csv'"

@@ -8,7 +8,7 @@ import functools
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,49 +19,20 @@ from tqdm import tqdm
 
 from samebits import params
 from samebits.errors import UserError
-from samebits.tables import readings, sentinels, total
+from samebits.tables import sentinels, total
 from samebits.tables.column import LEVELS, Cells, Column
 from samebits.tables.diagnosis import clean, identifier, string
-from samebits.tables.fit import MARKERS, Fit, known_in
-from samebits.tables.readings import Reading
+from samebits.tables.reader import AT_ONCE, KINDS, ROW, Asked, Reader, ask, fields_of
 from samebits.tables.split import Shuffle
 from samebits.tables.table import reading
 
 LATE = 0.8  # the share of rows before the date that the advice on a split by time names
-KINDS = {
-    **dict.fromkeys(("tinyint", "smallint", "integer", "bigint", "hugeint"), "number"),
-    **dict.fromkeys(("utinyint", "usmallint", "uinteger", "ubigint", "uhugeint", "bignum", "decimal"), "number"),
-    **dict.fromkeys(("float", "double"), "number"),
-    **dict.fromkeys(("varchar", "enum", "uuid"), "text"),
-    **dict.fromkeys(("date", "timestamp", "timestamp with time zone"), "date"),
-    **dict.fromkeys(("timestamp_s", "timestamp_ms", "timestamp_ns"), "date"),
-    "boolean": "boolean",
-    "time": "time",
-}
 NOTHING = "any_value(NULL)"  # an aggregate where nothing is asked
 MOST_COLUMNS = 2000  # the time that the moments and the profile take grows with their square
-AT_ONCE = 16  # columns in a question; more take more memory at a time
-SAMPLE = 500  # rows that propose how a text is read
-STRAY = 0.05  # the share of values of another form that are taken as missing; of more, the column stays text
-WORDS = 0.5  # the same of words as unknown
 CODES = 1000  # whole numbers of so many values or fewer may be codes of categories
 HASH_ROWS = 5_000_000  # from here on the split is by hash, which reads the rows once and keeps no number of each
-ROW, TRAIN = identifier("row of the table"), identifier("is a training row")
+TRAIN = identifier("is a training row")
 RANKED = 20_000  # training rows of which ranks and levels are compared with the target
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the person has said. missing: columns, or None for all, with the text or number that is none."""
-
-    missing: tuple[tuple[str | None, str], ...] = ()
-    dates: str | None = None
-    categories: frozenset[str] = frozenset()
-    numbers: frozenset[str] = frozenset()
-
-    def missing_in(self, name: str) -> list[str]:
-        """What is missing in a column."""
-        return list(dict.fromkeys(value for column, value in self.missing if column in (None, name)))
 
 
 class Profile:
@@ -71,20 +42,19 @@ class Profile:
         self, connection: duckdb.DuckDBPyConnection, cells: str, target: str, data: params.Data, asked: Asked
     ) -> None:
         """cells: the SQL name of the table, whose column ROW counts its rows."""
-        self._connection, self._used, self._asked_for = connection, cells, asked
-        self._habits: set[str] = {asked.dates} if asked.dates else set()
+        self._connection, self._used = connection, cells
         table = connection.sql(f"FROM {cells}")
         columns = [
             each
             for name, type_ in zip(table.columns, table.types, strict=True)
             if identifier(name) != ROW
-            for each in _fields(name, identifier(name), type_)
+            for each in fields_of(name, identifier(name), type_)
         ]
         found = [column for column in columns if column.name == target]
         if not found:
             names = clean(", ".join(column.name for column in columns))
             raise UserError(f"--target {clean(target)}: no such column; the columns are {names}")
-        read = {column.name: column for column in self._read(columns)}
+        read = {column.name: column for column in Reader(connection, cells, asked).read(columns)}
         self.target = read[target]
         [(self.all_rows,)] = connection.sql(f"SELECT count(*) FROM {cells}").fetchall()
         self.total = total.find(self._asked, list(read.values()), ROW, self.all_rows)
@@ -149,11 +119,7 @@ class Profile:
 
     def _asked(self, aggregates: list[str]) -> list[Any]:
         """The values of aggregates over the rows."""
-        found: list[Any] = []
-        for start in range(0, len(aggregates), 8 * AT_ONCE):
-            sql = ", ".join(aggregates[start : start + 8 * AT_ONCE])
-            found += self._connection.sql(f"SELECT {sql} FROM {self._used}").fetchall()[0]
-        return found
+        return ask(self._connection, self._used, aggregates)
 
     def _choose(self, cells: str, where: str, data: params.Data) -> bool:
         """Keep the rows that the query will have, and mark those of training; give whether these are known."""
@@ -174,131 +140,6 @@ class Profile:
             f"CREATE TEMP VIEW used AS SELECT * FROM {cells} POSITIONAL JOIN scratch.flags WHERE {where}"
         )
         return True
-
-    def _read(self, columns: list[Column]) -> list[Column]:
-        """The columns with their kinds and what SQL gives a value."""
-        chosen: dict[str, Column] = {}
-        texts = [each for each in columns if KINDS.get(each.type) == "text"]
-        fits: dict[str, Fit] = {}
-        for start in range(0, len(texts), AT_ONCE):
-            some = texts[start : start + AT_ONCE]
-            fits |= dict(zip((each.name for each in some), self._fitting(some), strict=True))
-        if self._has_fractions(columns):  # with points
-            self._habits.add("thousands")
-        sure = [fit.habits for fit in fits.values() if fit.habits]
-        said = {"day first", "month first"} if self._asked_for.dates else set()
-        self._habits |= {each for habits in sure if len(habits) == 1 for each in habits} - said
-        for column in columns:
-            kind = KINDS.get(column.type, column.type)
-            if kind == "text":
-                chosen[column.name] = self._of_text(column, fits[column.name])
-            else:
-                value = column.cell
-                if column.type == "timestamp with time zone":
-                    value = f"make_timestamp(epoch_us({value}))"  # in UTC, wherever it is asked
-                elif column.type in ("timestamp_s", "timestamp_ms", "timestamp_ns"):
-                    value = f"{value}::TIMESTAMP"
-                chosen[column.name] = self._without(replace(column, kind=kind, value=value))
-        may = [each for each in chosen.values() if each.type in ("float", "double") or each.kind == "date"]
-        infinite = self._asked([f"countif(NOT isfinite({each.value}))" for each in may])
-        for each, count in zip(may, infinite, strict=True):
-            if count:
-                finite = f"CASE WHEN isfinite({each.value}) THEN {each.value} END"
-                chosen[each.name] = replace(each, value=finite)
-        return list(chosen.values())
-
-    def _has_fractions(self, columns: list[Column]) -> bool:
-        """Whether numbers that DuckDB has read have a decimal point."""
-        doubles = [each for each in columns if each.type == "double"][:AT_ONCE]
-        return any(self._asked([f"countif({each.cell} <> trunc({each.cell}))" for each in doubles]))
-
-    def _without(self, column: Column) -> Column:
-        """The column without the numbers that are missing because the person said so."""
-        values = [each for each in self._asked_for.missing_in(column.name) if _is_number(each)]
-        if column.kind != "number" or not values:
-            return column
-        listed = ", ".join(values)
-        [rows] = self._asked([f"countif({column.value} IN ({listed}))"])
-        if not rows:
-            return column
-        value = f"nullif({column.value}, {listed})"
-        if len(values) > 1:
-            value = f"CASE WHEN {column.value} NOT IN ({listed}) THEN {column.value} END"
-        return replace(column, value=value, asked=rows)
-
-    def _fitting(self, columns: list[Column]) -> list[Fit]:
-        """What fits the texts of columns."""
-        [(rows,)] = self._connection.sql(f"SELECT count(*) FROM {self._used}").fetchall()
-        cells = ", ".join(f"{each.cell}::VARCHAR" for each in columns)
-        some = f"SELECT {cells} FROM {self._used} WHERE {ROW} % {max(1, rows // SAMPLE)} = 0 LIMIT {2 * SAMPLE}"
-        seen = list(zip(*self._connection.sql(some).fetchall(), strict=True)) or [()] * len(columns)
-        found, asked = [], []
-        for column, texts in zip(columns, seen, strict=True):
-            missing = {*MARKERS, *self._asked_for.missing_in(column.name)}
-            known = [text for text in texts if text is not None and text.strip() not in missing]
-            if len(known) < SAMPLE // 10:  # most are missing
-                more = (
-                    f"SELECT {column.cell}::VARCHAR FROM {self._used} WHERE {known_in(column.cell, missing)} LIMIT 100"
-                )
-                known = [text for (text,) in self._connection.sql(more).fetchall()]
-            fit = Fit(missing, readings.proposed(known[:SAMPLE]))
-            found.append(fit)
-            asked.append(fit.question(column.cell))
-        answers = iter(self._asked([each for question in asked for each in question]))
-        return [fit.answered([next(answers) for _ in question]) for fit, question in zip(found, asked, strict=True)]
-
-    def _of_text(self, column: Column, fit: Fit) -> Column:
-        """A column of text as what it says."""
-        cell = f"{column.cell}::VARCHAR" if column.type != "varchar" else column.cell
-        column = replace(column, padded=fit.padded, asked=fit.asked)
-        chosen = fit.chosen(self._habits)
-        others = fit.known - fit.fits.get(chosen, 0) if chosen else 0
-        if chosen and chosen.kind == "number" and not others and fit.codes:
-            [(example, first)] = self._examples([(cell, fit.code_condition(cell))])
-            why = "a leading zero" if example.strip("+- ").startswith("0") else "too many digits for a number"
-            column = replace(column, codes=f"{example!r} in row {first + 1}: {why}")
-        elif chosen and others - fit.words <= STRAY * fit.known and fit.words <= WORDS * fit.known:
-            read = chosen.of(cell)
-            value = read.value
-            if fit.wrong[chosen]:  # DuckDB takes more for a number
-                value = f"CASE WHEN {read.fits} THEN {value} END"
-            values = self._asked_for.missing_in(column.name)
-            if chosen.kind == "number" and (numbers := [each for each in values if _is_number(each)]):
-                value = f"nullif({value}, {numbers[0]})" if len(numbers) == 1 else _none_of(value, numbers)
-            strays = self._odd(cell, fit, read) if others else None
-            also = fit.other_habit(chosen, self._habits)
-            markers = self._markers(cell, fit)
-            return replace(
-                column, kind=chosen.kind, value=value, read=chosen.told, strays=strays, also=also, markers=markers
-            )
-        elif chosen:
-            column = replace(column, mixed=self._odd(cell, fit, chosen.of(cell)))
-        value = f"trim({cell})" if fit.padded else cell
-        if fit.blank:
-            value = f"nullif({value}, '')"
-        if gone := self._asked_for.missing_in(column.name):
-            value = f"CASE WHEN {value} NOT IN ({', '.join(map(string, gone))}) THEN {value} END"
-        return replace(column, kind="text", value=value)
-
-    def _odd(self, cell: str, fit: Fit, read: Reading) -> Cells:
-        """The texts that a reading does not fit."""
-        odd = f"{known_in(cell, fit.missing)} AND NOT coalesce({read.fits}, false)"
-        [(example, first)] = self._examples([(cell, odd)])
-        [rows] = self._asked([f"countif({odd})"])
-        return Cells(example, rows, first + 1)
-
-    def _examples(self, conditions: list[tuple[str, str]]) -> list[tuple[str, int]]:
-        """Of cells that meet a condition, the first, with the number of its row, from 0."""
-        asked = [f"(arg_min({cell}, {ROW}) FILTER ({odd}), min({ROW}) FILTER ({odd}))" for cell, odd in conditions]
-        return self._asked(asked)
-
-    def _markers(self, cell: str, fit: Fit) -> tuple[str, ...]:
-        """What stands for a missing value in a column of numbers or dates."""
-        if fit.known == fit.given:
-            return ()
-        listed = ", ".join(string(each) for each in fit.missing if each)
-        [found] = self._asked([f"list_sort(list(DISTINCT trim({cell})) FILTER (trim({cell}) IN ({listed})))"])
-        return tuple(found or ())
 
     def _described(self, columns: list[Column]) -> list[Column]:
         columns = self._counted(columns)
@@ -394,25 +235,6 @@ class Profile:
                 each = replace(each, steps=ones)
             found.append(each)
         return found
-
-
-def _fields(name: str, cell: str, type_: Any) -> list[Column]:
-    """A column, or the fields of a struct."""
-    if type_.id != "struct":
-        return [Column(name, type_.id, cell)]
-    return [
-        each for field, of in type_.children for each in _fields(f"{name}.{field}", f"({cell}).{identifier(field)}", of)
-    ]
-
-
-def _none_of(value: str, numbers: list[str]) -> str:
-    return f"CASE WHEN {value} NOT IN ({', '.join(numbers)}) THEN {value} END"
-
-
-def _is_number(text: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return bool(np.isfinite(float(text))) and "_" not in text
-    return False
 
 
 def _as_dates(value: str) -> str:

@@ -14,7 +14,8 @@ from samebits.tables.column import Column
 from samebits.tables.decide import Decision
 from samebits.tables.diagnosis import clean, identifier, string
 from samebits.tables.features import Line
-from samebits.tables.profile import HASH_ROWS, Asked, Profile, profiled
+from samebits.tables.profile import HASH_ROWS, Profile, profiled
+from samebits.tables.reader import Asked
 from samebits.tables.table import Table
 
 MANY_FEATURES = 200  # from here on the sweep over all formats may take minutes

@@ -13,7 +13,7 @@ import pytest
 from samebits import params
 from samebits.errors import UserError
 from samebits.tables import convert, sentinels
-from samebits.tables.profile import Asked
+from samebits.tables.reader import Asked
 from tests.conftest import ROOT
 from tests.tables.test_excel import write_workbook
 from tests.tables.test_use import Used, noise, project_folder, run_use, training, used, write

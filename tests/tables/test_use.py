@@ -23,7 +23,7 @@ from samebits import params
 from samebits.commands import use as command
 from samebits.errors import UserError
 from samebits.tables import use
-from samebits.tables.profile import Asked
+from samebits.tables.reader import Asked
 from samebits.tables.table import Table
 from tests.conftest import ROOT, Project
 
