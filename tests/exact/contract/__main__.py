@@ -18,6 +18,7 @@ DIFFERENT = {
     "test_ridge_positive*": "positive=True is not available",
     "test_positive_ridge_loss": "positive=True is not available",
     "test_lbfgs_solver*": "positive=True is not available",
+    "test_ridge_cv_individual_penalties": "cv_errors_ has the error of each fold, not cv_results_ of each row",
     "test_ridge_shapes_type": "y of one column keeps its dimension, as in LinearRegression",
 }
 
