@@ -26,7 +26,7 @@ from samebits import ExactLinearRegression, markdown
 from samebits.exact import kernel
 
 SHAPES = [(20_000, 8), (100_000, 8), (1_000_000, 8), (4_000_000, 8), (1_000_000, 50), (100_000, 200)]
-SECONDS = 4  # of repetitions for each table, but 2 to 31 of them
+SECONDS = 4  # of a turn, at most, which is repeated 3 to 31 times
 RIDGE = "Ridge(1e-9, cholesky)"  # the same sums of products as ours, but rounded
 TAKE_SPARSE = ("samebits", "LinearRegression")
 
@@ -101,7 +101,9 @@ def seconds(calls: dict[str, Callable[[], Any]]) -> dict[str, float]:
             times[name].append(time.perf_counter() - begin)
 
     turn()
-    repetitions = min(31, max(2, int(SECONDS / sum(each.pop() for each in times.values()))))
+    repetitions = min(31, int(3 * SECONDS / sum(map(sum, times.values()))))
+    if repetitions:  # else the first turn must do
+        times = {name: [] for name in calls}
     for _ in range(repetitions):
         turn()
     return {name: statistics.median(each) for name, each in times.items()}
@@ -138,7 +140,10 @@ def measure_fits() -> None:
         those = fits(X)
         times = seconds({name: functools.partial(fit, X, y) for name, fit in those.items()})
         for name, spent in times.items():
-            speed, right = f"{spent / times['samebits']:.1f}", digits(those[name](X, y), true)
+            speed, right = (
+                f"{spent / times['samebits']:.1f}",
+                digits(true if name == "samebits" else those[name](X, y), true),
+            )
             row = [f"{spent * 1e3:,.1f}", speed, f"{megabytes(name, table):,.0f}", right]
             rows.append(["" if name != "samebits" else table, name, *row])
         del X, y

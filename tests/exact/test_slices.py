@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from flint import fmpz_mat
 
-from samebits.exact import compiled, cross_validation, least_squares, slices
+from samebits.exact import compiled, cross_validation, derived, least_squares, slices
 from samebits.exact.moments import Moments
 from samebits.exact.slices import BITS, BUFFER, FLUSH_BLOCKS, LIMIT, LONGER, MAX_SLICES, SMALL, TERMS, Grid
 from samebits.exact.solving import factor, refinement
@@ -72,6 +72,7 @@ def test_the_document_gives_the_constants_their_values() -> None:
     names = {
         slices: ("BITS", "LIMIT", "TERMS", "MAX_SLICES", "FLUSH_BLOCKS", "BUFFER", "LONGER"),
         cross_validation: ("BELOW", "ABOVE", "POINTS"),
+        derived: ("ROUNDINGS", "WEAK"),
         least_squares: ("WIDE",),
         factor: ("ENOUGH", "UNIT", "LEVELS"),
         refinement: ("GUARD", "EXACT", "MOST_BITS"),
