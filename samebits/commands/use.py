@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from samebits import artifacts, git, params
+from samebits.advice import edit, use
+from samebits.advice.features import count
+from samebits.advice.reader import Asked
 from samebits.errors import UserError, warn
-from samebits.tables import convert, edit, use
+from samebits.tables import convert
 from samebits.tables.diagnosis import clean
-from samebits.tables.features import count
-from samebits.tables.reader import Asked
 
 FOLDER = Path("data/raw")  # what the stage `data` depends on
 TABLE = "a path, a glob or a URL: CSV, Parquet, JSON or Excel, also 'book.xlsx#Sheet 2' or 'a.zip#table.csv'"

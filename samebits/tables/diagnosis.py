@@ -6,6 +6,15 @@ from samebits.errors import UserError
 
 # What R, spreadsheets and databases write into CSV where a value is missing, and pandas reads so; nan is a number
 MISSING = ["", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "None"]
+MOST_COLUMNS = 2000  # the time that the moments and the profile take grows with their square
+
+
+def check_width(path: str, columns: int) -> None:
+    """Raise UserError where a table is too wide."""
+    if columns > MOST_COLUMNS:
+        raise UserError(
+            f"{path}: {columns:,} columns; samebits use takes at most {MOST_COLUMNS:,}: keep those that matter"
+        )
 
 
 def no_rows(source: str) -> UserError:

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 from samebits.errors import UserError, warn
-from samebits.tables.diagnosis import clean
-from samebits.tables.profile import MOST_COLUMNS, check_width
+from samebits.tables.diagnosis import MOST_COLUMNS, check_width, clean
 
 SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 PROGRAM = Path(__file__).with_name("sheet.py")  # it bounds its memory, and imports nothing of samebits

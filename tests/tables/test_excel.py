@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from samebits import params
+from samebits.advice import use
 from samebits.errors import UserError
-from samebits.tables import excel, use
+from samebits.tables import excel
 from samebits.tables.table import Table
 from tests.conftest import ROOT
-from tests.tables.test_use import noise, project_folder, run_use
+from tests.advice.test_use import noise, project_folder, run_use
 
 __all__ = ["project_folder"]  # a fixture
 

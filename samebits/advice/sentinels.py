@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from samebits.tables.column import Cells
-from samebits.tables.features import number
+from samebits.advice.column import Cells
+from samebits.advice.features import number
 
 ENDS = 5  # different values at each end that are looked at
 MOST = 3  # of them may stand for a missing value, as 777, 888 and 999

@@ -20,10 +20,10 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from samebits import params
+from samebits.advice import use
+from samebits.advice.reader import Asked
 from samebits.commands import use as command
 from samebits.errors import UserError
-from samebits.tables import use
-from samebits.tables.reader import Asked
 from samebits.tables.table import Table
 from tests.conftest import ROOT, Project
 

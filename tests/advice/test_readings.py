@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from samebits import params
+from samebits.advice import sentinels
+from samebits.advice.reader import Asked
 from samebits.errors import UserError
-from samebits.tables import convert, sentinels
-from samebits.tables.reader import Asked
+from samebits.tables import convert
 from tests.conftest import ROOT
 from tests.tables.test_excel import write_workbook
-from tests.tables.test_use import Used, noise, project_folder, run_use, training, used, write
+from tests.advice.test_use import Used, noise, project_folder, run_use, training, used, write
 
 __all__ = ["project_folder"]  # a fixture
 

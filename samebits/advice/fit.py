@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from samebits.advice.readings import Reading
 from samebits.tables.diagnosis import MISSING, string
-from samebits.tables.readings import Reading
 
 MARKERS = [*MISSING, "?", ".", "-", "--", "NaN", "nan"]  # in a text of numbers, what is no number but missing
 # In a column of numbers or dates, words that say that there is no value; they are missing, and told

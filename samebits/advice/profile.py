@@ -18,17 +18,16 @@ import numpy as np
 from tqdm import tqdm
 
 from samebits import params
+from samebits.advice import sentinels, total
+from samebits.advice.column import LEVELS, Cells, Column
+from samebits.advice.reader import AT_ONCE, KINDS, ROW, Asked, Reader, ask, fields_of
 from samebits.errors import UserError
-from samebits.tables import sentinels, total
-from samebits.tables.column import LEVELS, Cells, Column
-from samebits.tables.diagnosis import clean, identifier, string
-from samebits.tables.reader import AT_ONCE, KINDS, ROW, Asked, Reader, ask, fields_of
+from samebits.tables.diagnosis import check_width, clean, identifier, string
 from samebits.tables.split import Shuffle
 from samebits.tables.table import reading
 
 LATE = 0.8  # the share of rows before the date that the advice on a split by time names
 NOTHING = "any_value(NULL)"  # an aggregate where nothing is asked
-MOST_COLUMNS = 2000  # the time that the moments and the profile take grows with their square
 CODES = 1000  # whole numbers of so many values or fewer may be codes of categories
 HASH_ROWS = 5_000_000  # from here on the split is by hash, which reads the rows once and keeps no number of each
 TRAIN = identifier("is a training row")
@@ -244,14 +243,6 @@ def _as_dates(value: str) -> str:
 
 def _most_first(level: tuple[str, int]) -> tuple[int, str]:
     return -level[1], level[0]
-
-
-def check_width(path: str, columns: int) -> None:
-    """Raise UserError where a table is too wide."""
-    if columns > MOST_COLUMNS:
-        raise UserError(
-            f"{path}: {columns:,} columns; samebits use takes at most {MOST_COLUMNS:,}: keep those that matter"
-        )
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from samebits.tables.column import Column
+from samebits.advice.column import Column
 from samebits.tables.diagnosis import identifier, string
 from samebits.tables.table import WIDE_NUMBERS
 

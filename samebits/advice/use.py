@@ -8,14 +8,15 @@ import msgspec
 import numpy as np
 
 from samebits import params
+from samebits.advice import decide, dependence, features, ranks
+from samebits.advice.column import Column
+from samebits.advice.decide import Decision
+from samebits.advice.features import Line
+from samebits.advice.profile import HASH_ROWS, Profile, profiled
+from samebits.advice.reader import Asked
 from samebits.errors import UserError
-from samebits.tables import decide, dependence, features, ranks, summary
-from samebits.tables.column import Column
-from samebits.tables.decide import Decision
+from samebits.tables import summary
 from samebits.tables.diagnosis import clean, identifier, string
-from samebits.tables.features import Line
-from samebits.tables.profile import HASH_ROWS, Profile, profiled
-from samebits.tables.reader import Asked
 from samebits.tables.table import Table
 
 MANY_FEATURES = 200  # from here on the sweep over all formats may take minutes

@@ -7,11 +7,11 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from samebits.tables import readings
-from samebits.tables.column import Cells, Column
+from samebits.advice import readings
+from samebits.advice.column import Cells, Column
+from samebits.advice.fit import MARKERS, Fit, known_in
+from samebits.advice.readings import Reading
 from samebits.tables.diagnosis import identifier, string
-from samebits.tables.fit import MARKERS, Fit, known_in
-from samebits.tables.readings import Reading
 
 KINDS = {
     **dict.fromkeys(("tinyint", "smallint", "integer", "bigint", "hugeint"), "number"),

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from samebits.tables.column import COVERED, LEVEL_ROWS, LEVELS, Cells, Column
-from samebits.tables.features import count, percent, short, text
-from samebits.tables.reader import Asked
+from samebits.advice.column import COVERED, LEVEL_ROWS, LEVELS, Cells, Column
+from samebits.advice.features import count, percent, short, text
+from samebits.advice.reader import Asked
 
 MOSTLY_MISSING = 0.9  # a column of which a greater share is missing is left out
 PAIRS = 500  # of columns are compared by their values; what others tell twice is found as combinations of columns

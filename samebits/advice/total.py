@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from samebits.tables.column import Column
+from samebits.advice.column import Column
+from samebits.advice.features import number
 from samebits.tables.diagnosis import string
-from samebits.tables.features import number
 
 NAMED = re.compile(r"\W*(grand |sub)?(totals?|sum|summe|gesamt|insgesamt|overall|all|average|mean)\b.*")  # a sum
 SURE = re.compile(r"\W*(grand |sub)?(totals?|sum|summe|gesamt|insgesamt)\b.*")  # also where no number tells
