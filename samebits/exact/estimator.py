@@ -264,6 +264,14 @@ class ExactLinearRegression(LinearPredictor):
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_fits": None, "_rows": None}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "moments_" in state and "_seen" not in state:  # written by 0.1.0, which knew exact relations alone
+            again = ExactLinearRegression(
+                alpha=self.alpha, fit_intercept=self.fit_intercept, standardize=self.standardize, collinear="exact"
+            )
+            self.__dict__ = again.fit_moments(self.moments_, getattr(self, "feature_names_in_", None)).__dict__
+
     def _fit(self, X: Any, y: Any, sample_weight: Any, first: bool) -> Self:
         self._validate_params()
         fitted = copy.copy(self)
