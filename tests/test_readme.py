@@ -55,7 +55,7 @@ def test_the_version_stands_in_one_place(project: Project) -> None:
 def test_the_verdicts_are_those_of_the_check(reproduced: Project) -> None:
     assert TRANSCRIPT
     _, command, forged, of_before, sound = re.split(r"^\$ (.*)\n", TRANSCRIPT[1], flags=re.MULTILINE)
-    assert of_before == command.replace("check", "check --commit HEAD~1")
+    assert of_before == "samebits check --commit HEAD~1 | tail -n 1"
     reproduced.replace("metrics/evaluate.json", '"r2": 0.5756', '"r2": 0.6756')
     reproduced.run("dvc", "commit", "--force", "evaluate")
     reproduced.commit("Better")
@@ -63,14 +63,9 @@ def test_the_verdicts_are_those_of_the_check(reproduced: Project) -> None:
     told = reproduced.run("bash", "-c", command).stdout
     assert without_machine(told) == without_machine(forged), "put into README.md what the check prints"
 
-    *last, conclusion = sound.splitlines()
     stages = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
-    promised = {out["path"]: out["md5"][:12] for stage in stages.values() for out in stage.get("outs", [])}
-    for row in last:
-        _, path, *hashes, verdict = row.split()
-        assert [*hashes, verdict] == [promised[path], promised[path], "same"]
-    count = len(promised)
-    assert without_machine(conclusion) == f"Reproduced: {count} of {count} outputs are the same"
+    count = sum(len(stage.get("outs", [])) for stage in stages.values())
+    assert without_machine(sound.strip()) == f"Reproduced: {count} of {count} outputs are the same"
 
 
 def without_machine(verdict: str) -> str:
