@@ -15,9 +15,9 @@ from samebits.advice import sentinels
 from samebits.advice.reader import Asked
 from samebits.errors import UserError
 from samebits.tables import convert
+from tests.advice.test_use import Used, noise, project_folder, run_use, training, used, write
 from tests.conftest import ROOT
 from tests.tables.test_excel import write_workbook
-from tests.advice.test_use import Used, noise, project_folder, run_use, training, used, write
 
 __all__ = ["project_folder"]  # a fixture
 

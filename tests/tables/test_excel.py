@@ -13,8 +13,8 @@ from samebits.advice import use
 from samebits.errors import UserError
 from samebits.tables import excel
 from samebits.tables.table import Table
-from tests.conftest import ROOT
 from tests.advice.test_use import noise, project_folder, run_use
+from tests.conftest import ROOT
 
 __all__ = ["project_folder"]  # a fixture
 
