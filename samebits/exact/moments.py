@@ -13,9 +13,8 @@ from typing import Any, Self
 import joblib
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
-from scipy.sparse import issparse
 
-from samebits.exact import slices, sparse
+from samebits.exact import slices
 from samebits.model.prediction import refuse_flushed_subnormals
 
 FEW_ROWS = 32  # by the definition they take less time than a grid
@@ -41,7 +40,9 @@ class Moments:
         threads: on how many cores to compute, on all if None. The moments do not depend on it.
         """
         refuse_flushed_subnormals()
-        if issparse(X):
+        if not isinstance(X, np.ndarray):
+            from samebits.exact import sparse  # scipy takes long to import, and only sparse rows need it
+
             return cls._sum([sparse.products(X, y)])
         parts = []
         while len(y) > FEW_ROWS:

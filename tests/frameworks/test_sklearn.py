@@ -113,6 +113,7 @@ def test_the_fit_of_housing_data_is_within_the_bound(alpha: float) -> None:
     assert comparison.rank == 8
 
 
+@pytest.mark.filterwarnings("ignore:nearly collinear columns")
 @pytest.mark.parametrize("alpha", [0.0, 1e-6, 1.0])
 @pytest.mark.parametrize("power", [2, 4, 9, 12, 15])
 def test_the_fit_of_nearly_collinear_columns_is_within_the_bound(power: int, alpha: float) -> None:

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,9 @@ HEAVY = ("torch", "sklearn", "duckdb", "flint", "dvc", "pandas", "scipy", "jobli
 
 
 def predicted(row: list[float], weights: dict[str, Any]) -> float:
-    """The prediction in Python's own float arithmetic, feature by feature."""
-    total: float = weights["intercept"]
-    for weight, value in zip(weights["coef"], row, strict=True):
-        total += weight * value
-    return total
+    """The exact prediction, rounded once."""
+    terms = (Fraction(weight) * Fraction(value) for weight, value in zip(weights["coef"], row, strict=True))
+    return float(sum(terms, Fraction(weights["intercept"])))
 
 
 @pytest.fixture(scope="module")

@@ -153,7 +153,9 @@ def test_probabilities_and_log_odds_are_rounded_once() -> None:
 def test_scikit_learns_contract() -> None:
     for each in check_estimator(ExactLogisticRegression(C=1.0), on_fail=None, on_skip=None):
         assert each["status"] in ("passed", "skipped"), (each["check_name"], each["exception"])
-        assert each["status"] == "passed" or each["check_name"] == "check_array_api_input"
+        # these need a setting, and pandas
+        may_skip = {"check_array_api_input", "check_sample_weights_pandas_series"}
+        assert each["status"] == "passed" or each["check_name"] in may_skip
 
 
 def test_labels_of_any_kind_and_a_pickle() -> None:
