@@ -520,7 +520,7 @@ def test_the_five_commands_of_the_docs_do_what_they_say(project: Project) -> Non
         str(project.root.parent / "houses.csv"),
     )
     text = (ROOT / "docs" / "tables.md").read_text()
-    commands = text.partition("five commands\n")[2].partition("```console\n")[2].partition("```")[0]
+    commands = text.partition("\n## In a clone\n")[2].partition("```console\n")[2].partition("```")[0]
     settings = "git config user.name test; git config user.email test@example.com"
     installed = 'make() { command make --assume-old=.venv/installed "$@"; }'
     done = project.run("bash", "-ec", "\n".join([settings, installed, commands, "make check"]))
