@@ -152,10 +152,10 @@ def test_probabilities_and_log_odds_are_rounded_once() -> None:
 
 def test_scikit_learns_contract() -> None:
     for each in check_estimator(ExactLogisticRegression(C=1.0), on_fail=None, on_skip=None):
-        assert each["status"] in ("passed", "skipped"), (each["check_name"], each["exception"])
-        # these need a setting, and pandas
-        may_skip = {"check_array_api_input", "check_sample_weights_pandas_series"}
-        assert each["status"] == "passed" or each["check_name"] in may_skip
+        skipped = any(
+            word in str(each["exception"]) for word in ("pandas is not installed", "SCIPY_ARRAY_API is not set")
+        )
+        assert each["status"] == "passed" or skipped, (each["check_name"], each["exception"])
 
 
 def test_labels_of_any_kind_and_a_pickle() -> None:
