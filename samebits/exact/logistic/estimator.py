@@ -15,10 +15,11 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from samebits.exact.logistic.fit import fit
 from samebits.exact.logistic.inference import inference
-from samebits.exact.logistic.predict import log_odds, probabilities
+from samebits.exact.logistic.predict import probabilities
 from samebits.exact.logistic.summary import LogisticSummary
 from samebits.exact.moments import Moments
 from samebits.exact.rational import exactly
+from samebits.model import prediction
 
 
 class ExactLogisticRegression(ClassifierMixin, BaseEstimator):
@@ -161,7 +162,7 @@ class ExactLogisticRegression(ClassifierMixin, BaseEstimator):
         """The log odds of the second class (n,), each correctly rounded."""
         check_is_fitted(self)
         rows = validate_data(self, X, reset=False, dtype=np.float64)
-        return log_odds(rows, self.coef_[0], float(self.intercept_[0]))
+        return prediction.predict(rows, self.coef_[0], float(self.intercept_[0]))
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """The probabilities of both classes (n, 2), each correctly rounded."""

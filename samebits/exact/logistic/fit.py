@@ -123,7 +123,7 @@ def _exact_zeros(likelihood: Likelihood, candidates: list[int]) -> set[int]:
     """
     ones = np.ones((len(likelihood.sign), int(likelihood.intercept)))
     rows = np.hstack([ones, likelihood.X]) * likelihood.sign[:, None] + 0.0
-    if len(candidates) == rows.shape[1] and not _sums(rows, likelihood.weight).any():
+    if len(candidates) == rows.shape[1] and not _have_sums(rows, likelihood.weight):
         return set(candidates)  # the gradient at 0
     zeros: set[int] = set()
     for some in [candidates, *([each] for each in candidates)]:
@@ -135,10 +135,9 @@ def _exact_zeros(likelihood: Likelihood, candidates: list[int]) -> set[int]:
     return zeros
 
 
-def _sums(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """The exact sums (k,) of weighted rows (n, k): 0 where they are."""
-    moments = Moments.weighted(np.column_stack([rows, np.zeros(len(rows))]), np.zeros(len(rows)), weight)
-    return np.array([bool(each) for each in moments.integers.tolist()[0][1:-2]])
+def _have_sums(rows: np.ndarray, weight: np.ndarray) -> bool:
+    """Whether the exact sum of some column of weighted rows (n, k) is not 0."""
+    return any(Moments.weighted(rows, np.zeros(len(rows)), weight).integers.tolist()[0][1:-1])
 
 
 def _counted(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:

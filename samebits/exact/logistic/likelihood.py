@@ -56,9 +56,7 @@ class Likelihood:
 
     def moments_of(self, some: np.ndarray) -> fmpz_mat:
         """A'A (k, k) of some rows, times a power of two."""
-        integers = Moments.of(self.X[some], np.zeros(some.sum())).integers.tolist()
-        first = 0 if self.intercept else 1
-        return fmpz_mat([row[first:-1] for row in integers[first:-1]])
+        return self._integers(Moments.of(self.X[some], np.zeros(some.sum())))
 
     @cached_property
     def moments(self) -> arb_mat:
@@ -177,10 +175,12 @@ class Likelihood:
         """A bound of the error of each margin: each product and each partial sum has a relative one."""
         return 4 * (len(w) + 1) * arb(ROUNDING) * sum((abs(each) for each in w), arb(0)) + arb(sigmoid.TINY)
 
+    def _integers(self, moments: Moments) -> fmpz_mat:
+        first = 0 if self.intercept else 1
+        return fmpz_mat([row[first:-1] for row in moments.integers.tolist()[first:-1]])
+
     def _columns(self, moments: Moments) -> arb_mat:
-        first, last = 0 if self.intercept else 1, moments.integers.ncols() - 1
-        integers = fmpz_mat([row[first:last] for row in moments.integers.tolist()[first:last]])
-        return arb_mat(integers) * arb(fmpq(2) ** moments.exponent)
+        return arb_mat(self._integers(moments)) * arb(fmpq(2) ** moments.exponent)
 
 
 def _ceiling(numbers: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Correctly rounded log odds and probabilities of a logistic model in float64."""
+"""Correctly rounded probabilities of a logistic model in float64."""
 
 from collections.abc import Iterator
 
@@ -9,22 +9,11 @@ from samebits.exact.balls import nearest
 from samebits.exact.logistic import sigmoid
 from samebits.exact.logistic.double_double import DoubleDouble
 from samebits.exact.precision import working_precision
-from samebits.exact.rational import exactly, nearest_float
+from samebits.exact.rational import exactly
 
 BLOCK = 2**13  # rows
 ROUNDING = 2.0**-106
 PRECISIONS = (128, 512, 2048, 8192)
-
-
-def log_odds(X: np.ndarray, coef: np.ndarray, intercept: float) -> np.ndarray:
-    """The sums b + X w (n,), each rounded once, for X (n, p)."""
-    parts = []
-    for rows, odds, error in _each(X, coef, intercept):
-        value = odds.high.copy()
-        for i in np.flatnonzero(~_decided(odds, error)).tolist():
-            value[i] = nearest_float(_exact(rows[i], coef, intercept))
-        parts.append(value)
-    return np.concatenate(parts)
 
 
 def probabilities(X: np.ndarray, coef: np.ndarray, intercept: float) -> np.ndarray:
