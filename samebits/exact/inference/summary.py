@@ -1,12 +1,10 @@
 """What statistics says of a fit, as data that prints itself as a table."""
 
-import html
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import Any, Self
 
-if TYPE_CHECKING:
-    import pandas
+from samebits.exact.inference.printed import Column, Printed, number
 
 FREQUENCY, PRECISION = "frequency", "precision"  # what weights mean
 ASSUMED = {
@@ -56,7 +54,7 @@ class Coefficient:
 
 
 @dataclass(frozen=True, repr=False)
-class Summary:
+class Summary(Printed):
     """The statistics of a least-squares fit. Those that are not defined are None.
 
     Attributes
@@ -132,10 +130,6 @@ class Summary:
     undecided: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def to_plain(self) -> dict[str, Any]:
-        """The summary as dicts and lists, for JSON."""
-        return asdict(self)
-
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
         """The summary that `to_plain` gave."""
@@ -143,28 +137,12 @@ class Summary:
         texts = {name: tuple(plain[name]) for name in ("undecided", "notes")}
         return cls(**{**plain, "coefficients": coefficients, **texts})
 
-    def to_pandas(self) -> "pandas.DataFrame":
-        """The coefficients as a DataFrame with the attributes of `Coefficient` as columns. It needs pandas."""
-        import pandas
-
-        return pandas.DataFrame([asdict(each) for each in self.coefficients]).set_index("name")
-
-    def _repr_html_(self) -> str:
-        """The printed table, in a notebook."""
-        return f"<pre>{html.escape(str(self))}</pre>"
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def __str__(self) -> str:
-        return "\n\n".join(filter(None, [self._title(), self._table(), self._of_the_fit(), self._remarks()]))
-
     def _title(self) -> str:
         method = f"ridge regression, alpha = {self.alpha:g}" if self.alpha else "ordinary least squares"
         errors = f", {self.cov} standard errors" if self.cov else ""
         return f"{self.target}: {method}{errors}, {self.rows:,} rows"
 
-    def _table(self) -> str:
+    def _columns(self) -> list[Column]:
         columns = [
             ("coef", "estimate", ".6g"),
             ("std err", "std_error", ".4g"),
@@ -177,68 +155,28 @@ class Summary:
         ]
         if self.alpha:
             columns = [columns[0], columns[-1]]
-        cells = [["", *(header for header, _, _ in columns)]]
-        for each in self.coefficients:
-            cells.append([each.name, *(number(getattr(each, name), how) for _, name, how in columns)])
-        return aligned(cells)
+        return columns
 
-    def _of_the_fit(self) -> str:
-        return pairs(
-            [
-                ("R2", number(self.r2, ".6g")),
-                ("adjusted R2", number(self.adjusted_r2, ".6g")),
-                ("residual std", number(self.residual_std, ".6g")),
-                ("residual df", number(self.df_residual, "d")),
-                (f"F({self.df_model}, {self.df_test})", number(self.f, ".6g")),
-                ("P>F", number(self.f_p_value, "p")),
-                ("log-likelihood", number(self.log_likelihood, ".8g")),
-                ("condition number", number(self.condition_number, ".4g")),
-                ("AIC", number(self.aic, ".8g")),
-                ("BIC", number(self.bic, ".8g")),
-                ("effective df", number(self.effective_df, ".6g")),
-                ("GCV", number(self.gcv, ".6g")),
-            ]
-        )
+    def _facts(self) -> list[tuple[str, str]]:
+        return [
+            ("R2", number(self.r2, ".6g")),
+            ("adjusted R2", number(self.adjusted_r2, ".6g")),
+            ("residual std", number(self.residual_std, ".6g")),
+            ("residual df", number(self.df_residual, "d")),
+            (f"F({self.df_model}, {self.df_test})", number(self.f, ".6g")),
+            ("P>F", number(self.f_p_value, "p")),
+            ("log-likelihood", number(self.log_likelihood, ".8g")),
+            ("condition number", number(self.condition_number, ".4g")),
+            ("AIC", number(self.aic, ".8g")),
+            ("BIC", number(self.bic, ".8g")),
+            ("effective df", number(self.effective_df, ".6g")),
+            ("GCV", number(self.gcv, ".6g")),
+        ]
 
     def _assumed(self) -> str:
+        if self.alpha:
+            return ""
         if not self.cov:
             return ASSUMED[self.weights]
         of = "errors dependent within clusters only" if self.cov in ("CR0", "CR1") else "independent errors"
         return f"assumed: {of}; t has {self.df_test} degrees of freedom"
-
-    def _remarks(self) -> str:
-        lines = [] if self.alpha else [self._assumed()]
-        lines += self.notes
-        if self.undecided:
-            lines.append(f"the last bit of these could not be decided: {', '.join(self.undecided)}")
-        return "\n".join(lines)
-
-
-def number(value: float | None, how: str) -> str:
-    """A number in this format, "p" for a probability; nothing for None."""
-    if value is None:
-        return ""
-    if how == "p":
-        return f"{value:.3g}" if value else "<1e-323"  # a probability is never 0, but float64 may have no nearer number
-    return format(value, how)
-
-
-def pairs(named: list[tuple[str, str]]) -> str:
-    """Names with their numbers, those that have one, in two columns."""
-    shown = [pair for pair in named if pair[1]]
-    half = (len(shown) + 1) // 2
-    rows = [[*left, *right] for left, right in zip(shown[:half], [*shown[half:], ("", "")], strict=False)]
-    names, numbers = zip(*shown, strict=True)
-    left, right = max(map(len, names)), max(map(len, numbers))
-    return "\n".join(f"{a:<{left}}  {b:>{right}}    {c:<{left}}  {d:>{right}}".rstrip() for a, b, c, d in rows)
-
-
-def aligned(cells: list[list[str]]) -> str:
-    """A table with a rule below its header; numbers are aligned at the right."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = []
-    for name, *numbers in cells:
-        padded = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
-        lines.append("  ".join([name.ljust(widths[0]), *padded]).rstrip())
-    rule = "-" * max(map(len, lines))
-    return "\n".join([lines[0], rule, *lines[1:]])

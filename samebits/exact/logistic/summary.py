@@ -1,12 +1,8 @@
 """What statistics says of a logistic fit, as data that prints itself as a table."""
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
-from samebits.exact.inference.summary import aligned, number, pairs
-
-if TYPE_CHECKING:
-    import pandas
+from samebits.exact.inference.printed import Column, Printed, number
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ class LogisticCoefficient:
 
 
 @dataclass(frozen=True, repr=False)
-class LogisticSummary:
+class LogisticSummary(Printed):
     """The statistics of a logistic fit without a penalty. Those that are not defined are None.
 
     Attributes
@@ -106,25 +102,11 @@ class LogisticSummary:
     undecided: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def to_plain(self) -> dict[str, Any]:
-        """The summary as dicts and lists, for JSON."""
-        return asdict(self)
+    def _title(self) -> str:
+        return f"{self.target} = {self.positive}: logistic regression, {self.rows:,} rows"
 
-    def to_pandas(self) -> "pandas.DataFrame":
-        """The coefficients as a DataFrame with the attributes of `LogisticCoefficient` as columns. It needs pandas."""
-        import pandas
-
-        return pandas.DataFrame([asdict(each) for each in self.coefficients]).set_index("name")
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def __str__(self) -> str:
-        title = f"{self.target} = {self.positive}: logistic regression, {self.rows:,} rows"
-        return "\n\n".join(filter(None, [title, self._table(), self._of_the_fit(), self._remarks()]))
-
-    def _table(self) -> str:
-        columns = [
+    def _columns(self) -> list[Column]:
+        return [
             ("coef", "estimate", ".6g"),
             ("std err", "std_error", ".4g"),
             ("z", "z", ".4g"),
@@ -133,29 +115,20 @@ class LogisticSummary:
             ("0.975]", "high", ".5g"),
             ("odds ratio", "odds_ratio", ".4g"),
         ]
-        cells = [["", *(header for header, _, _ in columns)]]
-        for each in self.coefficients:
-            cells.append([each.name, *(number(getattr(each, name), how) for _, name, how in columns)])
-        return aligned(cells)
 
-    def _of_the_fit(self) -> str:
-        return pairs(
-            [
-                ("log-likelihood", number(self.log_likelihood, ".8g")),
-                ("null log-likelihood", number(self.null_log_likelihood, ".8g")),
-                ("residual deviance", number(self.deviance, ".6g")),
-                ("residual df", number(self.df_residual, "d")),
-                ("null deviance", number(self.null_deviance, ".6g")),
-                (f"LR chi2({self.df_model})", number(self.lr, ".6g")),
-                ("P>chi2", number(self.lr_p_value, "p")),
-                ("McFadden R2", number(self.pseudo_r2, ".6g")),
-                ("AIC", number(self.aic, ".8g")),
-                ("BIC", number(self.bic, ".8g")),
-            ]
-        )
+    def _facts(self) -> list[tuple[str, str]]:
+        return [
+            ("log-likelihood", number(self.log_likelihood, ".8g")),
+            ("null log-likelihood", number(self.null_log_likelihood, ".8g")),
+            ("residual deviance", number(self.deviance, ".6g")),
+            ("residual df", number(self.df_residual, "d")),
+            ("null deviance", number(self.null_deviance, ".6g")),
+            (f"LR chi2({self.df_model})", number(self.lr, ".6g")),
+            ("P>chi2", number(self.lr_p_value, "p")),
+            ("McFadden R2", number(self.pseudo_r2, ".6g")),
+            ("AIC", number(self.aic, ".8g")),
+            ("BIC", number(self.bic, ".8g")),
+        ]
 
-    def _remarks(self) -> str:
-        lines = ["assumed: independent rows; errors and tests are those of large samples", *self.notes]
-        if self.undecided:
-            lines.append(f"the last bit of these could not be decided: {', '.join(self.undecided)}")
-        return "\n".join(lines)
+    def _assumed(self) -> str:
+        return "assumed: independent rows; errors and tests are those of large samples"
