@@ -15,13 +15,14 @@ from typing import Any, Self
 
 import numpy as np
 
+from samebits.model.error_free import two_product, two_sum
+
 UNIT = 2.0**-53  # the relative error of a rounding
 TOP = 21  # bits of a value's first part
 FEW = 128  # numbers: the third attempt takes less time than the preparation of the first
 BLOCK = 2**14  # numbers: a block of rows and its parts stay in the cache of a core
 WIDE = 2**12  # columns; of more, too few bits would be left for the parts of a coefficient
 FAR = 300  # powers of two from 1: beyond, a product might lose bits below the least float64
-SPLITTER = 2.0**27 + 1
 
 
 def predict(X: np.ndarray, coef: np.ndarray, intercept: float) -> np.ndarray:
@@ -108,8 +109,8 @@ class Plan:
         c += d
         c += low @ self.coef
         c += b
-        total, beyond = _two_sum(a, self.intercept)
-        total, more = _two_sum(total, c)
+        total, beyond = two_sum(a, self.intercept)
+        total, more = two_sum(total, c)
         beyond += more
         return total + beyond, (total + (beyond - self.error)) != (total + (beyond + self.error))
 
@@ -131,12 +132,10 @@ def _compensated(X: np.ndarray, coef: np.ndarray, intercept: float, size: float)
     n, p = X.shape
     total, beyond = np.full(n, intercept), np.zeros(n)
     for x, w in zip(np.ascontiguousarray(X.T), coef.tolist(), strict=True):
-        product = x * w
-        (x1, x2), (w1, w2) = _split(x), _split(w)
-        lost = ((x1 * w1 - product) + x1 * w2 + x2 * w1) + x2 * w2
-        total, more = _two_sum(total, product)
+        product, lost = two_product(x, w)
+        total, more = two_sum(total, product)
         beyond += more + lost
-    total, beyond = _two_sum(total, beyond)
+    total, beyond = two_sum(total, beyond)
     error = 4 * ((p + 3) * UNIT) ** 2 * (size + abs(intercept))
     return total + beyond, (total + (beyond - error)) != (total + (beyond + error))
 
@@ -176,20 +175,6 @@ def _peaks(X: np.ndarray) -> np.ndarray:
     wide = X[:whole].reshape(-1, k * p)
     both = [np.abs(X[whole:]), wide.max(axis=0, initial=0).reshape(k, p), -wide.min(axis=0, initial=0).reshape(k, p)]
     return np.vstack(both).max(axis=0)
-
-
-def _two_sum(a: np.ndarray, b: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-    """The rounded a + b, and what the rounding leaves: their sum is exact (Knuth)."""
-    total = a + b
-    back = total - a
-    return total, (a - (total - back)) + (b - back)
-
-
-def _split(a: np.ndarray | float) -> tuple[np.ndarray | float, np.ndarray | float]:
-    """Two numbers of 26 bits whose sum is a (Dekker)."""
-    c = a * SPLITTER
-    high = c - (c - a)
-    return high, a - high
 
 
 def _integers(values: np.ndarray) -> tuple[list[Any], list[Any]]:

@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-SPLITTER = 2.0**27 + 1  # Veltkamp and Dekker: 53 bits into two halves of 26
+from samebits.model.error_free import fast_two_sum, two_product, two_sum
 
 
 @dataclass(frozen=True)
@@ -71,30 +71,3 @@ class DoubleDouble:
     def where(self, condition: np.ndarray, other: "DoubleDouble") -> "DoubleDouble":
         """These numbers where the condition holds, the others elsewhere."""
         return DoubleDouble(np.where(condition, self.high, other.high), np.where(condition, self.low, other.low))
-
-
-def two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rounded sum and its exact error (Knuth)."""
-    total = a + b
-    of_b = total - a
-    return total, (a - (total - of_b)) + (b - of_b)
-
-
-def fast_two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The same where |a| >= |b| or a = 0 (Dekker)."""
-    total = a + b
-    return total, b - (total - a)
-
-
-def two_product(a: np.ndarray, b: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-    """The rounded product and its exact error (Dekker); |a| and |b| are below 2**996."""
-    product = a * b
-    (a1, a2), (b1, b2) = _halves(a), _halves(b)
-    return product, ((a1 * b1 - product) + a1 * b2 + a2 * b1) + a2 * b2
-
-
-def _halves(a: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-    a = np.asarray(a)
-    scaled = SPLITTER * a
-    upper = scaled - (scaled - a)
-    return upper, a - upper

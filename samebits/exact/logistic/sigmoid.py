@@ -11,8 +11,9 @@ import numpy as np
 from flint import arb, fmpq
 
 from samebits.exact.balls import middle
-from samebits.exact.logistic.double_double import DoubleDouble, two_sum
+from samebits.exact.logistic.double_double import DoubleDouble
 from samebits.exact.precision import working_precision
+from samebits.model.error_free import two_sum
 
 EXP_ERROR = 2.0**-102  # relative, of exp of a double-double number between LEAST and 0
 ERROR = 2.0**-99  # relative, of what `Logistic` holds
