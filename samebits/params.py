@@ -50,7 +50,10 @@ class Compute(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Train(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """How the model is trained."""
+    """How the model is trained. What has a default is asked for by few.
+
+    labels: what 0 and 1 of the target mean. threshold: of the probability from which on the answer is 1.
+    """
 
     alpha: Annotated[
         Penalty | Annotated[list[Penalty], Meta(min_length=1)] | Literal["auto"],
@@ -58,6 +61,12 @@ class Train(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     ]
     folds: Annotated[int, Meta(ge=2, le=1000, description="an integer from 2 to 1000")]
     standardize: Annotated[bool, Meta(description="true or false")]
+    model: Literal["linear", "logistic"] = "linear"
+    labels: Annotated[
+        Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=2, max_length=2)] | None,
+        Meta(description="a list of two texts, in quotes where YAML would read something else"),
+    ] = None
+    threshold: Annotated[float, Meta(gt=0, lt=1, description="a number between 0 and 1, both excluded")] = 0.5
 
 
 class Quantize(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

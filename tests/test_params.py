@@ -21,7 +21,14 @@ GOOD: dict[str, Any] = {
         "keep_rows": 10,
     },
     "compute": {"backend": "threading", "workers": 2, "scheduler": None},
-    "train": {"alpha": 0.5, "folds": 3, "standardize": False},
+    "train": {
+        "alpha": 0.5,
+        "folds": 3,
+        "standardize": False,
+        "model": "logistic",
+        "labels": ["no", "yes"],
+        "threshold": 0.25,
+    },
     "quantize": {"bits": 4, "scheme": "unified_affine", "rounding": "nearest"},
 }
 
@@ -42,6 +49,8 @@ WORKERS = "an integer from 1 to 1024, or all"
 SCHEDULER = "the address of a Dask scheduler, or null"
 BITS = "an integer from 2 to 16"
 SCHEMES = ["per_channel_pow2", "per_tensor_affine", "unified_affine", "integer_only"]
+MODELS = ["linear", "logistic"]
+LABELS = "a list of two texts, in quotes where YAML would read something else"
 ROUNDINGS = ["nearest", "babai", "exact"]
 ALLOWED = {
     **TEXT_KEYS,
@@ -55,14 +64,18 @@ ALLOWED = {
     "train.alpha": ALPHA,
     "train.folds": FOLDS,
     "train.standardize": BOOLEAN,
+    "train.model": f"one of {', '.join(MODELS)}",
+    "train.labels": LABELS,
+    "train.threshold": TEST_SIZE,
     "quantize.bits": BITS,
     "quantize.scheme": f"one of {', '.join(SCHEMES)}",
     "quantize.rounding": f"one of {', '.join(ROUNDINGS)}",
 }
+DEFAULTS = ("train.model", "train.labels", "train.threshold")
 SECTIONS = {
     "data": "a mapping with the keys source, query, target, test_size, seed, split, keep_rows",
     "compute": "a mapping with the keys backend, workers, scheduler",
-    "train": "a mapping with the keys alpha, folds, standardize",
+    "train": "a mapping with the keys alpha, folds, standardize, model, labels, threshold",
     "quantize": "a mapping with the keys bits, scheme, rounding",
 }
 
@@ -131,6 +144,9 @@ def test_text_of_another_kind_is_refused(path: Path, key: str, value: Any) -> No
         *(("train.alpha", value) for value in ([], ["1"], [0, -1], [1, float("nan")], [[1]], [None], "Auto", {"a": 1})),
         *(("train.folds", value) for value in (1, 0, -5, 1001, 5.0, "5", True, None, [5])),
         *(("train.standardize", value) for value in (0, 1, "true", None, [True])),
+        *(("train.model", value) for value in ("Logistic", "", 1, None, True, ["linear"])),
+        *(("train.labels", value) for value in ("no", [], ["no"], ["no", ""], [0, 1], ["a", "b", "c"], [False, True])),
+        *(("train.threshold", value) for value in (0, 1, -0.1, 1.5, "0.5", True, None)),
         *(("quantize.bits", value) for value in (1, 17, 0, -8, 10**30, 8.0, 8.5, "8", True, None, [8])),
         *(("quantize.scheme", value) for value in ("affine", "Unified_affine", "", 1, None, True, ["unified_affine"])),
         *(("quantize.rounding", value) for value in ("floor", "", 1, None, False, ["nearest"])),
@@ -141,7 +157,13 @@ def test_a_value_that_is_not_allowed_is_refused(path: Path, key: str, value: Any
     assert mistake(path) == f"{key} is {value!r}; it must be {ALLOWED[key]}"
 
 
-@pytest.mark.parametrize("key", ALLOWED)
+def test_few_keys_may_be_missing(path: Path) -> None:
+    dump(path, lambda document: [document["train"].pop(key.removeprefix("train.")) for key in DEFAULTS])
+    train = params.load(path).train
+    assert (train.model, train.labels, train.threshold) == ("linear", None, 0.5)
+
+
+@pytest.mark.parametrize("key", [key for key in ALLOWED if key not in DEFAULTS])
 def test_a_missing_key_is_refused(path: Path, key: str) -> None:
     section, name = key.split(".")
     dump(path, lambda document: document[section].pop(name))
@@ -166,7 +188,7 @@ def test_a_section_that_is_no_mapping_is_refused(path: Path, section: str, value
     [
         ("data", "source, query, target, test_size, seed, split, keep_rows"),
         ("compute", "backend, workers, scheduler"),
-        ("train", "alpha, folds, standardize"),
+        ("train", "alpha, folds, standardize, model, labels, threshold"),
         ("quantize", "bits, scheme, rounding"),
     ],
 )
