@@ -10,6 +10,7 @@ docs/exact.md derives the bounds.
 3. `_exact`: Python's integers.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -142,18 +143,23 @@ def _compensated(X: np.ndarray, coef: np.ndarray, intercept: float, size: float)
 
 def _exact(X: np.ndarray, coef: np.ndarray, intercept: float) -> np.ndarray:
     """Predictions (n,) by integers."""
-    factors, powers = _integers(np.append(coef, 1.0))
-    ones = np.column_stack([X, np.full(len(X), intercept)])
     y = np.empty(len(X))
-    for i, (numbers, exponents) in enumerate(zip(*_integers(ones), strict=True)):
-        places = [a + b for a, b in zip(exponents, powers, strict=True)]
-        least = min(places)
-        total = sum(a * b << place - least for a, b, place in zip(numbers, factors, places, strict=True))
+    for i, (total, exponent) in enumerate(sums(X, coef, intercept)):
         try:
-            y[i] = total << least if least >= 0 else total / (1 << -least)  # Python rounds once
+            y[i] = total << exponent if exponent >= 0 else total / (1 << -exponent)  # Python rounds once
         except OverflowError:
             y[i] = np.inf if total > 0 else -np.inf
     return y
+
+
+def sums(X: np.ndarray, coef: np.ndarray, intercept: float) -> Iterator[tuple[int, int]]:
+    """Of each row of X (n, p), all finite, the exact intercept + x'w: integer * 2**exponent."""
+    factors, powers = _integers(np.append(coef, 1.0))
+    ones = np.column_stack([X, np.full(len(X), intercept)])
+    for numbers, exponents in zip(*_integers(ones), strict=True):
+        places = [a + b for a, b in zip(exponents, powers, strict=True)]
+        least = min(places)
+        yield sum(a * b << place - least for a, b, place in zip(numbers, factors, places, strict=True)), least
 
 
 def _with_infinite_rows(X: np.ndarray, coef: np.ndarray, intercept: float) -> np.ndarray:

@@ -15,11 +15,11 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from samebits.exact.logistic.fit import fit
 from samebits.exact.logistic.inference import inference
-from samebits.exact.logistic.predict import probabilities
 from samebits.exact.logistic.summary import LogisticSummary
 from samebits.exact.moments import Moments
 from samebits.exact.rational import exactly
 from samebits.model import prediction
+from samebits.model.probability import probabilities
 
 
 class ExactLogisticRegression(ClassifierMixin, BaseEstimator):
@@ -168,7 +168,8 @@ class ExactLogisticRegression(ClassifierMixin, BaseEstimator):
         """The probabilities of both classes (n, 2), each correctly rounded."""
         check_is_fitted(self)
         rows = validate_data(self, X, reset=False, dtype=np.float64)
-        return probabilities(rows, self.coef_[0], float(self.intercept_[0]))
+        coef, intercept = self.coef_[0], float(self.intercept_[0])
+        return np.column_stack([probabilities(rows, -coef, -intercept), probabilities(rows, coef, intercept)])
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """The more probable class of each row (n,), the first if both are equal."""

@@ -12,9 +12,9 @@ import numpy as np
 from flint import arb, arb_mat, fmpq, fmpz_mat
 
 from samebits.exact.balls import middle
-from samebits.exact.logistic import sigmoid
-from samebits.exact.logistic.double_double import DoubleDouble
 from samebits.exact.moments import Moments
+from samebits.model import sigmoid
+from samebits.model.double_double import DoubleDouble
 
 BLOCK = 2**13  # rows whose numbers stay in the cache of a core
 MANY = 2**18  # rows whose moments are computed at once

@@ -5,14 +5,13 @@ gives exp(r) (Tang, ACM TOMS 15, 1989, doi:10.1145/63522.214389). docs/logistic.
 """
 
 import functools
+import math
 from dataclasses import dataclass
+from decimal import Context, Decimal, localcontext
 
 import numpy as np
-from flint import arb, fmpq
 
-from samebits.exact.balls import middle
-from samebits.exact.logistic.double_double import DoubleDouble
-from samebits.exact.precision import working_precision
+from samebits.model.double_double import DoubleDouble
 from samebits.model.error_free import two_sum
 
 EXP_ERROR = 2.0**-102  # relative, of exp of a double-double number between LEAST and 0
@@ -21,6 +20,7 @@ TINY = 2.0**-1000  # more than all that underflow loses
 LEAST = -745.0  # exp of less is below 2**-1074
 STEPS = 64  # of the table, between two powers of two
 DEGREE, EASY = 11, 7  # of the polynomial; from EASY on, float64 is enough for a coefficient and all above it
+DIGITS = 100  # of the constants, before they are rounded
 HEAD = 2.0**36  # k times a number of so many bits is exact
 
 
@@ -92,19 +92,19 @@ class _Constants:
 
 @functools.cache
 def _constants() -> _Constants:
-    with working_precision(256):
-        step, parts = arb(2).log() / STEPS, []
+    with localcontext(Context(prec=DIGITS)):
+        step, parts = Decimal(2).ln() / STEPS, []
         rest = step
         for _ in range(2):
-            unit = 2.0 ** np.frexp(middle(rest))[1] / HEAD
-            parts.append(float(np.rint(middle(rest) / unit) * unit))
-            rest -= parts[-1]
-        factorials = [_nearest(1 / arb(i).fac()) for i in range(DEGREE + 1)]
-        powers = [_nearest(arb(2) ** arb(fmpq(i, STEPS))) for i in range(STEPS)]
+            unit = 2.0 ** np.frexp(float(rest))[1] / HEAD
+            parts.append(float(np.rint(float(rest) / unit) * unit))
+            rest -= Decimal(parts[-1])
+        factorials = [_nearest(1 / Decimal(math.factorial(i))) for i in range(DEGREE + 1)]
+        powers = [_nearest((i * step).exp()) for i in range(STEPS)]
         table = DoubleDouble(np.array([each.high for each in powers]), np.array([each.low for each in powers]))
-        return _Constants((parts[0], parts[1], middle(rest)), middle(1 / step), factorials, table)
+        return _Constants((parts[0], parts[1], float(rest)), float(1 / step), factorials, table)
 
 
-def _nearest(value: arb) -> DoubleDouble:
-    high = middle(value)
-    return DoubleDouble(np.array(high), np.array(middle(value - high)))
+def _nearest(value: Decimal) -> DoubleDouble:
+    high = float(value)
+    return DoubleDouble(np.array(high), np.array(float(value - Decimal(high))))

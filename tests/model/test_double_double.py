@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from samebits.exact.logistic import sigmoid
-from samebits.exact.logistic.double_double import DoubleDouble
 from samebits.exact.precision import working_precision
+from samebits.model import sigmoid
+from samebits.model.double_double import DoubleDouble
 
 UNIT = 2.0**-106
 SIZES = st.floats(1e-30, 1e30) | st.floats(-1e30, -1e-30)
