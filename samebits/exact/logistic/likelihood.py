@@ -12,13 +12,12 @@ import numpy as np
 from flint import arb, arb_mat, fmpq, fmpz_mat
 
 from samebits.exact.balls import middle
+from samebits.exact.logistic.sums import product
 from samebits.exact.moments import Moments
 from samebits.model import sigmoid
 from samebits.model.double_double import DoubleDouble
 
-BLOCK = 2**13  # rows whose numbers stay in the cache of a core
 MANY = 2**18  # rows whose moments are computed at once
-FACTORS = 512  # numbers up to 2, whose product float64 holds
 LEAST_EXPONENT = -800
 DIGITS = 50  # bits of each of the two parts of a number that is summed
 ROUNDING = 2.0**-106  # u**2, the unit of the errors of double-double operations
@@ -79,8 +78,8 @@ class Likelihood:
         """The margins (n,) for parameters w, rounded to two float64 numbers each."""
         high = [middle(each) for each in w]
         low = [middle(each - first) for each, first in zip(w, high, strict=True)]
-        starts = range(0, len(self.sign), BLOCK)
-        return np.concatenate([self._margins(slice(start, start + BLOCK), high, low).high for start in starts])
+        starts = range(0, len(self.sign), sigmoid.BLOCK)
+        return np.concatenate([self._margins(slice(start, start + sigmoid.BLOCK), high, low).high for start in starts])
 
     def gradient(self, w: list[arb]) -> tuple[arb_mat, arb]:
         """The gradient (k, 1) at w, sums of two float64 numbers each, and by how much any row of it may be wrong."""
@@ -103,8 +102,8 @@ class Likelihood:
         """The gradient, the Fisher information and the log-likelihood at any w, all at the working precision: slow."""
         at = arb_mat([[each] for each in w])
         gradient, information, reached = self.penalty_matrix() * at, arb_mat(len(w), len(w)), arb(0)
-        for start in range(0, len(self.sign), BLOCK):
-            some = slice(start, start + BLOCK)
+        for start in range(0, len(self.sign), sigmoid.BLOCK):
+            some = slice(start, start + sigmoid.BLOCK)
             ones = np.ones((len(self.sign[some]), int(self.intercept)))
             A = arb_mat(np.hstack([ones, self.X[some]]).tolist())
             amounts, spreads = [], []
@@ -125,7 +124,7 @@ class Likelihood:
         for rows, row in self._each(w):
             weight = self.weight[rows].astype(np.int64)
             for bit in range(int(weight.max()).bit_length()):
-                factor *= _product(row.growth.at(weight >> bit & 1 == 1)) ** (1 << bit)
+                factor *= product(row.growth.at(weight >> bit & 1 == 1)) ** (1 << bit)
             those = np.flatnonzero(row.negative) + rows.start
             sums += Moments.of(self.X[those], self.sign[those] * self.weight[those])
         last = sums.integers.ncols() - 1
@@ -156,7 +155,7 @@ class Likelihood:
         low = [middle(each - first) for each, first in zip(w, high, strict=True)]
         for start in range(0, len(self.sign), MANY):
             end = min(start + MANY, len(self.sign))
-            blocks = [slice(first, min(first + BLOCK, end)) for first in range(start, end, BLOCK)]
+            blocks = [slice(first, min(first + sigmoid.BLOCK, end)) for first in range(start, end, sigmoid.BLOCK)]
             yield (
                 slice(start, end),
                 sigmoid.joined([sigmoid.logistic(self._margins(some, high, low)) for some in blocks]),
@@ -192,16 +191,3 @@ def _cut(numbers: np.ndarray, ceiling: float) -> np.ndarray:
     """The nearest multiples of ceiling 2**-DIGITS."""
     unit = np.ldexp(ceiling, -DIGITS)
     return np.rint(numbers / unit) * unit
-
-
-def _product(numbers: DoubleDouble) -> arb:
-    """The product of numbers (n,) from 1 to 2, wrong by a relative 6 n u**2 at most."""
-    result = arb(1)
-    for start in range(0, len(numbers.high), FACTORS):
-        some = numbers.at(slice(start, start + FACTORS))
-        while (n := len(some.high)) > 1:
-            half = some.at(slice(0, n // 2)) * some.at(slice(n // 2, 2 * (n // 2)))
-            rest = some.at(slice(2 * (n // 2), n))
-            some = DoubleDouble(np.append(half.high, rest.high), np.append(half.low, rest.low))
-        result *= arb(float(some.high[0])) + arb(float(some.low[0]))
-    return result
