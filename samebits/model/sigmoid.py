@@ -65,6 +65,12 @@ def probabilities(odds: np.ndarray) -> DoubleDouble:
     return DoubleDouble.joined([logistic(DoubleDouble.of(-each)).against for each in blocks])
 
 
+def spreads(odds: np.ndarray) -> np.ndarray:
+    """The products of both probabilities for log odds (n,), rounded to float64."""
+    blocks = (odds[start : start + BLOCK] for start in range(0, len(odds), BLOCK))
+    return np.concatenate([logistic(DoubleDouble.of(each)).spread.high for each in blocks])
+
+
 def joined(parts: list[Logistic]) -> Logistic:
     """The rows of several, in their order."""
     return Logistic(
