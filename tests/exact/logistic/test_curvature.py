@@ -1,5 +1,6 @@
 """The second moments around a logistic model beside their definition, in use by the search for codes."""
 
+import math
 from fractions import Fraction
 
 import mpmath
@@ -35,10 +36,8 @@ def test_moments_are_those_of_weights_rounded_to_float32(weighted: bool) -> None
     found = curvature.moments(X, model, c if weighted else None)
     unit = Fraction(2) ** found.exponent
     for i, j in ((0, 0), (0, 2), (1, 3), (4, 4)):
-        terms = (
-            Fraction(float(d)) * Fraction(a) * Fraction(b) for d, a, b in zip(of_rows, A[:, i], A[:, j], strict=True)
-        )
-        assert int(found.integers[i, j]) * unit == sum(terms)
+        products = (math.prod(map(Fraction, each)) for each in zip(of_rows.tolist(), A[:, i], A[:, j], strict=True))
+        assert int(found.integers[i, j]) * unit == sum(products)
 
 
 def test_moments_of_blocks_add_up_and_the_model_solves_them() -> None:
