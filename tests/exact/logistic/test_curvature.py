@@ -31,12 +31,15 @@ def test_moments_are_those_of_weights_rounded_to_float32(weighted: bool) -> None
     c = np.arange(1.0, 61) if weighted else np.ones(60)
     with mpmath.workdps(60):
         p = [1 / (1 + mpmath.exp(-mpmath.mpf(each))) for each in model.predict(X).tolist()]
-        of_rows = np.float32(np.array([float(a * (1 - a)) for a in p]) * c)
+        of_rows = (np.array([float(a * (1 - a)) for a in p]) * c).astype(np.float32)
     A = np.column_stack([np.ones(60), X, model.predict(X)])
     found = curvature.moments(X, model, c if weighted else None)
     unit = Fraction(2) ** found.exponent
     for i, j in ((0, 0), (0, 2), (1, 3), (4, 4)):
-        products = (math.prod(map(Fraction, each)) for each in zip(of_rows.tolist(), A[:, i], A[:, j], strict=True))
+        products = (
+            math.prod(map(Fraction, each))
+            for each in zip(of_rows.tolist(), A[:, i].tolist(), A[:, j].tolist(), strict=True)
+        )
         assert int(found.integers[i, j]) * unit == sum(products)
 
 
