@@ -3,49 +3,22 @@
 from dataclasses import replace
 from typing import Any
 
-import mpmath
 import numpy as np
 import pytest
-from mpmath import mp
 
 from samebits import ExactLinearRegression
 from samebits.exact.inference.summary import Summary
 from samebits.exact.moments import Moments
+from tests.exact import covariances
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(40, 3)) + 1
 Y = X.sum(axis=1) + RANDOM.normal(size=40) * (1 + np.abs(X[:, 0]))
 WEIGHTS = RANDOM.random(40) + 0.1
 GROUPS = RANDOM.integers(0, 9, 40)
+A = np.column_stack([np.ones(40), X])
+CLUSTERS = len(set(GROUPS.tolist()))
 HC = ("HC0", "HC1", "HC2", "HC3")
-
-
-def errors_by_definition(kind: str, weights: np.ndarray) -> list[float]:
-    """Standard errors with weights of precisions."""
-    with mp.workdps(40):
-        A = mp.matrix(np.column_stack([np.ones(40), X]).tolist())
-        W = mp.diag(weights.tolist())
-        H = (A.T * W * A) ** -1
-        w = H * (A.T * W * mp.matrix(Y.tolist()))
-        r = mp.matrix(Y.tolist()) - A * w
-        n, k, meat = 40, 4, mp.zeros(4)
-        if kind in HC:
-            for i in range(n):
-                a, weight = A[i, :].T, mpmath.mpf(float(weights[i]))
-                rest = 1 - weight * (a.T * H * a)[0]
-                scale = {"HC0": 1, "HC1": mpmath.mpf(n) / (n - k), "HC2": 1 / rest, "HC3": 1 / rest**2}[kind]
-                meat += scale * weight**2 * r[i] ** 2 * (a * a.T)
-        else:
-            for group in sorted(set(GROUPS.tolist())):
-                score = mp.zeros(4, 1)
-                for i in np.flatnonzero(group == GROUPS).tolist():
-                    score += float(weights[i]) * r[i] * A[i, :].T
-                meat += score * score.T
-            g = len(set(GROUPS.tolist()))
-            if kind == "CR1":
-                meat *= mpmath.mpf(g) / (g - 1) * mpmath.mpf(n - 1) / (n - k)
-        V = H * meat * H
-        return [float(mpmath.sqrt(V[i, i])) for i in range(4)]
 
 
 def summary(kind: str | None, weights: np.ndarray | None = None) -> Summary:
@@ -55,16 +28,17 @@ def summary(kind: str | None, weights: np.ndarray | None = None) -> Summary:
 
 @pytest.mark.parametrize("kind", [*HC, "CR0", "CR1"])
 @pytest.mark.parametrize("weights", [np.ones(40), WEIGHTS], ids=["equal", "weighted"])
-def test_errors_are_nearest_to_their_definition(kind: str, weights: np.ndarray) -> None:
+def test_every_number_is_nearest_to_its_definition(kind: str, weights: np.ndarray) -> None:
     found = summary(kind, weights)
-    assert [each.std_error for each in found.coefficients] == errors_by_definition(kind, weights)
-    assert found.df_test == (36 if kind in HC else len(set(GROUPS.tolist())) - 1)
-    assert f"{kind} standard errors" in str(found)
+    for (*name, which), value in covariances.statistics(kind, A, Y, weights, GROUPS, intercept=True).items():
+        [of] = [each for each in found.coefficients if [each.name] == name] if name else [found]
+        assert getattr(of, which) == value, (*name, which)
+    assert found.df_test == (36 if kind in HC else CLUSTERS - 1)
 
 
 def test_weights_of_precisions_are_those_of_rows_divided_by_their_deviation() -> None:
     found, root = summary(None, WEIGHTS), np.sqrt(WEIGHTS)[:, None]
-    scaled = ExactLinearRegression(fit_intercept=False).fit(np.column_stack([np.ones(40), X]) * root, Y * root[:, 0])
+    scaled = ExactLinearRegression(fit_intercept=False).fit(A * root, Y * root[:, 0])
     theirs = scaled.summary()
     assert (found.rows, found.df_residual, found.weights) == (40, 36, "precision")
     for ours, other in zip(found.coefficients, theirs.coefficients, strict=True):
@@ -81,6 +55,33 @@ def test_a_weight_that_counts_is_so_many_copies(kind: str | None) -> None:
     weighted = ExactLinearRegression().fit(X, Y, counts).summary(cov=kind)
     copies = ExactLinearRegression().fit(X.repeat(counts, axis=0), Y.repeat(counts)).summary(cov=kind)
     assert replace(weighted, weights=None) == copies
+
+
+@pytest.mark.parametrize("kind", [None, *HC, "CR1"])
+def test_a_row_of_weight_0_is_no_row(kind: str | None) -> None:
+    weights = np.where(np.arange(40) % 5, WEIGHTS, 0)
+    some, model = weights > 0, ExactLinearRegression(weights="precision")
+    clusters = kind == "CR1"
+    with_them = model.fit(X, Y, weights).summary(cov=kind, groups=GROUPS if clusters else None)
+    without = model.fit(X[some], Y[some], weights[some]).summary(cov=kind, groups=GROUPS[some] if clusters else None)
+    assert with_them == without
+
+
+@pytest.mark.parametrize(
+    ("kind", "weights", "says"),
+    [
+        ("HC3", None, "y: ordinary least squares, HC3 standard errors, 40 rows"),
+        (None, WEIGHTS, "y: weighted least squares, precision weights, 40 rows"),
+        ("HC3", WEIGHTS, "y: weighted least squares, precision weights, HC3 standard errors, 40 rows"),
+        (
+            "CR1",
+            WEIGHTS,
+            f"y: weighted least squares, precision weights, CR1 standard errors, 40 rows in {CLUSTERS} clusters",
+        ),
+    ],
+)
+def test_the_title_tells_weights_and_errors(kind: str | None, weights: np.ndarray | None, says: str) -> None:
+    assert str(summary(kind, weights)).splitlines()[0] == says
 
 
 def test_a_factor_of_all_weights_changes_no_error_of_precisions() -> None:

@@ -12,12 +12,11 @@ import numpy as np
 from flint import arb, arb_mat, fmpq
 from scipy import sparse
 
+from samebits.exact.inference.summary import CLUSTERED, HETEROSCEDASTIC
 from samebits.exact.moments import Moments
 from samebits.exact.rows import Rows
 
 BLOCK = 2**12  # rows in balls at a time
-HETEROSCEDASTIC = ("HC0", "HC1", "HC2", "HC3")
-CLUSTERED = ("CR0", "CR1")
 
 
 class Covariance(Protocol):

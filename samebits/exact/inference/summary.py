@@ -7,6 +7,8 @@ from typing import Any, Self
 from samebits.exact.inference.printed import Column, Printed, number
 
 FREQUENCY, PRECISION = "frequency", "precision"  # what weights mean
+HETEROSCEDASTIC = ("HC0", "HC1", "HC2", "HC3")  # covariances for errors of unequal variance
+CLUSTERED = ("CR0", "CR1")  # and for errors that depend on each other within clusters
 ASSUMED = {
     None: "assumed: independent, normal errors of equal variance",
     FREQUENCY: "assumed: independent, normal errors of equal variance; a weight counts copies of its row",
@@ -138,9 +140,12 @@ class Summary(Printed):
         return cls(**{**plain, "coefficients": coefficients, **texts})
 
     def _title(self) -> str:
-        method = f"ridge regression, alpha = {self.alpha:g}" if self.alpha else "ordinary least squares"
+        kind = "weighted least squares" if self.weights else "ordinary least squares"
+        method = f"ridge regression, alpha = {self.alpha:g}" if self.alpha else kind
+        weights = f", {self.weights} weights" if self.weights else ""
         errors = f", {self.cov} standard errors" if self.cov else ""
-        return f"{self.target}: {method}{errors}, {self.rows:,} rows"
+        clusters = f" in {self.df_test + 1} clusters" if self.cov in CLUSTERED and self.df_test else ""
+        return f"{self.target}: {method}{weights}{errors}, {self.rows:,} rows{clusters}"
 
     def _columns(self) -> list[Column]:
         columns = [
@@ -178,5 +183,5 @@ class Summary(Printed):
             return ""
         if not self.cov:
             return ASSUMED[self.weights]
-        of = "errors dependent within clusters only" if self.cov in ("CR0", "CR1") else "independent errors"
+        of = "errors dependent within clusters only" if self.cov in CLUSTERED else "independent errors"
         return f"assumed: {of}; t has {self.df_test} degrees of freedom"
