@@ -3,17 +3,18 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from samebits import artifacts, params, pickles
 from samebits.errors import UserError
 from samebits.git import git
 from samebits.image.engine import Engine
-from samebits.model import payload
+from samebits.model import family, payload
 from samebits.model.predictor import CARD, Predictor
 from samebits.proof.repository.of_dvc import Repository
 from samebits.proof.repository.pipeline import Pipeline
@@ -25,7 +26,7 @@ PROGRAM = "samebits"  # whose folders .dockerignore lets in
 TEST_ROWS = "data/test.joblib"
 REVISION = "org.opencontainers.image.revision"
 LOCK_MD5 = "samebits.dvc-lock.md5"
-TEST_R2 = "samebits.model.test-r2"
+SCORE = "samebits.model.test-{}"
 
 
 @dataclass(frozen=True)
@@ -125,11 +126,17 @@ def _labels(commit: Commit) -> dict[str, str]:
         "org.opencontainers.image.title": "samebits",
         "org.opencontainers.image.licenses": "Apache-2.0",
         LOCK_MD5: artifacts.md5(artifacts.read_bytes(artifacts.LOCK)),
-        TEST_R2: repr(card["metrics"]["test"]["r2"]),
+        **score(card),
     }
     if source := _source():
         labels["org.opencontainers.image.source"] = source
     return labels
+
+
+def score(card: Mapping[str, Any]) -> dict[str, str]:
+    """The label that says how good the model of a card is: its R2 of the test rows, or its log loss."""
+    name = family.of_card(card).score
+    return {SCORE.format(name.replace("_", "-")): repr(card["metrics"]["test"][name])}
 
 
 def _source() -> str | None:

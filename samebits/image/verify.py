@@ -128,7 +128,7 @@ def _wrong_labels(labels: dict[str, str], files: dict[str, bytes], expected: dic
     truth = {build.LOCK_MD5: expected[artifacts.LOCK]}
     card = files.get(build.CARD_FILE, b"")
     if artifacts.md5(card) == expected[build.CARD_FILE]:
-        truth[build.TEST_R2] = repr(artifacts.parse_json(card, build.CARD_FILE)["metrics"]["test"]["r2"])
+        truth |= build.score(artifacts.parse_json(card, build.CARD_FILE))
     for label, value in truth.items():
         if labels.get(label) != value:
             yield f"label {label}: {labels.get(label)}; it should be {value}"

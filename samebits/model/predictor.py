@@ -6,7 +6,7 @@ on the machine that trained the model.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +19,8 @@ from samebits import artifacts
 from samebits.artifacts import LOCK
 from samebits.errors import UserError
 from samebits.git import COMMIT, git, promisor_of
-from samebits.model import payload
+from samebits.model import family, payload
+from samebits.model.family import Family
 from samebits.model.linear import LinearModel
 from samebits.model.schema import Schema
 
@@ -42,6 +43,7 @@ class Predictor:
     path: Path
     model: LinearModel
     card: dict[str, Any]
+    family: Family = family.LINEAR
 
     @classmethod
     def load(cls, path: str | Path = payload.FILE) -> Self:
@@ -54,7 +56,7 @@ class Predictor:
             raise UserError(f"{path.with_name(CARD)}: not a model card; run `dvc repro`")
         if len(model.coef) != len(features):
             raise UserError(f"{path} has {len(model.coef)} weights, but its card has {len(features)} features")
-        return cls(path, model, card)
+        return cls(path, model, card, family.of_card(card))
 
     @property
     def features(self) -> list[str]:
@@ -73,9 +75,19 @@ class Predictor:
         return np.array([[of[end] for of in self.card["features"].values()] for end in ("min", "max")])
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Predictions (n,) for X (n, p); not finite if they exceed the range of float64."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            return self.model.predict(X)
+        """Predictions or probabilities (n,) for X (n, p); not finite if they exceed the range of float64."""
+        return self.family.predict(self.model, X)
+
+    def outputs(self, X: np.ndarray, y: np.ndarray, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+        """What is told of rows X (n, p) with the predictions y (n,): by name, numbers or texts (n,).
+
+        names: some of the outputs of the family, and of what more it has.
+        """
+        first, *_ = self.family.outputs
+        return {
+            name: y if name == first else self.family.derive(name, y, self.model, X)
+            for name in (self.family.outputs if names is None else names)
+        }
 
     def outside(self, X: np.ndarray) -> np.ndarray:
         """Where X (n, p) is outside the ranges of the features in training, bool (n, p)."""

@@ -15,13 +15,14 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from samebits.errors import UserError
+from samebits.model.family import Text
 from samebits.model.predictor import Predictor
 from samebits.model.schema import Rows
 from samebits.serving import bodies, page, protocol
 from samebits.serving.bodies import SMALL, Held, Share
 from samebits.serving.counters import Counters
-from samebits.serving.protocol import FEATURES, INPUT, JSON_BYTES, OUTPUT, InferenceRequest, InferenceResponse
-from samebits.serving.tensors import RefusedError, datatype
+from samebits.serving.protocol import FEATURES, INPUT, JSON_BYTES, InferenceRequest, InferenceResponse
+from samebits.serving.tensors import TEXT, RefusedError, datatype
 
 TURNS = 20  # of the event loop before a large request, for small ones: a turn accepts one connection
 ADVICE = {415: {"Accept-Encoding": "gzip, deflate"}, 503: {"Retry-After": "1"}}
@@ -153,13 +154,18 @@ class Server:
             raise
 
     def _answer(self, body: bytes | bytearray, headers: dict[bytes, bytes]) -> tuple[bytes, int | None]:
-        asked, given = protocol.decode(body, bodies.number(headers, JSON_BYTES), self.predictor.features, self.schema)
+        request, given = protocol.decode(body, bodies.number(headers, JSON_BYTES), self.predictor.features, self.schema)
+        family = self.predictor.family
+        asked = protocol.asked_outputs(request, family.outputs, [*family.more, FEATURES])
         X = self._features(given) if isinstance(given, dict) else given
         y = self.predictor.predict(X)
-        if not np.isfinite(y).all():
-            raise RefusedError(f"row {int(np.isfinite(y).argmin()) + 1}: the prediction is beyond float64")
+        told = self.predictor.outputs(X, y, {each.name for each in asked} - {FEATURES})
+        for values in (y, *(each for each in told.values() if each.dtype != object)):
+            if not np.isfinite(values).all():
+                raise RefusedError(f"row {int(np.isfinite(values).argmin()) + 1}: the prediction is beyond float64")
         self.counters.predicted(len(X), int(self.predictor.outside(X).any(axis=1).sum()))
-        return protocol.encode(asked, y, X, self.name, self.version)
+        answers = ((each, X if each.name == FEATURES else told[each.name][:, None]) for each in asked)
+        return protocol.encode(request, answers, self.name, self.version)
 
     def _features(self, cells: dict[str, np.ndarray]) -> np.ndarray:
         """The features (n, p) of raw rows. Raises RefusedError where a row has none."""
@@ -187,6 +193,14 @@ class Server:
             if of.needed
         ]
 
+    def _outputs(self) -> list[TensorMetadata]:
+        """What is told of each row."""
+        family = self.predictor.family
+        return [
+            TensorMetadata(name=name, datatype=TEXT if kind == Text else "FP64", shape=[-1, 1])
+            for name, kind in (*family.outputs.items(), *family.more.items())
+        ]
+
     def _api(self) -> FastAPI:
         """The other routes, and the description of all in OpenAPI."""
         api = FastAPI(title="samebits", version=self.version, docs_url=None, redoc_url=None, redirect_slashes=False)
@@ -194,6 +208,7 @@ class Server:
         problems: dict[int | str, dict[str, Any]] = {status: {"model": Error} for status in (400, 408, 413, 415, 503)}
         schema = InferenceRequest.model_json_schema(ref_template="#/components/schemas/{model}")
         parts = schema.pop("$defs")
+        parts["RequestedOutput"]["properties"]["name"]["enum"] = [*(of.name for of in self._outputs()), FEATURES]
         html = page.render(self.name, self.predictor, self.schema)
 
         Name = Annotated[str, Path(json_schema_extra={"enum": [self.name]})]
@@ -241,14 +256,13 @@ class Server:
             rows = TensorMetadata(
                 name=INPUT, datatype="FP64", shape=[-1, len(features)], parameters={"features": features}
             )
-            predictions = TensorMetadata(name=OUTPUT, datatype="FP64", shape=[-1, 1])
             of_query = TensorMetadata(name=FEATURES, datatype="FP64", shape=[-1, len(features)])
             return ModelMetadata(
                 name=self.name,
                 versions=[self.version],
                 platform="samebits",
                 inputs=[rows, *self._columns()],
-                outputs=[predictions, of_query],
+                outputs=[*self._outputs(), of_query],
                 parameters=info,
             )
 

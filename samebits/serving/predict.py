@@ -1,7 +1,9 @@
 """Rows in, predictions out: any number of them, in the same order, with the same bits as on any other machine."""
 
+import csv
+import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal, TextIO
 
 import numpy as np
@@ -25,6 +27,8 @@ def predict(
 ) -> int:
     """Write a line with the prediction for each row; a float64 as its shortest text, nothing where there is none.
 
+    A line of several outputs, as a probability and a label, is one of CSV, its cells empty where there is none.
+
     Says on stderr which rows have none and what is unlike the training; returns the number of rows. schema: of the
     table, if the rows are raw.
     Raises UserError, after the predictions for the rows before it were written, at a row whose prediction is beyond
@@ -46,7 +50,8 @@ def predict(
             problems |= found
         end = min(problems, default=len(y))
         without = [place for place in without if place < end]
-        target.write(_lines(y[:end], without, done))
+        outputs = predictor.outputs(block.X[:end], y[:end])
+        target.write(_table(outputs, without) if len(outputs) > 1 else _lines(y[:end], without, done))
         for place in without[: max(MOST_TOLD - lost, 0)]:
             print(f"row {done + place + 1}: no prediction: {_why(predictor, block, place)}", file=sys.stderr)
         lost, done = lost + len(without), done + end
@@ -63,6 +68,16 @@ def _why(predictor: Predictor, block: Rows, place: int) -> str:
     if place in block.why:
         return block.why[place]
     return f"missing: {', '.join(predictor.features[j] for j in np.flatnonzero(~np.isfinite(block.X[place])))}"
+
+
+def _table(outputs: Mapping[str, np.ndarray], without: list[int]) -> str:
+    columns = [of.tolist() for of in outputs.values()]
+    for place in without:
+        for column in columns:
+            column[place] = ""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(zip(*columns, strict=True))
+    return text.getvalue()
 
 
 def _lines(y: np.ndarray, without: list[int], done: int) -> str:

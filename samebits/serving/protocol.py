@@ -6,7 +6,7 @@ uses by default.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,13 +27,13 @@ MAX_TEXTS = 2**18  # keys and values
 MAX_ID = 2**10  # characters, as the response repeats it
 
 JSON_BYTES = "Inference-Header-Content-Length"
-INPUT, OUTPUT, FEATURES = "rows", "predict", "features"
+INPUT, FEATURES = "rows", "features"
 
 
 class RequestedOutput(Message):
-    """An output that a client asks for: the predictions, or the features that they are made of."""
+    """An output that a client asks for: one of the model's, or the features that they are made of."""
 
-    name: str = Field(json_schema_extra={"enum": [OUTPUT, FEATURES]})
+    name: str
     parameters: dict[str, Any] | None = None
 
 
@@ -51,13 +51,13 @@ class InferenceRequest(Message):
 
 
 class OutputTensor(Message):
-    """A prediction or the features for each row; none where their bytes follow the JSON."""
+    """A prediction, a label or the features for each row; none where their bytes follow the JSON."""
 
     name: str
     shape: list[int]
     datatype: str
     parameters: dict[str, Any] = Field(default_factory=dict)
-    data: list[float] | None = None
+    data: list[float] | list[str] | None = None
 
 
 class InferenceResponse(Message):
@@ -91,9 +91,6 @@ def decode(
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise RefusedError(f"{place}: {first['msg']}" if place else first["msg"]) from None
-    for output in request.outputs or ():
-        if output.name not in (OUTPUT, FEATURES):
-            raise RefusedError(f"outputs: no output {quoted(output.name)}; there are {OUTPUT} and {FEATURES}")
     names = [tensor.name for tensor in request.inputs]
     if twice := next((name for i, name in enumerate(names) if name in names[:i]), None):
         raise RefusedError(f"inputs: {quoted(twice)} is there twice")
@@ -117,21 +114,34 @@ def decode(
     return request, _rows(arrays, features, schema)
 
 
+def asked_outputs(request: InferenceRequest, default: Iterable[str], more: Iterable[str]) -> list[RequestedOutput]:
+    """The outputs that a client asks for, or the default ones. Raises RefusedError where one is neither of these."""
+    there = [*default, *more]
+    for output in request.outputs or ():
+        if output.name not in there:
+            raise RefusedError(f"outputs: no output {quoted(output.name)}; there are {', '.join(there)}")
+    return request.outputs or [RequestedOutput(name=name) for name in default]
+
+
 def encode(
-    request: InferenceRequest, y: np.ndarray, X: np.ndarray, name: str, version: str
+    request: InferenceRequest,
+    answers: Iterable[tuple[RequestedOutput, np.ndarray]],
+    name: str,
+    version: str,
 ) -> tuple[bytes, int | None]:
     """The response, and how much of it is JSON if the client asked for binary data.
 
-    It has the predictions y (n,), and the features X (n, p) if they are asked for.
+    answers: each output with its tensor, (n, 1) or (n, p), of float64 or texts.
     """
     outputs, data = [], b""
-    for asked in request.outputs or [RequestedOutput(name=OUTPUT)]:
-        values = X if asked.name == FEATURES else y[:, None]
-        output: dict[str, Any] = {"name": asked.name, "shape": list(values.shape), "datatype": "FP64"}
+    for asked, values in answers:
+        kind = TEXT if values.dtype == object else "FP64"
+        output: dict[str, Any] = {"name": asked.name, "shape": list(values.shape), "datatype": kind}
         binary = (asked.parameters or {}).get("binary_data")
         if ((request.parameters or {}).get("binary_data_output") if binary is None else binary) is True:
-            output["parameters"] = {"binary_data_size": values.size * 8}
-            data += values.astype("<f8").tobytes()
+            content = tensors.binary(values)
+            output["parameters"] = {"binary_data_size": len(content)}
+            data += content
         else:
             output["data"] = values.ravel().tolist()
         outputs.append(output)

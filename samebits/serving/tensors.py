@@ -166,6 +166,14 @@ def _binary(tensor: InputTensor, body: bytes | bytearray, start: int) -> tuple[l
     return texts, start + size
 
 
+def binary(values: np.ndarray) -> bytes:
+    """Float64 numbers or texts as bytes that follow the JSON, in row-major order."""
+    if values.dtype != object:
+        return values.astype("<f8").tobytes()
+    texts = [text.encode() for text in values.ravel().tolist()]
+    return b"".join(struct.pack("<I", len(text)) + text for text in texts)
+
+
 def quoted(text: str) -> str:
     """A name from outside, for a message."""
     return repr(text if len(text) <= 100 else f"{text[:100]}...")
