@@ -2,22 +2,26 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from samebits.model.family import LINEAR, Family, Logistic
 from samebits.model.schemes import Quantized
 
 OPSET = 21  # the first with DequantizeLinear of 4 and 16 bits
 CODES = {4: TensorProto.UINT4, 8: TensorProto.UINT8, 16: TensorProto.UINT16}
 
 
-def export(quantized: Quantized, facts: Mapping[str, Any]) -> bytes:
+def export(quantized: Quantized, facts: Mapping[str, Any], family: Family = LINEAR) -> bytes:
     """A graph from X (n, p) to y (n, 1), both float64: y = X @ weights + bias.
 
-    facts: about the columns of X, as the query that makes them; they become metadata, in JSON.
+    Of a logistic model, y is called `log_odds`, and `probability` and `label` stand before it: see `_logistic`.
+
+    facts: about the columns of X, as the query that makes them; with what a card says of the family, they become
+    metadata, in JSON.
 
     Each parameter is DequantizeLinear(code, scale, zero_point) - half, in float32, where `half` makes up for a zero
     point that is no integer: exact with power-of-two scales, rounded once with others.
@@ -45,16 +49,44 @@ def export(quantized: Quantized, facts: Mapping[str, Any]) -> bytes:
     else:
         nodes.append(helper.make_node("Identity", ["parameters"], ["weights"]))
         constants.append(helper.make_tensor("bias", TensorProto.DOUBLE, [1], [quantized.bias]))
+    head = _logistic(family) if isinstance(family, Logistic) else _Head("y", [], [], {})
     nodes += [
         helper.make_node("Reshape", ["weights", "column"], ["matrix"]),
-        helper.make_node("Gemm", ["X", "matrix", "bias"], ["y"]),
+        helper.make_node("Gemm", ["X", "matrix", "bias"], [head.takes]),
+        *head.nodes,
     ]
     inputs = [helper.make_tensor_value_info("X", TensorProto.DOUBLE, ["n", p])]
-    outputs = [helper.make_tensor_value_info("y", TensorProto.DOUBLE, ["n", 1])]
-    graph = helper.make_graph(nodes, "samebits", inputs, outputs, constants)
+    types = {**head.outputs, head.takes: TensorProto.DOUBLE}
+    outputs = [helper.make_tensor_value_info(name, kind, ["n", 1]) for name, kind in types.items()]
+    graph = helper.make_graph(nodes, "samebits", inputs, outputs, constants + head.constants)
     model = helper.make_model(
         graph, producer_name="samebits", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10
     )
-    helper.set_model_props(model, {name: json.dumps(fact, ensure_ascii=False) for name, fact in facts.items()})
+    told = {**facts, **family.to_plain()}
+    helper.set_model_props(model, {name: json.dumps(fact, ensure_ascii=False) for name, fact in told.items()})
     onnx.checker.check_model(model)
     return model.SerializeToString(deterministic=True)
+
+
+class _Head(NamedTuple):
+    """What comes after the linear part: the name of what it takes, and the types of its outputs by their names."""
+
+    takes: str
+    nodes: list[NodeProto]
+    constants: list[TensorProto]
+    outputs: dict[str, int]
+
+
+def _logistic(family: Logistic) -> _Head:
+    """The probability of class 1, float64, and the label, a text."""
+    nodes = [
+        helper.make_node("Sigmoid", ["log_odds"], ["probability"]),
+        helper.make_node("GreaterOrEqual", ["probability", "threshold"], ["is_1"]),
+        helper.make_node("Cast", ["is_1"], ["class"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["labels", "class"], ["label"]),
+    ]
+    constants = [
+        helper.make_tensor("threshold", TensorProto.DOUBLE, [], [family.threshold]),
+        numpy_helper.from_array(np.array(family.labels, object), "labels"),
+    ]
+    return _Head("log_odds", nodes, constants, {"probability": TensorProto.DOUBLE, "label": TensorProto.STRING})

@@ -12,6 +12,7 @@ from samebits.model.linear import LinearModel
 from samebits.model.schemes import SCHEMES
 from samebits.quantization.rounding import Task, choose
 from tests import housing
+from tests.serving import logistic
 
 X_TRAIN, X_TEST, Y_TRAIN, _ = housing.split()
 MOMENTS = Moments.of(X_TRAIN, Y_TRAIN)
@@ -41,3 +42,28 @@ def test_codes_are_stored_in_the_least_type_that_holds_them(bits: int, stored: s
     [codes] = [each for each in graph.initializer if each.name == "codes"]
     assert codes.data_type == getattr(onnx.TensorProto, stored)
     assert onnx.numpy_helper.to_array(codes).astype(int).tolist() == quantized.codes.tolist()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_probabilities_and_labels_are_outputs_of_a_logistic_model(scheme: str) -> None:
+    quantized = logistic.quantized(logistic.model(), 8, scheme)
+    exported = onnx_model.export(quantized, FACTS, logistic.FAMILY)
+    session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
+    assert [(each.name, each.type, each.shape) for each in session.get_outputs()] == [
+        ("probability", "tensor(double)", ["n", 1]),
+        ("label", "tensor(string)", ["n", 1]),
+        ("log_odds", "tensor(double)", ["n", 1]),
+    ]
+    told = {name: json.loads(fact) for name, fact in session.get_modelmeta().custom_metadata_map.items()}
+    assert told == {**FACTS, "model": "logistic", "labels": list(logistic.LABELS), "threshold": logistic.THRESHOLD}
+    _, X, _ = logistic.table()
+    probability, label, odds = (each[:, 0] for each in session.run(None, {"X": X}))
+    model = quantized.model
+    rounding = 0 if quantized.scheme.scales == "pow2" else 2.0**-24
+    size = LinearModel(np.abs(model.coef), abs(model.intercept)).predict(np.abs(X))
+    bound = error_bound(model, X) + rounding * size
+    assert (np.abs(odds - model.predict(X)) <= bound).all()
+    # The slope of the probability is at most 1/4; its exponential, sum, quotient and difference add 2**-53 each
+    true = np.array([logistic.probability(row, model) for row in X.tolist()])
+    assert (np.abs(probability - true) <= bound / 4 + 2.0**-51).all()
+    assert label.tolist() == [logistic.LABELS[int(each >= logistic.THRESHOLD)] for each in true]
