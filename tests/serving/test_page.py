@@ -1,6 +1,7 @@
 import itertools
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.wait import WebDriverWait
 
+from samebits.model import payload
 from samebits.model.predictor import Predictor
 from tests.browser import emulate
 from tests.conftest import Project
 from tests.housing import FEATURES
+from tests.serving import logistic
 from tests.serving.test_serve import COLUMNS, ROW, running
 
 pytestmark = pytest.mark.container
@@ -196,3 +199,28 @@ def test_a_person_types_a_row_of_the_table(trained: Project, browser: webdriver.
         WebDriverWait(browser, 10).until(lambda _: text("exact").startswith("MedHouseVal"))
         assert fields[0].find_element(By.XPATH, "..").get_attribute("class") == "outside"
         assert [each for each in browser.get_log("browser") if "400" not in each["message"]] == []  # type: ignore[no-untyped-call]
+
+
+def test_a_probability_its_class_and_contributions_to_the_log_odds(tmp_path: Path, browser: webdriver.Chrome) -> None:
+    logistic.write(tmp_path)
+    model = logistic.quantized(logistic.model(), 8).model
+    with running(Project(tmp_path)) as server:
+        browser.get(f"{server.url}/?age=30&plan=basic")
+        p = logistic.probability([30.0, 1.0, 0.0], model)
+        told = expected_conditions.text_to_be_present_in_element((By.ID, "exact"), f"probability = {p!r}, log odds = ")
+        WebDriverWait(browser, 10).until(told)
+        assert browser.find_element(By.ID, "prediction").text == f"{100 * p:.1f} %"
+        label = logistic.LABELS[p >= logistic.THRESHOLD]
+        meaning = browser.find_element(By.ID, "meaning").text
+        assert meaning.endswith(f"is {logistic.LABELS[1]}. Class: {label}. The threshold is 25 %.")
+        lines = [row.text for row in browser.find_elements(By.CSS_SELECTOR, "#parts tr")]
+        parts = {
+            name: float(number)
+            for name, number in (line.replace("\N{MINUS SIGN}", "-").rsplit(maxsplit=1) for line in lines)
+        }
+        assert list(parts) == ["average", "age", "plan", "this row"]  # the dummies of a column are one
+        mean = np.array([each["mean"] for each in Predictor.load(tmp_path / payload.FILE).card["features"].values()])
+        adds = model.coef * ([30.0, 1.0, 0.0] - mean)
+        assert parts["plan"] == pytest.approx(adds[1:].sum(), abs=1e-3)
+        assert parts["this row"] == pytest.approx(np.log(p / (1 - p)), abs=1e-3)
+        assert of_widths(browser)[8] == pytest.approx(100 * p, abs=1e-6)
