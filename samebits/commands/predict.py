@@ -43,7 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Print a prediction for each row."""
+    """Print a prediction for each row, or a probability and a label."""
     if not sys.stdout:
         raise UserError("stdout is closed; the predictions need a place")
     predictor = Predictor.load(arguments.model)
