@@ -1,6 +1,7 @@
-"""params.yaml with another table in its part `data`; every other byte stays."""
+"""params.yaml with another table, and the model for its target; every other byte stays."""
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -11,42 +12,77 @@ from samebits import params
 from samebits.errors import UserError
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./*-]*")
+ABSENT = {"model": "linear", "labels": None}  # of `train`: what stands for a key that is not there
+COMMENTS = {"model": "or linear, which is least squares", "labels": "what 0 and 1 of the target mean"}
 NO_TEXT = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}  # to some reader of YAML
 
 
-def with_table(text: str, path: str, query_comment: str, **values: str) -> str:
-    """The text of params.yaml with other values of data.source, data.target, data.split and data.query.
+def with_table(
+    text: str, path: str, query_comment: str, data: Mapping[str, str], train: Mapping[str, str | Sequence[str] | None]
+) -> str:
+    """The text of params.yaml with other values of data.source, target, split and query, and of train.model and labels.
 
-    A comment behind a value stays; that behind the query becomes `query_comment`. Raises UserError where the file is
-    not laid out as lines of `key: value`.
+    A comment behind a value stays; that behind the query becomes `query_comment`. What `train` does not have is added
+    to it behind the model, if it is not what stands for its absence anyway; labels that nobody needs are removed.
+    Raises UserError where the file is not laid out as lines of `key: value`.
     """
     before = params.read(text.encode(), path)
-    expected = {**before, "data": {**before["data"], **values}}
-    lines = text.splitlines(keepends=True)
-    entries = _entries(text, path)
-    for key, (node, first, last) in sorted(entries.items(), key=lambda entry: -entry[1][1]):
-        if key not in values or values[key] == before["data"][key]:
-            continue
-        indent = re.match(" *", lines[first])[0]  # type: ignore[index]
-        if key == "query":
-            lines[first:last] = [_query(values[key], indent, query_comment)]
-        else:
-            start, end = node.start_mark, node.end_mark
-            if (start.line, end.line) != (first, first):
-                raise UserError(f"{path}: data.{key} must be on one line")
-            line = lines[first]
-            lines[first] = line[: start.column] + scalar(values[key]) + line[end.column :]
-    changed = "".join(lines)
+    expected, changed = dict(before), text
+    for section, values in (("data", data), ("train", train)):
+        now = {**ABSENT, **before[section]}
+        other = {key: value for key, value in values.items() if value != now[key]}
+        expected[section] = {
+            key: value for key, value in {**before[section], **other}.items() if value or key not in other
+        }
+        changed = _with(changed, path, section, other, query_comment)
     if params.read(changed.encode(), path) != expected:
-        raise UserError(f"{path}: the section `data` must consist of `key: value` lines")
+        raise UserError(f"{path}: the sections `data` and `train` must consist of `key: value` lines")
     return changed
 
 
 def part(text: str, path: str) -> str:
-    """The lines of the part `data`."""
-    ranges = [(first, last) for _, first, last in _entries(text, path).values()]
+    """The lines of the part `data`, and those of `train` that a table decides and that say anything."""
     lines = text.splitlines(keepends=True)
-    return "".join(["data:\n", *lines[min(first for first, _ in ranges) : max(last for _, last in ranges)]])
+    ranges = [(first, last) for _, first, last in _entries(text, path, "data").values()]
+    shown = ["data:\n", *lines[min(first for first, _ in ranges) : max(last for _, last in ranges)]]
+    train = params.read(text.encode(), path)["train"]
+    if told := [key for key in ABSENT if train.get(key, ABSENT[key]) != ABSENT[key]]:
+        entries = _entries(text, path, "train")
+        shown += ["\ntrain:\n", *(line for key in told for line in lines[entries[key][1] : entries[key][2]])]
+    return "".join(shown)
+
+
+def _with(text: str, path: str, section: str, values: Mapping[str, str | Sequence[str] | None], comment: str) -> str:
+    """The text with other values of a section."""
+    if not values:
+        return text
+    lines = text.splitlines(keepends=True)
+    entries = _entries(text, path, section)
+    indent = " " * min(key.start_mark.column for key, _ in _section(text, path, section)[0].value)
+    end = entries["model"][2] if "model" in entries else max(last for _, _, last in entries.values())
+    added = [f"{indent}{key}: {_value(values[key])} # {COMMENTS[key]}\n" for key in values if key not in entries]
+    for key, (node, first, last) in sorted(entries.items(), key=lambda entry: -entry[1][1]):
+        if last == end and added:
+            lines[end - 1 : end] = [lines[end - 1].rstrip("\n") + "\n", *added]
+        if key not in values:
+            continue
+        if values[key] is None:
+            del lines[first:last]
+        elif key == "query":
+            lines[first:last] = [_query(str(values[key]), indent, comment)]
+        else:
+            start, stop = node.start_mark, node.end_mark
+            if (start.line, stop.line) != (first, first):
+                raise UserError(f"{path}: {section}.{key} must be on one line")
+            line = lines[first]
+            lines[first] = line[: start.column] + _value(values[key]) + line[stop.column :]
+    return "".join(lines)
+
+
+def _value(value: str | Sequence[str] | None) -> str:
+    """A text or a list of texts in one line of YAML."""
+    assert value is not None
+    return scalar(value) if isinstance(value, str) else f"[{', '.join(map(scalar, value))}]"
 
 
 def scalar(text: str) -> str:
@@ -58,21 +94,27 @@ def scalar(text: str) -> str:
     return f'"{"".join(escaped.get(raw, letter) for raw, letter in zip(text, letters, strict=True))}"'
 
 
-def _entries(text: str, path: str) -> dict[str, tuple[Node, int, int]]:
-    """Of each key of `data`: its value, its first line and the line after its last."""
+def _section(text: str, path: str, name: str) -> tuple[MappingNode, int | None]:
+    """A section, and the line where the next one begins, if there is one."""
     try:
         root = YAML(typ="rt").compose(text)
     except YAMLError as error:
         raise UserError(f"{path}: not YAML: {error}") from None
-    data = next((value for key, value in root.value if key.value == "data"), None)
-    if not isinstance(data, MappingNode) or data.flow_style:
-        raise UserError(f"{path}: the section `data` must consist of `key: value` lines")
+    found = next((value for key, value in root.value if key.value == name), None)
+    if not isinstance(found, MappingNode) or found.flow_style:
+        raise UserError(f"{path}: the section `{name}` must consist of `key: value` lines")
+    after = [key.start_mark.line for key, _ in root.value if key.start_mark.line > found.start_mark.line]
+    return found, min(after, default=None)
+
+
+def _entries(text: str, path: str, section: str) -> dict[str, tuple[Node, int, int]]:
+    """Of each key of a section: its value, its first line and the line after its last."""
+    node, after = _section(text, path, section)
     lines = text.splitlines(keepends=True)
-    after = [key.start_mark.line for key, _ in root.value if key.start_mark.line > data.start_mark.line]
-    starts = [key.start_mark.line for key, _ in data.value]
-    ends = [*starts[1:], min(after, default=len(lines))]
+    starts = [key.start_mark.line for key, _ in node.value]
+    ends = [*starts[1:], len(lines) if after is None else after]
     found: dict[str, Any] = {}
-    for (key, value), first, end in zip(data.value, starts, ends, strict=True):
+    for (key, value), first, end in zip(node.value, starts, ends, strict=True):
         column = key.start_mark.column
         last = end
         while last > first + 1 and _between(lines[last - 1], column):  # what stands above the next key belongs to it

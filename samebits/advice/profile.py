@@ -56,9 +56,9 @@ class Profile:
         read = {column.name: column for column in Reader(connection, cells, asked).read(columns)}
         self.target = read[target]
         [(self.all_rows,)] = connection.sql(f"SELECT count(*) FROM {cells}").fetchall()
-        self.total = total.find(self._asked, list(read.values()), ROW, self.all_rows)
+        self.total = total.find(self.asked, list(read.values()), ROW, self.all_rows)
         conditions = [f"({self.target.value}) IS NOT NULL", *([self.total.where] if self.total else [])]
-        [self.without_target] = self._asked([f"countif(({self.target.value}) IS NULL)"])
+        [self.without_target] = self.asked([f"countif(({self.target.value}) IS NULL)"])
         self.knows_training = self._choose(cells, " AND ".join(conditions), data)
         [self.target] = self._described([self.target])
         self.rows = self.target.rows
@@ -74,28 +74,33 @@ class Profile:
                 progress.update(len(found) - progress.n)
         return found
 
+    def asked(self, aggregates: list[str]) -> list[Any]:
+        """The values of aggregates over the rows; TRAIN is the SQL of whether a row is a training row."""
+        return ask(self._connection, self._used, aggregates)
+
     def values_together(self, pairs: list[tuple[Column, Column]]) -> list[int]:
         """For each pair of columns, how many combinations of their values there are, missing values among them."""
-        return self._asked([f"count(DISTINCT ({first.value}, {second.value}))" for first, second in pairs])
+        return self.asked([f"count(DISTINCT ({first.value}, {second.value}))" for first, second in pairs])
 
     def frequencies(self, column: Column) -> list[tuple[str, int]]:
         """The values of a column as text with how many rows have each, the most frequent first."""
-        [levels] = self._asked([f"histogram(({column.value})::VARCHAR)"])
+        [levels] = self.asked([f"histogram(({column.value})::VARCHAR)"])
         return sorted(levels.items(), key=_most_first)
 
-    def sample(self, columns: Sequence[Column]) -> Iterator[tuple[Column, np.ndarray, np.ndarray]]:
-        """Of some training rows, for each column its numbers and those of the target, where both are known."""
+    def sample(self, columns: Sequence[Column], y: str) -> Iterator[tuple[Column, np.ndarray, np.ndarray]]:
+        """Of some training rows, for each column its numbers and those of y, the SQL of the target, where known."""
         step = max(1, self.rows // RANKED)
-        known = self._asked([f"count(*) FILTER ({TRAIN} AND {ROW} % {step} = 0)"])[0]
+        known = self.asked([f"count(*) FILTER ({TRAIN} AND {ROW} % {step} = 0)"])[0]
         for start in range(0, len(columns), AT_ONCE):
-            some = [self.target, *columns[start : start + AT_ONCE]]
-            numbers = ", ".join(f"coalesce(({each.number})::DOUBLE, 'nan') AS c{i}" for i, each in enumerate(some))
+            some = columns[start : start + AT_ONCE]
+            sql = [y, *(each.number for each in some)]
+            numbers = ", ".join(f"coalesce(({each})::DOUBLE, 'nan') AS c{i}" for i, each in enumerate(sql))
             rows = f"SELECT {numbers} FROM {self._used} WHERE {TRAIN} AND {ROW} % {step} = 0"
             values = self._connection.sql(rows).fetchnumpy() if known else {}
-            for i, each in enumerate(some[1:], 1):
-                x, y = (np.asarray(values.get(f"c{j}", [])) for j in (i, 0))
-                both = np.isfinite(x) & np.isfinite(y)
-                yield each, x[both], y[both]
+            for i, each in enumerate(some, 1):
+                x, target = (np.asarray(values.get(f"c{j}", [])) for j in (i, 0))
+                both = np.isfinite(x) & np.isfinite(target)
+                yield each, x[both], target[both]
 
     def serial(self) -> float:
         """The ratio of von Neumann of the target in the order of the table: 2 where its rows are in no order."""
@@ -115,10 +120,6 @@ class Profile:
             f"SELECT count(*) FROM (SELECT DISTINCT {names} FROM {self._used})"
         ).fetchall()
         return self.rows - int(distinct)
-
-    def _asked(self, aggregates: list[str]) -> list[Any]:
-        """The values of aggregates over the rows."""
-        return ask(self._connection, self._used, aggregates)
 
     def _choose(self, cells: str, where: str, data: params.Data) -> bool:
         """Keep the rows that the query will have, and mark those of training; give whether these are known."""
@@ -142,7 +143,7 @@ class Profile:
 
     def _described(self, columns: list[Column]) -> list[Column]:
         columns = self._counted(columns)
-        is_date = self._asked([_as_dates(each.value) if each.may_be_dates else NOTHING for each in columns])
+        is_date = self.asked([_as_dates(each.value) if each.may_be_dates else NOTHING for each in columns])
         if any(is_date):
             as_dates = [
                 replace(each, kind="date", value=f"try_strptime(({each.value})::BIGINT::VARCHAR, '%Y%m%d')::DATE")
@@ -163,7 +164,7 @@ class Profile:
         whole = [
             f"bool_and({each.value} = trunc({each.value}))" if each.kind == "number" else NOTHING for each in columns
         ]
-        answers = self._asked([f"({one}, {other})" for one, other in zip(sql, whole, strict=True)])
+        answers = self.asked([f"({one}, {other})" for one, other in zip(sql, whole, strict=True)])
         return [
             replace(
                 each, rows=rows, missing=rows - known, distinct=distinct, low=low, high=high, integral=bool(integral)
@@ -182,7 +183,7 @@ class Profile:
                 f"quantile_disc({each.value}, {LATE})" if is_date else NOTHING,
                 f"median(({each.number})::DOUBLE) FILTER ({TRAIN})" if number else NOTHING,
             ]
-        answers = self._asked(asked)
+        answers = self.asked(asked)
         return [
             replace(each, levels=tuple(sorted((levels or {}).items(), key=_most_first)), late=late, median=median)
             for each, levels, late, median in zip(columns, answers[::3], answers[1::3], answers[2::3], strict=True)
@@ -208,7 +209,7 @@ class Profile:
         numbers = [each for each in columns if each.kind == "number" and each.distinct > 3]
         asked = [f"(countif(({each.value}) = {each.low}), countif(({each.value}) = {each.high}))" for each in numbers]
         repeated = {
-            each.name for each, (low, high) in zip(numbers, self._asked(asked), strict=True) if max(low, high) > 1
+            each.name for each, (low, high) in zip(numbers, self.asked(asked), strict=True) if max(low, high) > 1
         }
         return [replace(each, sentinels=self._far(each)) if each.name in repeated else each for each in columns]
 

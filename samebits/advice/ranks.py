@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from samebits.advice.dependence import NEARLY
+
 MORE = 0.02  # of the target's variance, that categories must explain more than a number to be worth a word
 
 
@@ -9,8 +11,16 @@ def correlation(x: np.ndarray, y: np.ndarray) -> float:
     """Spearman's rank correlation of x (n,) and y (n,); 0 for fewer than 10 rows or a constant."""
     if len(x) < 10:
         return 0.0
-    a, b = _ranks(x), _ranks(y)
+    a, b = ranks(x), ranks(y)
     return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) and np.ptp(b) else 0.0
+
+
+def alike(x: np.ndarray, y: np.ndarray) -> str:
+    """How x (n,) orders the rows as y (n,) does, though it is no linear function of it; empty where it does not."""
+    rank = correlation(x, y)
+    if rank**2 <= NEARLY or np.corrcoef(x, y)[0, 1] ** 2 > NEARLY:
+        return ""
+    return f"rank correlation {rank:.3f}"
 
 
 def explained(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
@@ -29,7 +39,7 @@ def explained(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     return linear, levels if gain > (len(rows) - 2) * np.log(len(x)) else 0.0
 
 
-def _ranks(x: np.ndarray) -> np.ndarray:
+def ranks(x: np.ndarray) -> np.ndarray:
     """Ranks (n,), equal values with the mean of theirs."""
     _, place, rows = np.unique(x, return_inverse=True, return_counts=True)
     ends = np.cumsum(rows)

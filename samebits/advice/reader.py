@@ -2,7 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import numpy as np
@@ -32,12 +32,18 @@ ROW = identifier("row of the table")  # its number, from 0
 
 @dataclass(frozen=True)
 class Asked:
-    """What the person has said. missing: columns, or None for all, with the text or number that is none."""
+    """What the person has said.
+
+    missing: columns, or None for all, with the text or number that is none. positive: the value of the target that is
+    1. model: linear or logistic, None where the target decides.
+    """
 
     missing: tuple[tuple[str | None, str], ...] = ()
     dates: str | None = None
     categories: frozenset[str] = frozenset()
     numbers: frozenset[str] = frozenset()
+    positive: str | None = None
+    model: Literal["linear", "logistic"] | None = None
 
     def missing_in(self, name: str) -> list[str]:
         """What is missing in a column."""

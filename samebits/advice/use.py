@@ -5,18 +5,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from samebits import params
-from samebits.advice import decide, dependence, features, ranks
+from samebits.advice import classes, decide, dependence, features, ranks
+from samebits.advice import target as of_target
+from samebits.advice.classes import Classes
 from samebits.advice.column import Column
 from samebits.advice.decide import Decision
 from samebits.advice.features import Line
-from samebits.advice.profile import HASH_ROWS, Profile, profiled
+from samebits.advice.profile import HASH_ROWS, TRAIN, Profile, profiled
 from samebits.advice.reader import Asked
+from samebits.advice.target import Model, Target
 from samebits.errors import UserError
 from samebits.tables import summary
-from samebits.tables.diagnosis import clean, identifier, string
+from samebits.tables.diagnosis import clean, identifier
+from samebits.tables.source import Source
 from samebits.tables.table import Table
 
 MANY_FEATURES = 200  # from here on the sweep over all formats may take minutes
@@ -27,13 +30,17 @@ WIDTH = 60  # of a line before its comment
 
 @dataclass(frozen=True)
 class Proposal:
-    """What `samebits use` would write: the query, as lines; `split` for the rows.
+    """What `samebits use` would write: the query, as lines; `split` for the rows; the model, and what its classes are.
 
-    warnings: for the person, also in the query. left_out: by its name, why a column is no feature.
+    labels: what 0 and 1 mean, where the table does not hold these. told: which class is 1, and how many rows have no
+    target, for people. warnings: for the person, also in the query. left_out: by its name, why a column is no feature.
     """
 
     query: str
     split: str
+    model: Model
+    labels: tuple[str, str] | None
+    told: list[str]
     features: int
     columns: int
     rows: int
@@ -50,19 +57,22 @@ def propose(source: str, target: str, data: params.Data, asked: Asked | None = N
     if data.split not in params.SPLITS:  # a column that this table has not
         data = msgspec.structs.replace(data, split="shuffle")
     with profiled(source, target, data, asked) as profile:
-        y, notes = _target(profile)
+        y = _target(profile, source, asked)
         decisions = _decided(profile, asked)
-        notes = [*decide.warnings(decisions, profile.target, asked), *_of_rows(profile), *notes]
-        notes += _of_ranks(profile, decisions)
+        notes = [*decide.warnings(decisions, profile.target, asked), *_of_rows(profile), *y.notes]
+        notes += _of_ranks(profile, decisions, y)
         lines = _some(_lines(decisions, profile.target), source, target)
+        lines, separating = _without_chance(profile, lines, y)
+        lines = _some(lines, source, target)
     split = "hash" if profile.rows >= HASH_ROWS else data.split
     where = _where(profile)
-    query = _query(lines, y, [], where)
+    query = _query(lines, y.line, [], where)
     whole = msgspec.structs.replace(data, source=source, target=target, split=split, keep_rows=1, query=query)
     here = params.Compute("threading", "all", None)
     moments = summary.of(Table.of(source, query, target), whole, 1, here)["train"].moments
     lines, more = _without_dependent(lines, dependence.find(moments), target)
     names = [line.name for line in _some(lines, source, target) if line.sql]
+    more += separating.notes(target, names) if separating else []
     if ROWS_A_FEATURE * (len(names) + 1) >= moments.rows:
         if len(names) + 1 >= moments.rows:
             more = []  # what depends on what is then chance
@@ -73,8 +83,32 @@ def propose(source: str, target: str, data: params.Data, asked: Asked | None = N
     if len(names) >= MANY_FEATURES:
         more.append(f"{len(names)} features: the stage quantize may take minutes")
     notes = [clean(each) for each in notes + more]
-    query = _query(lines, y, [*_head(profile, len(names)), *(f"warning: {each}" for each in notes)], where)
-    return Proposal(query, split, len(names), len(profile.columns) + 1, profile.rows, notes, _left_out(lines))
+    told = [f"{target}: {y.told}"] if y.told else []
+    head = [*_head(profile, len(names)), *told, *(f"warning: {each}" for each in notes)]
+    query = _query(lines, y.line, head, where)
+    if missing := profile.without_target:
+        told.append(f"left out: {features.count(missing, 'row')} without {target}")
+    return Proposal(
+        query,
+        split,
+        y.model,
+        y.labels,
+        [clean(each) for each in told],
+        len(names),
+        len(profile.columns) + 1,
+        profile.rows,
+        notes,
+        _left_out(lines),
+    )
+
+
+def _target(profile: Profile, source: str, asked: Asked) -> Target:
+    """What becomes of the target."""
+    y = profile.target
+    listed = y.kind != "number" or y.distinct <= of_target.LISTED or asked.positive is not None
+    found = profile.frequencies(y) if listed and y.distinct else []
+    words = Source.of(source).words(y.name) if y.kind == "boolean" else {}
+    return of_target.of(y, found, words, asked, profile.all_rows)
 
 
 def _decided(profile: Profile, asked: Asked) -> list[Decision]:
@@ -119,23 +153,30 @@ def _of_rows(profile: Profile) -> list[str]:
     return notes
 
 
-def _of_ranks(profile: Profile, decisions: Sequence[Decision]) -> list[str]:
+def _without_chance(profile: Profile, lines: list[Line], y: Target) -> tuple[list[Line], Classes | None]:
+    """The lines without features that only chance lets separate the two classes of y, and the others that do."""
+    if y.model != "logistic":
+        return lines, None
+    found = Classes.of(profile.asked, [line for line in lines if line.sql], str(y.line.sql), y.names, TRAIN)
+    why = found.by_chance()
+    return [replace(line, sql=None, why=why[line.name]) if line.name in why else line for line in lines], found
+
+
+def _of_ranks(profile: Profile, decisions: Sequence[Decision], y: Target) -> list[str]:
     """Features that order the rows as the target does, and those that would tell more as categories."""
     used = [each for each in decisions if not each.why and each.column.kind in ("number", "date", "time")]
     as_numbers = [each.column for each in used if not each.as_category and each.column.distinct > 2]
-    if profile.target.kind != "number" or profile.target.distinct <= 2:
+    if y.model == "linear" and profile.target.distinct == 2:
         return []
     notes = []
-    for column, x, y in profile.sample(as_numbers):
-        if (rank := ranks.correlation(x, y)) ** 2 > dependence.NEARLY and np.corrcoef(x, y)[
-            0, 1
-        ] ** 2 <= dependence.NEARLY:
+    for column, x, values in profile.sample(as_numbers, str(y.line.sql)):
+        if how := ranks.alike(x, values) if y.model == "linear" else classes.alike(x, values):
             notes.append(
-                f"{column.name} orders the rows as {profile.target.name} does (rank correlation {rank:.3f}): leave it "
-                "out if it is made of it, or known only together with it"
+                f"{column.name} orders the rows as {profile.target.name} does ({how}): leave it out if it is made of "
+                "it, or known only together with it"
             )
         if column.integral and column.is_category and column.seen_levels <= FEW and not column.pooled[0]:
-            linear, levels = ranks.explained(x, y)
+            linear, levels = ranks.explained(x, values)
             if levels > linear + ranks.MORE:
                 notes.append(
                     f"{column.name} has {column.distinct} whole numbers: as categories they explain {levels:.2f} of "
@@ -152,48 +193,6 @@ def _some(lines: list[Line], source: str, target: str) -> list[Line]:
     more = [f"and {len(lines) - 3} more"] if len(lines) > 3 else []
     why = "; ".join([*shown, *more]) or "there is none"
     raise UserError(f"{Path(source).name}: no column except {clean(target)} can be a feature: {why}")
-
-
-def _target(profile: Profile) -> tuple[Line, list[str]]:
-    """The line of the target, and what is to be said of it. Raises UserError where it is none."""
-    y = profile.target
-    name, where = y.name, f"--target {clean(y.name)}"
-    if not y.rows:
-        raise UserError(f"{where}: no row has a value" if profile.all_rows else f"{where}: the table has no rows")
-    if y.kind not in ("number", "boolean", "text"):
-        raise UserError(f"{where}: has type {y.kind}; least squares predicts a number; name a column of numbers")
-    if y.distinct == 1:
-        raise UserError(f"{where}: every value is {features.text(y.low)}; there is nothing to predict")
-    if y.kind == "text" and y.distinct > 2:
-        raise UserError(
-            f"{where}: text with {y.distinct:,} values; least squares predicts a number, not a class; "
-            f"name a column of numbers, or compare one class with the rest, in data.query: "
-            f"({identifier(name)} = {string(str(y.low))})::INT AS {identifier(name)}"
-        )
-    notes = []
-    if y.distinct == 2:
-        (more, _), (less, rows) = profile.frequencies(y)
-        low, high = features.text(y.low), features.text(y.high)
-        if y.kind == "number" and (y.low, y.high) != (0, 1):
-            share = (
-                f"a number between {low} and {high} (({identifier(name)} = {high})::INT makes it the share of {high})"
-            )
-        else:
-            share = f"the share of {clean(less if y.kind == 'text' else 'true' if y.kind == 'boolean' else high)}"
-        notes.append(
-            f"{name} has two values: this is a linear probability model. It predicts {share} among similar rows, "
-            "sometimes outside that range, and a low R2 is usual; to classify rows, use logistic regression"
-        )
-        if y.kind == "text":
-            sql = f"({y.value} = {string(less)})::INT"
-            return Line(name, name, sql, f"target: 1 for {less}, {features.count(rows, 'row')}; 0 for {more}"), notes
-    elif y.integral and y.distinct <= 10:
-        notes.append(
-            f"{name} has {y.distinct} values: fine for counts and grades; if they are codes of classes, least squares "
-            "is the wrong model"
-        )
-    plain = y.value == identifier(name)
-    return Line(name, name, y.value, "target", plain), notes
 
 
 def _without_dependent(lines: list[Line], found: dependence.Dependences, target: str) -> tuple[list[Line], list[str]]:

@@ -45,6 +45,16 @@ def add_options(parser: ArgumentParser) -> None:
         default=[],
         help="a number or a text that stands for a missing value, in all columns or in one; may be repeated",
     )
+    parser.add_argument(
+        "--positive",
+        metavar="VALUE",
+        help="the value of the target that is 1; of more than two values, this one is compared with the rest",
+    )
+    parser.add_argument(
+        "--model",
+        choices=["linear", "logistic"],
+        help="by default, logistic regression for a target of two values, least squares for other numbers",
+    )
     parser.add_argument("--dates", choices=[*DATES], help="how to read dates as 02/06/2016, where both ways fit")
     for option, what in (("--category", "levels"), ("--number", "a number")):
         parser.add_argument(
@@ -85,10 +95,13 @@ def take(arguments: Namespace, write: bool) -> tuple[list[Path], str]:
             " ".join(
                 ["by samebits use", *map(_quoted, [new_source, "--target", arguments.target, *_options(arguments)])]
             ),
-            source=new_source,
-            target=arguments.target,
-            split=proposal.split,
-            query=proposal.query,
+            {
+                "source": new_source,
+                "target": arguments.target,
+                "split": proposal.split,
+                "query": proposal.query,
+            },
+            {"model": proposal.model, "labels": proposal.labels and list(proposal.labels)},
         )
         for note in proposal.warnings:
             warn(note)
@@ -96,6 +109,7 @@ def take(arguments: Namespace, write: bool) -> tuple[list[Path], str]:
             warn(f"`make check` runs without network: bring {source} into {FOLDER}/ with `dvc import-url`")
         if not write:
             print(edit.part(changed, params.FILE))
+            print("".join(f"{each}\n" for each in proposal.told), end="")
             copies = f", and copies the table into {FOLDER}/" if moves else ""
             print(f"`--yes` writes this into {params.FILE}{copies}.")
             return [], ""
@@ -103,6 +117,7 @@ def take(arguments: Namespace, write: bool) -> tuple[list[Path], str]:
             with artifacts.written(to) as copy, open(file, "rb") as original:
                 shutil.copyfileobj(original, copy)
         artifacts.write_text(changed, params.FILE)
+    print("".join(f"{each}\n" for each in proposal.told), end="")
     for name, why in list(proposal.left_out.items())[:SHOWN]:
         print(f"left out: {clean(name)}: {clean(why)}")
     if len(proposal.left_out) > SHOWN:
@@ -123,13 +138,22 @@ def _asked(arguments: Namespace) -> Asked:
         column, equals, value = each.rpartition("=")
         missing.append((column if equals and column else None, value if equals and column else each))
     dates = DATES[arguments.dates] if arguments.dates else None
-    return Asked(tuple(missing), dates, frozenset(arguments.category), frozenset(arguments.number))
+    return Asked(
+        tuple(missing),
+        dates,
+        frozenset(arguments.category),
+        frozenset(arguments.number),
+        arguments.positive,
+        arguments.model,
+    )
 
 
 def _options(arguments: Namespace) -> list[str]:
     """The options that decide about the query, as words of a command."""
     words = [word for each in arguments.missing for word in ("--missing", each)]
-    words += ["--dates", arguments.dates] if arguments.dates else []
+    for option in ("positive", "model", "dates"):
+        if (value := getattr(arguments, option)) is not None:
+            words += [f"--{option}", value]
     words += [word for each in arguments.category for word in ("--category", each)]
     return [*words, *(word for each in arguments.number for word in ("--number", each))]
 

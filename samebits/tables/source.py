@@ -20,6 +20,7 @@ from samebits.tables.diagnosis import clean, identifier, string
 TYPES_OF_TEXT = ["BOOLEAN", "INTEGER", "HUGEINT", "DOUBLE", "TIME", "DATE", "TIMESTAMP", "VARCHAR"]
 WHOLE = 2**53  # from here on a float64 does not hold each integer: such numbers are identifiers, and stay text
 DELIMITERS = [",", ";", "\t"]  # a single column with one of these in its name is none
+LOOKED_AT = 100_000  # rows that show how a boolean is written
 MAY_CHANGE = ["enable_optimizer", "enable_progress_bar", "threads"]  # settings
 READS = {"SELECT_NODE", "SET_OPERATION_NODE", "CTE_NODE", "RECURSIVE_CTE_NODE"}  # in the syntax tree of a query
 LONGEST = 600  # characters of a message: DuckDB repeats lines of a file
@@ -91,6 +92,22 @@ class Source:
             except (duckdb.Error, OSError) as error:
                 raise UserError(f"data.source {self.name}: {first_line(error)}") from None
             yield connection
+
+    def words(self, column: str) -> dict[bool, str]:
+        """The words of a column of text, such as yes and no, that are read as booleans; none where it is no such text.
+
+        Some rows are looked at.
+        """
+        kind = f"{string(column)}: 'BOOLEAN'"
+        if not self.sql.startswith("read_csv(") or kind not in self.sql:
+            return {}
+        cell, as_text = identifier(column), self.sql.replace(kind, f"{string(column)}: 'VARCHAR'")
+        with _database(self.pattern, self.paths, None).cursor() as connection:
+            rows = connection.execute(
+                f"SELECT {cell}::BOOLEAN, mode({cell}) FROM (SELECT {cell} FROM {as_text} LIMIT {LOOKED_AT}) "
+                f"WHERE {cell} IS NOT NULL GROUP BY ALL"
+            ).fetchall()
+        return dict(rows)
 
 
 def is_a_select(connection: duckdb.DuckDBPyConnection, query: str) -> bool:
