@@ -197,6 +197,18 @@ def test_every_metric_of_this_project_has_a_direction(project: Project) -> None:
     assert "Gate: float.r2, quant.r2 worse than the settings allow." in done.stdout
 
 
+def test_the_direction_of_a_metric_is_known_by_its_name(tmp_path: Path) -> None:
+    higher = ["accuracy", "auc", "r2", "f1_score", "balanced_accuracy_score"]
+    lower = ["log_loss", "brier", "brier_score", "logloss", "fp", "fn", "mean_squared_error"]
+    neither = ["tp", "tn", "threshold", "rows"]
+    names = [*higher, *lower, *neither]
+    repo = with_metrics(tmp_path / "repo", {"quant": dict.fromkeys(names, 1.0)})
+    repo.commit()
+    repo.write("metrics.json", json.dumps({"quant": dict.fromkeys(names, 2.0)}))
+    seen = {each.name.partition(".")[2]: each.higher_is_better for each in repo.changes("HEAD").metrics}
+    assert seen == dict.fromkeys(higher, True) | dict.fromkeys(lower, False) | dict.fromkeys(neither, None)
+
+
 def test_what_is_null_on_both_sides_did_not_change(project: Project) -> None:
     assert Change("scheduler", None, None).verdict == "same"
     project.replace("params.yaml", "bits: 8", "bits: 5")

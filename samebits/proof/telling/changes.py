@@ -24,8 +24,8 @@ HIGHER = {
     *("rouge", "score", "kappa", "sensitivity", "specificity", "ndcg", "mrr", "psnr", "ssim", "likelihood"),
 }
 LOWER = {
-    *("loss", "rmse", "mse", "mae", "mape", "rmsle", "err", "error", "logloss", "perplexity", "deviance", "bits"),
-    *("bytes", "size", "ppm", "seconds", "latency", "wer", "cer", "aic", "bic"),
+    *("loss", "rmse", "mse", "mae", "mape", "rmsle", "err", "error", "logloss", "brier", "perplexity", "deviance"),
+    *("bits", "fp", "fn", "bytes", "size", "ppm", "seconds", "latency", "wer", "cer", "aic", "bic"),
 }
 
 
@@ -214,8 +214,9 @@ def _is_number(value: object) -> bool:
 
 
 def _direction(name: str) -> bool | None:
-    """Whether more of a metric is better, by the words of its name, the last first."""
-    for word in reversed(re.findall(r"[a-z]+[0-9]*", name.lower())):
+    """Whether more of a metric is better, by the words of its name, the last first; a score is what comes before it."""
+    words = re.findall(r"[a-z]+[0-9]*", name.lower())[::-1]
+    for word in sorted(words, key=lambda word: word == "score"):
         if word in HIGHER | LOWER:
             return word in HIGHER
     return None
