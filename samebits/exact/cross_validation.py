@@ -78,7 +78,7 @@ class CrossValidation:
         solvers = [least_squares.Solver(fold.train, fit_intercept, standardize) for fold in folds]
         for alpha in alphas:
             try:
-                models = [each.solve(alpha).model for each in solvers]
+                models = [each.problem(alpha).solve().model for each in solvers]
             except UserError as error:
                 problem = error
                 continue

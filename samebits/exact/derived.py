@@ -10,15 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from flint import arb, arb_mat, ctx, fmpq, fmpz, fmpz_mat, nmod_mat
 
+from samebits.exact import triangle
 from samebits.exact.balls import middle
-from samebits.exact.least_squares import normal_equations
+from samebits.exact.least_squares import Problem, normal_equations
 from samebits.exact.moments import Moments
 from samebits.exact.precision import working_precision
 from samebits.exact.rational import exactly
 from samebits.exact.solving.collinear import Relation
 from samebits.exact.solving.definite import cholesky, least_eigenvalue
-from samebits.exact.solving.equations import Equations
-from samebits.exact.solving.factor import PRIME, Factor
+from samebits.exact.solving.factor import PRIME
 from samebits.exact.solving.factor import UNIT as FACTOR_UNIT
 
 HALF_UNIT = 2.0**-53  # by how much a float64 may differ from the number that it stands for, relative to it
@@ -40,19 +40,18 @@ class Dependence:
     weak: list[int]
 
     @classmethod
-    def of(
-        cls, moments: Moments, penalties: list[fmpq], fit_intercept: bool, half_unit: float = HALF_UNIT
-    ) -> "Dependence":
+    def of(cls, problem: Problem, half_unit: float = HALF_UNIT) -> "Dependence":
         """Find the derived columns.
 
         Column j is derived if its distance from the span of the columns before it that are not, in the metric of M + P,
         is at most ROUNDINGS (e_j + the sum of |c_k| e_k): its own and their rounding errors, with e_k = half_unit |x_k|
         and x_j about the sum of c_k x_k.
         """
-        columns = list(range(0 if fit_intercept else 1, moments.integers.ncols() - 1))
-        if _clearly_independent(moments, penalties, fit_intercept, half_unit):
+        if _clearly_independent(problem, half_unit):
             return cls([], [])
-        A, _, unit = normal_equations(moments, penalties, columns)
+        moments = problem.solver.moments
+        columns = list(range(0 if problem.solver.fit_intercept else 1, moments.columns - 1))
+        A, _, unit = normal_equations(moments, problem.penalties, columns)
         for precision in PRECISIONS:
             with working_precision(precision):
                 search = _Search(moments, A, unit, columns, half_unit)
@@ -66,7 +65,7 @@ def with_exact_relations(moments: Moments, relations: list[Relation]) -> Moments
     """The moments of rows whose derived columns are computed without rounding."""
     if not relations:
         return moments
-    size = moments.integers.ncols()
+    size = moments.columns
     columns = {each.feature + 1: {0: each.constant} | {k + 1: c for k, c in each.terms.items()} for each in relations}
     scale = max(int(value.q) for terms in columns.values() for value in terms.values())
     T = fmpz_mat(size, size)
@@ -74,32 +73,39 @@ def with_exact_relations(moments: Moments, relations: list[Relation]) -> Moments
         for k, value in columns.get(j, {j: fmpq(1)}).items():
             T[k, j] = (value * scale).p
     exponent = moments.exponent - 2 * (scale.bit_length() - 1)  # the values are floats: scale is a power of two
-    return Moments._sum([(T.transpose() * moments.integers * T, exponent)])
+    return Moments.sum([(triangle.lower(T.transpose() * moments.integers * T), exponent)])
 
 
-def _clearly_independent(moments: Moments, penalties: list[fmpq], fit_intercept: bool, half_unit: float) -> bool:
+def _clearly_independent(problem: Problem, half_unit: float) -> bool:
     """Whether float64 proves that eta is below WEAK: that no column is near the span of the others.
 
-    Of the scaled centred moments T no eigenvalue is below `least`, or T^-1 = R'A^-1 R and none of A is.
+    Of the scaled centred moments T no eigenvalue is below `least`, or T^-1 = R'A^-1 R and none of A is. Columns that
+    are exact combinations of those before them do not count.
     """
-    system = Equations.of(moments, fit_intercept).penalised(penalties[1:]).system
+    moments, system = problem.solver.moments, problem.equations.system
+    columns = list(range(system.size))
+    if system.size > FEW and not system.factor and (collinear := problem.collinear):
+        system, columns = collinear.independent, collinear.pivots
     if not system.size or min(system.diagonal) <= 0:
         return not system.size
-    L = cholesky(system.scaled)
-    least, sizes = 0.0 if L is None else least_eigenvalue(system.scaled, L), np.ones(system.size)
-    if not least and system.size > FEW and (factor := Factor.of(system)):
+    sizes = np.ones(system.size)
+    if system.size <= FEW:
+        L = cholesky(system.scaled)
+        least = 0.0 if L is None else least_eigenvalue(system.scaled, L)
+    elif factor := system.factor:
         least = factor.least
         if factor.R is not None:
             R = np.array([[float(each) for each in row] for row in factor.R.tolist()]) * 2.0**-FACTOR_UNIT
             sizes = np.sqrt((R**2).sum(axis=0))
-    if not least:
+    else:
         return False
-    N, unit = moments.integers, fmpq(2) ** moments.exponent
-    squares = moments.centred_squares() if fit_intercept else [N[j, j] * unit for j in range(1, system.size + 1)]
-    shares = [
-        middle(arb(N[j, j] * unit / (square + penalty))) ** 0.5
-        for j, (square, penalty) in enumerate(zip(squares, penalties[1:], strict=True), 1)
-    ]
+    N, unit = moments.entry, fmpq(2) ** moments.exponent
+    squares = moments.centred_squares() if problem.solver.fit_intercept else None
+    shares = []
+    for j in columns:
+        square = N(j + 1, j + 1) * unit
+        rest = (squares[j] if squares else square) + problem.penalties[j + 1]
+        shares.append(middle(arb(square / rest)) ** 0.5)
     return bool(2 * half_unit * (np.array(shares) * sizes).sum() < WEAK * least**0.5)
 
 
@@ -172,7 +178,7 @@ class _Search:
         return Relation(self.columns[i] - 1, terms, coefs.get(0, fmpq(0)), exact=False)
 
     def _distance(self, i: int, coefs: dict[int, fmpq]) -> arb:
-        v = [fmpq(0)] * self.moments.integers.ncols()
+        v = [fmpq(0)] * self.moments.columns
         for j, value in coefs.items():
             v[j] = value
         v[self.columns[i]] = fmpq(-1)

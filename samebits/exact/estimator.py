@@ -209,7 +209,7 @@ class ExactLinearRegression(LinearPredictor):
         """
         self._validate_params()
         fitted = copy.copy(self)
-        fitted.n_features_in_ = moments.integers.ncols() - 2
+        fitted.n_features_in_ = moments.columns - 2
         if hasattr(fitted, "feature_names_in_"):
             del fitted.feature_names_in_
         if feature_names:
@@ -278,7 +278,7 @@ class ExactLinearRegression(LinearPredictor):
         rows = Rows.of(fitted, X, y, sample_weight, reset=first)
         moments, seen, dtype = rows.moments(), Seen.of(rows), str(rows.dtype)
         if not first:
-            if moments.integers.ncols() != self.moments_.integers.ncols() or rows.flat != self._flat:
+            if moments.columns != self.moments_.columns or rows.flat != self._flat:
                 raise ValueError("y has another number of targets than in earlier calls of partial_fit")
             moments, seen, dtype = self.moments_ + moments, self._seen + seen, min(dtype, self._dtype)
         return self._become(fitted._solved(moments, seen, rows.flat, dtype, rows if first else None))
@@ -287,7 +287,7 @@ class ExactLinearRegression(LinearPredictor):
         self, moments: Moments, seen: Seen, flat: bool, dtype: str = "float64", rows: Rows | None = None
     ) -> Self:
         """Take the solution for moments of [1, X, Y]; flat: y had one dimension; dtype: of X, and so of coef_."""
-        targets = moments.integers.ncols() - 1 - self.n_features_in_
+        targets = moments.columns - 1 - self.n_features_in_
         alphas = np.array(self.alpha, dtype=np.float64, ndmin=1)
         if not (np.isfinite(alphas) & (alphas >= 0)).all():
             raise ValueError(f"alpha is {self.alpha}; each penalty must be a finite number, 0 or more")

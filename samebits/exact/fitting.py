@@ -5,13 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from flint import fmpz_mat
 
 from samebits.errors import UserError
-from samebits.exact import least_squares
 from samebits.exact.derived import HALF_UNIT, Dependence, with_exact_relations
 from samebits.exact.determined import determined_digits
-from samebits.exact.least_squares import Solution, penalties
+from samebits.exact.least_squares import Solution, Solver, penalties
 from samebits.exact.moments import Moments
 from samebits.exact.solving.collinear import Relation
 
@@ -53,12 +51,13 @@ class Fit:
 
         Raises ValueError where a parameter lies beyond the range of float64.
         """
-        penalty = penalties(moments, how.alpha, how.standardize)
-        dependence = Dependence.of(moments, penalty, how.fit_intercept, how.half_unit)
-        if how.collinear == "rounding":
+        problem = Solver(moments, how.fit_intercept, how.standardize, rows).problem(how.alpha)
+        dependence = Dependence.of(problem, how.half_unit)
+        if dependence.relations and how.collinear == "rounding":
             moments = with_exact_relations(moments, dependence.relations)
+            problem = replace(problem.solver, moments=moments).problem(how.alpha)
         try:
-            solution = least_squares.solve(moments, how.alpha, how.fit_intercept, how.standardize, rows)
+            solution = problem.solve()
         except UserError:
             raise ValueError("a parameter is beyond 1.8e308, the range of float64; rescale X or y") from None
         return cls(how, moments, solution, dependence)
@@ -103,11 +102,9 @@ class Fit:
 
 def of_target(moments: Moments, features: int, target: int) -> Moments:
     """The moments of [1, X, y] with one of the targets, of those of [1, X, Y]."""
-    if moments.integers.ncols() == features + 2:
+    if moments.columns == features + 2:
         return moments
-    rows = moments.integers.tolist()
-    columns = [*range(features + 1), features + 1 + target]
-    return Moments._sum([(fmpz_mat([[rows[i][j] for j in columns] for i in columns]), moments.exponent)])
+    return moments.of_columns([*range(features + 1), features + 1 + target])
 
 
 def fits(moments: Moments, features: int, how: How, alphas: Sequence[float], rows: int | None = None) -> list[Fit]:

@@ -59,7 +59,7 @@ def solve(
     Collinear columns with alpha = 0 have many solutions; this is the one of minimum norm, as in scikit-learn. Raises
     UserError where a parameter lies beyond the range of float64.
     """
-    return Solver(moments, fit_intercept, standardize, rows).solve(alpha)
+    return Solver(moments, fit_intercept, standardize, rows).problem(alpha).solve()
 
 
 @dataclass(frozen=True)
@@ -71,27 +71,58 @@ class Solver:
     standardize: bool = False
     rows: int | None = None
 
+    def problem(self, alpha: float) -> "Problem":
+        """What there is to solve with this penalty."""
+        return Problem(self, alpha)
+
     @functools.cached_property
-    def _equations(self) -> Equations:
+    def equations(self) -> Equations:
+        """The normal equations without a penalty."""
         return Equations.of(self.moments, self.fit_intercept)
 
-    def solve(self, alpha: float) -> Solution:
-        """The solution with this penalty."""
-        factors = penalties(self.moments, alpha, self.standardize)
-        wide = len(factors) > WIDE
-        if not wide and (model := _by_balls(self.moments, factors, self.fit_intercept)):
+    @functools.cached_property
+    def collinear(self) -> Collinear | None:
+        """What is collinear, if anything is."""
+        return Collinear.of(self.equations, self.rows)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Least squares with one penalty. What is computed for one question is there for the next."""
+
+    solver: Solver
+    alpha: float
+
+    @functools.cached_property
+    def penalties(self) -> list[fmpq]:
+        """Those of [1, X], as `penalties` gives them."""
+        return penalties(self.solver.moments, self.alpha, self.solver.standardize)
+
+    @functools.cached_property
+    def equations(self) -> Equations:
+        """The normal equations."""
+        return self.solver.equations.penalised(self.penalties[1:])
+
+    @property
+    def collinear(self) -> Collinear | None:
+        """What is collinear, if anything is; nothing with a penalty."""
+        return None if self.alpha else self.solver.collinear
+
+    def solve(self) -> Solution:
+        """The solution. Raises UserError as `solve` does."""
+        wide = len(self.penalties) > WIDE
+        if not wide and (model := _by_balls(self.solver.moments, self.penalties, self.solver.fit_intercept)):
             return Solution(model)
-        equations = self._equations.penalised(factors[1:])
-        if wide and (model := equations.solve()):
+        if wide and (model := self.equations.solve()):
             return Solution(model)
-        if not alpha and (collinear := Collinear.of(equations, self.rows)):
+        if collinear := self.collinear:
             return Solution((collinear.solve() if wide else None) or collinear.solve_by_fractions(), collinear)
-        return Solution(equations.solve_by_fractions())
+        return Solution(self.equations.solve_by_fractions())
 
 
 def penalties(moments: Moments, alpha: float, standardize: bool = False) -> list[fmpq]:
     """The factors of the squared parameters in what is minimised, for each column of [1, X]; 0 for the intercept."""
-    scales = moments.variances() if standardize else [fmpq(1)] * (moments.integers.ncols() - 2)
+    scales = moments.variances() if standardize else [fmpq(1)] * (moments.columns - 2)
     return [fmpq(0), *(exactly(alpha) * (each or 1) for each in scales)]
 
 

@@ -12,24 +12,24 @@ from typing import Any, Self
 
 import joblib
 import numpy as np
-from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
+from flint import fmpq, fmpq_mat, fmpz_mat
 
-from samebits.exact import slices
+from samebits.exact import slices, triangle
 from samebits.model.prediction import refuse_flushed_subnormals
 
 FEW_ROWS = 32  # by the definition they take less time than a grid
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Moments:
-    """The exact second moments A'A of rows A = [1, X, y], as `integers * 2**exponent`.
+    """The exact second moments A'A of rows A = [1, X, y], as integers times 2**exponent.
 
-    integers: (p + 2, p + 2), symmetric, not all even, so that equal moments are equal objects. Moments add: those of
-    two sets of rows together are the sum of theirs, whatever the order.
+    triangle: the lower triangle of the integers, (p + 2, p + 2), not all even, so that equal moments are equal objects.
+    Moments add: those of two sets of rows together are the sum of theirs, whatever the order.
     """
 
     exponent: int
-    integers: fmpz_mat
+    triangle: np.ndarray
 
     @classmethod
     def of(cls, X: np.ndarray, y: np.ndarray, threads: int | None = None) -> Self:
@@ -43,7 +43,7 @@ class Moments:
         if not isinstance(X, np.ndarray):
             from samebits.exact import sparse  # scipy takes long to import, and only sparse rows need it
 
-            return cls._sum([sparse.products(X, y)])
+            return cls.sum([sparse.products(X, y)])
         parts = []
         while len(y) > FEW_ROWS:
             grid = slices.Grid.of(X, y)
@@ -55,11 +55,7 @@ class Moments:
                 break
         if len(y) or not parts:
             parts.append(slices.products_by_definition(X, y))
-        low = min(exponent for _, exponent in parts)
-        total = functools.reduce(operator.add, (integers << (exponent - low) for integers, exponent in parts))
-        bits = np.bitwise_or.reduce(total, axis=None)
-        twos = _twos(bits)
-        return cls(low + twos if bits else 0, _symmetric(total >> twos))
+        return cls.sum(parts)
 
     @classmethod
     def weighted(cls, X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Self:
@@ -75,48 +71,66 @@ class Moments:
             rows = (digit >= 0) & (digit < 53) & (digits >> np.clip(digit, 0, 53) & 1 == 1)
             if rows.any():
                 ones = cls.of(X[rows], y[rows])
-                total += cls(ones.exponent + k, ones.integers)
+                total += cls(ones.exponent + k, ones.triangle)
         return total
 
     @classmethod
     def zero(cls, features: int) -> Self:
         """The moments of no rows."""
-        return cls(0, fmpz_mat(features + 2, features + 2))
+        return cls(0, np.zeros((features + 2) * (features + 3) // 2, dtype=object))
 
     @classmethod
-    def _sum(cls, parts: list[tuple[fmpz_mat, int]]) -> Self:
-        """The sum of matrices of integers times powers of two, in canonical form."""
+    def sum(cls, parts: Sequence[tuple[np.ndarray, int]]) -> Self:
+        """The sum of triangles of integers times powers of two, in canonical form."""
         low = min(exponent for _, exponent in parts)
-        [first, *others] = [integers * fmpz(2) ** (exponent - low) for integers, exponent in parts]
-        total = sum(others, first)
-        entries = total.entries()
-        bits = int(functools.reduce(operator.or_, entries))
-        if not bits:
-            return cls(0, total)
-        if twos := _twos(bits):
-            total = fmpz_mat(total.nrows(), total.ncols(), [entry >> twos for entry in entries])
-        return cls(low + twos, total)
+        total = functools.reduce(operator.add, (_shifted(integers, exponent - low) for integers, exponent in parts))
+        bits = int(np.bitwise_or.reduce(total))
+        return cls(low + _twos(bits) if bits else 0, _shifted(total, -_twos(bits)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Moments):
+            return NotImplemented
+        return self.exponent == other.exponent and np.array_equal(self.triangle, other.triangle)
 
     def __getstate__(self) -> dict[str, Any]:
-        integers = [[hex(int(each)) for each in row] for row in self.integers.tolist()]
+        integers = [[hex(each) for each in row] for row in triangle.full(self.triangle).tolist()]
         return {"exponent": self.exponent, "integers": integers}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         object.__setattr__(self, "exponent", state["exponent"])
-        integers = fmpz_mat([[int(each, 16) for each in row] for row in state["integers"]])
-        object.__setattr__(self, "integers", integers)
+        integers = [[int(each, 16) for each in row] for row in state["integers"]]
+        object.__setattr__(self, "triangle", triangle.lower(np.array(integers, dtype=object)))
 
     def __add__(self, other: "Moments") -> Self:
-        return self._sum([(self.integers, self.exponent), (other.integers, other.exponent)])
+        return self.sum([(self.triangle, self.exponent), (other.triangle, other.exponent)])
 
     def __sub__(self, other: "Moments") -> Self:
         """The moments of the rows that remain without the others, which must be among them."""
-        return self._sum([(self.integers, self.exponent), (-other.integers, other.exponent)])
+        return self.sum([(self.triangle, self.exponent), (-other.triangle, other.exponent)])
+
+    @functools.cached_property
+    def columns(self) -> int:
+        """The number of columns of [1, X, y], p + 2."""
+        return triangle.order(self.triangle)
+
+    @functools.cached_property
+    def integers(self) -> fmpz_mat:
+        """The integers as a matrix, (p + 2, p + 2). For many columns this takes longer than the sums."""
+        return triangle.matrix(self.triangle)
+
+    def entry(self, i: int, j: int) -> int:
+        """The integer in row i and column j <= i."""
+        return int(self.triangle[i * (i + 1) // 2 + j])
+
+    def of_columns(self, columns: Sequence[int]) -> Self:
+        """The moments of some columns of [1, X, y], the first and the last among them, in ascending order."""
+        i, j = (np.array(columns)[at] for at in np.tril_indices(len(columns)))
+        return self.sum([(self.triangle[i * (i + 1) // 2 + j], self.exponent)])
 
     @property
     def weight(self) -> fmpq:
         """The sum of the weights of the rows; without weights, their number."""
-        return self.integers[0, 0] * fmpq(2) ** self.exponent
+        return self.entry(0, 0) * fmpq(2) ** self.exponent
 
     @property
     def rows(self) -> int:
@@ -136,20 +150,18 @@ class Moments:
 
     def centred_squares(self) -> list[fmpq]:
         """The exact sums of squares of the columns of X about their means, p of them."""
-        N, unit = self.integers, fmpq(2) ** self.exponent
-        return [unit * (N[j, j] - fmpq(N[0, j] ** 2, N[0, 0])) for j in range(1, N.ncols() - 1)]
+        N, unit = self.entry, fmpq(2) ** self.exponent
+        return [unit * (N(j, j) - fmpq(N(j, 0) ** 2, N(0, 0))) for j in range(1, self.columns - 1)]
 
     def variances(self) -> list[fmpq]:
         """The exact variances of the columns of X, p of them: mean squares about the mean."""
-        N = self.integers
-        square = N[0, 0] ** 2
-        return [fmpq(N[j, j] * N[0, 0] - N[0, j] ** 2, square) for j in range(1, N.ncols() - 1)]
+        N, square = self.entry, self.entry(0, 0) ** 2
+        return [fmpq(N(j, j) * N(0, 0) - N(j, 0) ** 2, square) for j in range(1, self.columns - 1)]
 
     def total_sum_of_squares(self) -> fmpq:
         """The exact second moment of y about its mean."""
-        N = self.integers
-        last = N.ncols() - 1
-        return fmpq(2) ** self.exponent * (N[last, last] - fmpq(N[0, last] ** 2, N[0, 0]))
+        N, last = self.entry, self.columns - 1
+        return fmpq(2) ** self.exponent * (N(last, last) - fmpq(N(last, 0) ** 2, N(0, 0)))
 
     def sum_of_squares(self, v: Sequence[fmpq]) -> fmpq:
         """v'Mv, the exact sum of the squares of Av; v (p + 2,): rationals whose denominators are powers of two."""
@@ -161,13 +173,13 @@ class Moments:
         """Plain containers, for a file."""
         return {
             "exponent": self.exponent,
-            "integers": [[int(entry) for entry in row] for row in self.integers.tolist()],
+            "integers": triangle.full(self.triangle).tolist(),
         }
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Self:
         """The moments that `to_plain` gave."""
-        return cls(plain["exponent"], fmpz_mat(plain["integers"]))
+        return cls(plain["exponent"], triangle.lower(np.array(plain["integers"], dtype=object)))
 
 
 def _twos(number: int) -> int:
@@ -175,12 +187,9 @@ def _twos(number: int) -> int:
     return (number & -number).bit_length() - 1 if number else 0
 
 
-def _symmetric(integers: np.ndarray) -> fmpz_mat:
-    """A symmetric matrix of Python's integers as flint's: to convert them takes time, so each is converted once."""
-    rows, columns = np.tril_indices(len(integers))
-    full = np.empty(integers.shape, dtype=object)
-    full[rows, columns] = full[columns, rows] = [fmpz(each) for each in integers[rows, columns]]
-    return fmpz_mat(full.tolist())
+def _shifted(integers: np.ndarray, bits: int) -> np.ndarray:
+    """Integers times 2**bits, which are integers."""
+    return integers << bits if bits > 0 else integers >> -bits if bits else integers
 
 
 @functools.cache

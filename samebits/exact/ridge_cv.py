@@ -21,7 +21,7 @@ from samebits.exact.derived import Dependence, with_exact_relations
 from samebits.exact.estimator import ExactLinearRegression, LinearPredictor
 from samebits.exact.fitting import of_target
 from samebits.exact.inference.summary import Summary
-from samebits.exact.least_squares import penalties
+from samebits.exact.least_squares import Solver
 from samebits.exact.moments import Moments
 from samebits.exact.rational import exactly, nearest_float
 from samebits.exact.rows import Rows, Seen
@@ -222,7 +222,8 @@ class ExactRidgeCV(LinearPredictor):
             return [_FoldOfRows(*each) for each in one]
         least = float(self.alphas_.min())
         whole = one[0][0] + one[0][1]
-        relations = Dependence.of(whole, penalties(whole, least, self.standardize), self.fit_intercept).relations
+        problem = Solver(whole, bool(self.fit_intercept), bool(self.standardize)).problem(least)
+        relations = Dependence.of(problem).relations
         return [_FoldOfRows(with_exact_relations(train, relations), test, rows) for train, test, rows in one]
 
     def _loss(self, rows: Rows, target: int) -> Loss:

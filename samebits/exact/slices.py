@@ -7,6 +7,7 @@ doi:10.1007/s11075-011-9478-1).
 """
 
 import functools
+import operator
 import queue
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ import numpy as np
 from flint import fmpz_mat
 from threadpoolctl import ThreadpoolController
 
-from samebits.exact import compiled
+from samebits.exact import compiled, triangle
 
 BITS = 23  # of a slice with its sign: an integer from -LIMIT to LIMIT
 LIMIT = 2.0 ** (BITS - 1)
@@ -84,17 +85,17 @@ class Grid:
 def products(X: np.ndarray, y: np.ndarray, grid: Grid, threads: int) -> tuple[np.ndarray, int, np.ndarray]:
     """A'A with A = [1, X, y] over the rows that fit, as integers and exponent, and the indices of the other rows.
 
-    The integers are those of Python, (p + 2, p + 2): arrays of them add faster than they become flint's.
+    The integers are the lower triangle. They are those of Python: arrays of them add faster than they become flint's.
     """
     if compiled.library() and grid.share > 1 / 2:
-        weighed, left_out = _in_planes(X, y, grid, threads)
+        sums, order, left_out = _in_planes(X, y, grid, threads)
     else:
-        weighed, left_out = _through_blas(X, y, grid, threads)
-    return *_put_together(weighed, grid), left_out
+        sums, order, left_out = _through_blas(X, y, grid, threads)
+    return *_put_together(sums, np.array(order), grid), left_out
 
 
 def products_by_definition(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int]:
-    """A'A with A = [1, X, y] as Python's integers and exponent: slow, but for values of any exponents.
+    """A'A with A = [1, X, y] as in `products`: slow, but for values of any exponents.
 
     Raises ValueError where a value is not finite.
     """
@@ -106,11 +107,12 @@ def products_by_definition(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, in
     shift = np.maximum(exponent - low, 0).astype(object)
     entries = np.ldexp(mantissa, 53).astype(np.int64).astype(object) << shift
     integers = fmpz_mat(len(rows), rows.shape[1], entries.ravel().tolist())
-    squares = [int(each) for each in (integers.transpose() * integers).entries()]
-    return np.array(squares, dtype=object).reshape(rows.shape[1], -1), 2 * (low - 53)
+    return triangle.lower(integers.transpose() * integers), 2 * (low - 53)
 
 
-def _in_planes(X: np.ndarray, y: np.ndarray, grid: Grid, threads: int) -> tuple[list[np.ndarray], np.ndarray]:
+def _in_planes(
+    X: np.ndarray, y: np.ndarray, grid: Grid, threads: int
+) -> tuple[list[np.ndarray], list[int], np.ndarray]:
     """As `_through_blas`, by the compiled library."""
     columns = [each if each.dtype in compiled.TYPES else each.astype(np.float64) for each in (*X.T, y)]
     columns.append(np.broadcast_to(1.0, len(y)))
@@ -123,16 +125,16 @@ def _in_planes(X: np.ndarray, y: np.ndarray, grid: Grid, threads: int) -> tuple[
     rows = max(1, min(compiled.MOST_ROWS, -(-len(y) // (2 * threads))) // compiled.ROWS) * compiled.ROWS
     chunks = [(start, min(start + rows, len(y))) for start in range(0, len(y), rows)]
     parts = _in_threads(planes.sums, chunks, threads)
-    weighed = planes.by_weight(np.sum([each for each, _ in parts], axis=0))
-    ones_first = np.roll(np.arange(planes.count), 1)
-    whole = [np.triu(each) + np.triu(each, 1).swapaxes(1, 2) for each in weighed]
-    return [each[:, ones_first[:, None], ones_first] for each in whole], np.concatenate([unfit for _, unfit in parts])
+    sums = planes.by_weight(functools.reduce(operator.add, (each for each, _ in parts)))
+    return sums, order, np.concatenate([unfit for _, unfit in parts])
 
 
-def _through_blas(X: np.ndarray, y: np.ndarray, grid: Grid, threads: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """The sums over pairs of slices, by weight, over the rows that fit, and the indices of the other rows.
+def _through_blas(
+    X: np.ndarray, y: np.ndarray, grid: Grid, threads: int
+) -> tuple[list[np.ndarray], list[int], np.ndarray]:
+    """The sums over pairs of slices, by weight; the order of their columns, -1 the ones; and what rows do not fit.
 
-    Each is low + 2**32 high: int64, (2, p + 2, p + 2), the ones first, the columns in the order of the grid.
+    Each of the sums is low + 2**32 high: int64, (2, k), the upper triangle of a matrix, row by row.
     """
     size = 1 + int(grid.slices.sum())
     buffer = BUFFER
@@ -143,7 +145,10 @@ def _through_blas(X: np.ndarray, y: np.ndarray, grid: Grid, threads: int) -> tup
     width = TERMS * max(1, min(buffer // size, len(y) // threads + TERMS - 1) // TERMS)
     with blas().limit(limits=1, user_api="blas"):  # its threads and ours would only wait for each other
         parts = _in_threads(lambda starts: _sums(X, y, grid, width, starts), range(0, len(y), width), threads)
-    return _by_weight(np.sum([each for each, _ in parts], axis=0), grid), np.concatenate([unfit for _, unfit in parts])
+    weighed = _by_weight(functools.reduce(operator.add, (each for each, _ in parts)), grid)
+    upper = np.triu_indices(weighed[0].shape[1])
+    left_out = np.concatenate([unfit for _, unfit in parts])
+    return [each[:, *upper] for each in weighed], [-1, *grid.order.tolist()], left_out
 
 
 def _sums(X: np.ndarray, y: np.ndarray, grid: Grid, width: int, starts: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -235,27 +240,26 @@ def _by_weight(sums: np.ndarray, grid: Grid) -> list[np.ndarray]:
     return list(weighed)
 
 
-def _put_together(weighed: list[np.ndarray], grid: Grid) -> tuple[np.ndarray, int]:
-    """A'A, as Python's integers and exponent, from the sums over pairs of slices, by weight."""
-    size = 1 + len(grid.slices)
-    upper = np.triu_indices(size)
-    digits, carry = [], np.zeros(len(upper[0]), np.int64)
-    for each in reversed(weighed):
-        low, high = each[:, *upper]
-        low += carry
-        digits.append(low & (2**BITS - 1))
-        carry = (low >> BITS) + (high << (32 - BITS))
+def _put_together(weighed: list[np.ndarray], order: np.ndarray, grid: Grid) -> tuple[np.ndarray, int]:
+    """A'A, a lower triangle of Python's integers, and exponent, from sums over pairs of slices: see `_in_planes`."""
+    digits, carry = [], np.zeros(weighed[0].shape[1], np.int64)
+    for low, high in reversed(weighed):
+        both = low + carry
+        digits.append(both & (2**BITS - 1))
+        carry = (both >> BITS) + (high << (32 - BITS))
     total = carry.astype(object)
     while len(digits) > 1:  # two at a time: Python's integers are slow
         total = (total << 2 * BITS) + (digits.pop() << BITS | digits.pop()).astype(object)
     total = (total << BITS) + digits.pop().astype(object)
-    scale = np.concatenate([[BITS - 1], grid.scale[grid.order]])  # the unit of the ones is 1
-    above = scale - scale.min()
-    total <<= (above[:, None] + above)[upper].astype(object)
-    integers = np.empty((size, size), dtype=object)
-    integers[upper] = integers.T[upper] = total
-    place = np.concatenate([[0], 1 + np.argsort(grid.order)])
-    return integers[place[:, None], place], 2 * (int(scale.min()) + 1 - BITS * (len(weighed) + 1) // 2)
+    scale = np.append(grid.scale, BITS - 1)[order]  # the unit of the ones, the last, is 1
+    rows, columns = np.triu_indices(len(order))
+    if (above := scale - scale.min()).any():
+        total <<= (above[rows] + above[columns]).astype(object)
+    place = np.argsort(order)
+    i, j = (place[at] for at in np.tril_indices(len(order)))
+    first, second = np.minimum(i, j), np.maximum(i, j)
+    at = first * len(order) - first * (first + 1) // 2 + second
+    return total[at], 2 * (int(scale.min()) + 1 - BITS * (len(weighed) + 1) // 2)
 
 
 def _in_threads(work: Callable[[Iterable[Chunk]], Part], chunks: Iterable[Chunk], threads: int) -> list[Part]:

@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from flint import fmpz_mat
 from scipy import sparse
 
+from samebits.exact import triangle
 from samebits.model import prediction
 from samebits.model.prediction import Plan
 
@@ -13,8 +13,8 @@ BITS = 22  # of a limb; products of two have 44
 ROWS = 2**17  # sums of so many products of limbs, twice, fit into int64
 
 
-def products(X: Any, y: np.ndarray) -> tuple[fmpz_mat, int]:
-    """A'A with A = [1, X, y] for X (n, p) sparse and y (n,), as integers and exponent.
+def products(X: Any, y: np.ndarray) -> tuple[np.ndarray, int]:
+    """A'A with A = [1, X, y] for X (n, p) sparse and y (n,), as lower triangle and exponent.
 
     Each stored entry is an integer in a unit of its column, which is cut into limbs. A product of the sparse matrices
     of two limbs adds integers of 44 bits in int64.
@@ -52,7 +52,7 @@ def products(X: Any, y: np.ndarray) -> tuple[fmpz_mat, int]:
     shift = unit - unit.min()
     if shift.any():
         total <<= (shift[:, None] + shift).astype(object)
-    return fmpz_mat(total.tolist()), 2 * int(unit.min())
+    return triangle.lower(total), 2 * int(unit.min())
 
 
 def predict(X: Any, coef: np.ndarray, intercept: float) -> np.ndarray:

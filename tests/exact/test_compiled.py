@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samebits import exact
-from samebits.exact import compiled, slices
+from samebits.exact import compiled, slices, triangle
 from samebits.exact.compiled import __main__ as compiler
 from samebits.exact.moments import Moments
 from tests import definitions
 
 pytestmark = pytest.mark.skipif(compiled.library() is None, reason="no compiler made the library, or no AVX2 here")
 
+LANES = sorted({4, compiled.lanes()} - {0})
 Generator = np.random.Generator
 TABLES: dict[str, Callable[[Generator, tuple[int, int]], np.ndarray]] = {
     "normal": lambda random, shape: random.normal(size=shape),
@@ -76,34 +77,44 @@ def by_numpy(X: np.ndarray, y: np.ndarray) -> Moments:
     st.sampled_from(list(TABLES)),
     st.sampled_from(list(TABLES)),
     st.sampled_from(LAYOUTS),
-    st.sampled_from([33, 40, 255, 256, 257, 700, 1500]),
+    st.sampled_from([33, 40, 511, 512, 513, 700, 1500]),
     st.integers(0, 14),
     st.integers(1, 3),
+    st.sampled_from(LANES),
     st.integers(0, 2**32 - 1),
 )
 @settings(max_examples=300, deadline=None)
 def test_both_kernels_give_the_same_moments(
-    kind: str, other: str, layout: Callable[[np.ndarray], np.ndarray], n: int, p: int, threads: int, seed: int
+    kind: str,
+    other: str,
+    layout: Callable[[np.ndarray], np.ndarray],
+    n: int,
+    p: int,
+    threads: int,
+    lanes: int,
+    seed: int,
 ) -> None:
     random = np.random.default_rng(seed)
     with np.errstate(over="ignore"):
         X, y = layout(TABLES[kind](random, (n, p))), TABLES[other](random, (n, 1))[:, 0]
     if np.isfinite(X).all() and np.isfinite(y).all():
-        with mock.patch.object(slices, "SHORT", 0):
+        with mock.patch.object(slices, "SHORT", 0), mock.patch.object(compiled, "lanes", return_value=lanes):
             assert Moments.of(X, y, threads) == by_numpy(X, y)
 
 
+@pytest.mark.parametrize("lanes", LANES)
 @pytest.mark.parametrize(
     "kind", ["normal", "counts", "decimals", "one-hot", "heavy tails", "float32", "int64", "mixed"]
 )
-def test_many_columns_of_different_slices(kind: str) -> None:
+def test_many_columns_of_different_slices(kind: str, lanes: int) -> None:
     random = np.random.default_rng(0)
-    n, p = 600, 30
+    n, p = 600, 60
     X = TABLES.get(kind, TABLES["normal"])(random, (n, p))
     if kind == "mixed":
-        X[:, ::3], X[:, 1::3] = TABLES["counts"](random, (n, 10)), TABLES["float32"](random, (n, 10))
+        X[:, ::3], X[:, 1::3] = TABLES["counts"](random, (n, 20)), TABLES["float32"](random, (n, 20))
     y = random.normal(size=n)
-    assert Moments.of(X, y) == by_numpy(X, y)
+    with mock.patch.object(compiled, "lanes", return_value=lanes):
+        assert Moments.of(X, y) == by_numpy(X, y)
 
 
 def test_the_compiled_kernel_computes() -> None:
@@ -131,13 +142,13 @@ def test_the_largest_slices_of_the_most_rows_sum_exactly(signs: tuple[int, int])
     integers, exponent, left_out = slices.products(X, y, grid, 1)
     expected = definitions.moments(X[:1], y[:1])
     assert not left_out.size
-    assert [[int(each) * Fraction(2) ** exponent for each in row] for row in integers.tolist()] == [
+    assert [[each * Fraction(2) ** exponent for each in row] for row in triangle.full(integers).tolist()] == [
         [n * each for each in row] for row in expected
     ]
 
 
 def test_the_constants_keep_the_bounds_of_the_proof() -> None:
-    source = compiler.SOURCE.read_text()
+    source = compiler.SOURCE.read_text() + compiler.SOURCE.with_name("lanes.h").read_text()
     limit, plane = int(slices.LIMIT), 2 * int(slices.LIMIT)
     assert f"#define ROWS {compiled.ROWS}" in source
     assert f"#define LIMIT {slices.LIMIT}" in source
@@ -172,6 +183,7 @@ def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 PROGRAM = """
+import itertools
 import sys
 from pathlib import Path
 import numpy as np
@@ -180,8 +192,9 @@ compiled.LIBRARY = Path(sys.argv[1])
 assert compiled.library()
 slices.SHORT = 0
 random = np.random.default_rng(0)
-for n in (33, 255, 256, 257, 1000):
-    for p in (0, 1, 3, 4, 9):
+for n, lanes in itertools.product((33, 511, 512, 513, 1000), {compiled.lanes(), 4}):
+    compiled.lanes = lambda: lanes
+    for p in (0, 1, 3, 4, 9, 55):
         for kind in (np.float64, np.float32, np.int64, np.int32):
             X = (random.normal(size=(n, p)) * 2.0 ** random.integers(0, 40)).clip(-2e9, 2e9).astype(kind)
             grid = slices.Grid.of(X, y := random.normal(size=n))

@@ -166,7 +166,7 @@ def test_an_interrupted_fit_leaves_the_model_as_it_was(monkeypatch: pytest.Monke
     X, y = table(8)
     models: list[Any] = [ExactLinearRegression().fit(X, y), ExactRidgeCV().fit(X, y)]
     before = [vars(model).copy() for model in models]
-    monkeypatch.setattr(least_squares, "solve", interrupted)
+    monkeypatch.setattr(least_squares.Problem, "solve", interrupted)
     for model in models:
         for fit in (model.fit, getattr(model, "partial_fit", model.fit)):
             with pytest.raises(KeyboardInterrupt):

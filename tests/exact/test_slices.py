@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flint import fmpz_mat
 
-from samebits.exact import compiled, cross_validation, derived, least_squares, slices
+from samebits.exact import compiled, cross_validation, derived, least_squares, slices, triangle
 from samebits.exact.moments import Moments
 from samebits.exact.slices import BITS, BUFFER, FLUSH_BLOCKS, LIMIT, LONGER, MAX_SLICES, SMALL, TERMS, Grid
 from samebits.exact.solving import factor, refinement
@@ -33,8 +32,8 @@ def full(k: int) -> float:
     return math.fsum(sign * LIMIT * 2.0 ** (-BITS * (k + i)) for i, sign in enumerate(signs))
 
 
-def matrix(integers: fmpz_mat | np.ndarray, exponent: int) -> definitions.Matrix:
-    return [[int(entry) * Fraction(2) ** exponent for entry in row] for row in integers.tolist()]
+def matrix(integers: np.ndarray, exponent: int) -> definitions.Matrix:
+    return [[entry * Fraction(2) ** exponent for entry in row] for row in triangle.full(integers).tolist()]
 
 
 def products(X: np.ndarray, y: np.ndarray, grid: Grid, threads: int = 1) -> tuple[definitions.Matrix, list[int]]:
@@ -134,7 +133,7 @@ def test_slices_at_their_limit_need_not_be_in_the_sample() -> None:
     )
     expected = [[a + b for a, b in zip(*each, strict=True)] for each in zip(many, rare, strict=True)]
     assert products(-y[:, None], y, grid, threads=2) == (expected, [])
-    assert matrix((moments := Moments.of(-y[:, None], y)).integers, moments.exponent) == expected
+    assert matrix((moments := Moments.of(-y[:, None], y)).triangle, moments.exponent) == expected
 
 
 @pytest.mark.parametrize(
@@ -167,7 +166,9 @@ def put_together(rows: int, threads: int) -> tuple[definitions.Matrix, definitio
     grid = Grid(np.array([UNIT, UNIT]), np.array([MAX_SLICES, MAX_SLICES]))
     x = sum((Fraction(LIMIT) / 2 ** (BITS * k) for k in range(MAX_SLICES)), definitions.ZERO)
     right = [[rows * a * b for b in (definitions.ONE, x, -x)] for a in (definitions.ONE, x, -x)]
-    return matrix(*slices._put_together(slices._by_weight(np.array([low, high]).astype(np.int64), grid), grid)), right
+    weighed = slices._by_weight(np.array([low, high]).astype(np.int64), grid)
+    upper = [each[:, *np.triu_indices(3)] for each in weighed]
+    return matrix(*slices._put_together(upper, np.array([-1, 0, 1]), grid)), right
 
 
 @pytest.mark.parametrize("threads", [0, 1, MOST_THREADS])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 SLICES = 3  # of a column, at most
-ROWS = 256  # the rows of a call are multiples of it, but for the last call
+ROWS = 512  # the rows of a call are multiples of it, but for the last call
 MOST_ROWS = 2**16  # of a call: its sums stay below 2**63
 TYPES = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.int64), np.dtype(np.int32))  # as planes.c counts them
 LIBRARY = Path(__file__).with_name("planes.so")
@@ -37,11 +37,18 @@ def library() -> ctypes.CDLL | None:
     """The compiled library; None where there is none, or where BLAS is as fast."""
     try:
         found = ctypes.CDLL(str(LIBRARY))
-    except OSError:
+        found.samebits_sum.restype = ctypes.c_int64
+        works = found.samebits_lanes() > 0
+    except (AttributeError, OSError):  # there is none, or one of another version
         return None
-    found.samebits_sum.restype = ctypes.c_int64
-    found.samebits_sum.argtypes = [ctypes.POINTER(_Table), *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 2]
-    return found if found.samebits_works() else None
+    found.samebits_sum.argtypes = [ctypes.POINTER(_Table), *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 2, ctypes.c_int]
+    return found if works else None
+
+
+def lanes() -> int:
+    """How many numbers the library multiplies at a time on this processor; the sums do not depend on it."""
+    found = library()
+    return found.samebits_lanes() if found else 0
 
 
 class Planes:
@@ -72,7 +79,7 @@ class Planes:
         left_out = [np.empty(0, np.int64)]
         for start, stop in chunks:
             part, unfit = np.zeros_like(low), np.empty(stop - start, np.int64)
-            found = total.samebits_sum(self._table, start, stop, part.ctypes.data, unfit.ctypes.data)
+            found = total.samebits_sum(self._table, start, stop, part.ctypes.data, unfit.ctypes.data, lanes())
             if found < 0:
                 raise MemoryError
             left_out.append(unfit[:found])
@@ -81,8 +88,9 @@ class Planes:
         return sums, np.concatenate(left_out)
 
     def by_weight(self, sums: np.ndarray) -> list[np.ndarray]:
-        """The upper triangles of sums over pairs of slices, the heaviest first: 2 SLICES - 1 of (2, count, count)."""
-        T, M, L, TM, TL, ML = sums.swapaxes(0, 1).copy()
+        """The upper triangles of sums over pairs of slices, row by row, the heaviest first: 2 SLICES - 1 of (2, k)."""
+        T, M, L, TM, TL, ML = sums[:, :, *np.triu_indices(self.count)].swapaxes(0, 1)
         for both, one, other, rows in ((TM, T, M, self.two), (TL, T, L, self.three), (ML, M, L, self.three)):
-            both[:, :rows] -= (one + other)[:, :rows]  # below, nothing has the other slice
+            k = rows * self.count - rows * (rows - 1) // 2  # below those rows, nothing has the other slice
+            both[:, :k] -= one[:, :k] + other[:, :k]
         return [T, TM, TL + M, ML, L]

@@ -70,6 +70,11 @@ class Collinear:
         return found if len(found.pivots) < C.nrows() else None
 
     @functools.cached_property
+    def independent(self) -> System:
+        """The system of the pivots alone."""
+        return System.of(self._part(self.pivots, self.pivots))
+
+    @functools.cached_property
     def relations(self) -> list[Relation]:
         """Each other column as a combination of the pivots before it: fractions, of many digits where rows are few."""
         count, u = self.equations.count, self.equations.u

@@ -12,7 +12,7 @@ from flint import fmpq, fmpz, fmpz_mat
 from samebits.exact.moments import Moments
 from samebits.exact.rational import nearest_between, nearest_float
 from samebits.exact.solving.refinement import Enclosure, solution
-from samebits.exact.solving.system import System, lower_triangle, product
+from samebits.exact.solving.system import System, product
 from samebits.model.linear import LinearModel
 
 
@@ -35,19 +35,17 @@ class Equations:
     @classmethod
     def of(cls, moments: Moments, fit_intercept: bool) -> Self:
         """The equations without a penalty."""
-        N, p = moments.integers, moments.integers.ncols() - 2
+        p, unit = moments.columns - 2, fmpq(2) ** moments.exponent
         rows, columns = np.tril_indices(p + 2)
-        triangle = lower_triangle(N)
-        inner, right = triangle[(columns > 0) & (rows <= p)], triangle[rows == p + 1][1:-1]
-        unit = fmpq(2) ** moments.exponent
+        inner, right = moments.triangle[(columns > 0) & (rows <= p)], moments.triangle[rows == p + 1][1:-1]
         if not fit_intercept:
-            system = System(inner, lambda v: product(N, [0, *v, 0])[1:-1])
+            system = System(inner, lambda v: product(moments.integers, [0, *v, 0])[1:-1])
             return cls(system, right.tolist(), False, 1, [0] * p, 0, unit)
-        count, *sums, b0 = triangle[columns == 0]
+        count, *sums, b0 = moments.triangle[columns == 0]
         u, (i, j) = np.array(sums, dtype=object), np.tril_indices(p)
 
         def times(v: Sequence[int]) -> list[int]:
-            sum_of_products, *products = product(N, [0, *v, 0])
+            sum_of_products, *products = product(moments.integers, [0, *v, 0])
             return [count * each - factor * sum_of_products for each, factor in zip(products, sums, strict=False)]
 
         system = System(count * inner - u[i] * u[j], times)

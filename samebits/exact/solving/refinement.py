@@ -12,8 +12,7 @@ from typing import TypeVar
 import numpy as np
 from scipy.linalg import cho_solve
 
-from samebits.exact.slices import blas
-from samebits.exact.solving.factor import UNIT, Factor
+from samebits.exact.solving.factor import UNIT, Factor, threads
 from samebits.exact.solving.system import System, product
 
 DIGITS = 62  # bits of the largest of some integers on their way to float64 and back
@@ -21,7 +20,6 @@ GUARD = 60  # bits of a solution below the size of its last correction
 EXACT = 64  # bits that are known and decide nothing: the solution may be one of few bits
 MOST_BITS = 500  # of a solution: beyond, a 0 or a number halfway between two float64 numbers is likely
 STEPS = 100
-SEVERAL_THREADS = 500  # numbers: for fewer, a second thread of BLAS costs more than it saves
 
 T = TypeVar("T")
 
@@ -42,9 +40,10 @@ def solution(system: System, right: Sequence[int], decide: Callable[[Enclosure],
     """
     if not right:
         return decide(Enclosure([], [], 0))
-    with blas().limit(limits=1 if len(right) < SEVERAL_THREADS else None, user_api="blas"):
-        factor = Factor.of(system)
-        return None if factor is None else refined(system, factor, right, decide)
+    if system.factor is None:
+        return None
+    with threads(len(right)):
+        return refined(system, system.factor, right, decide)
 
 
 def refined(system: System, factor: Factor, right: Sequence[int], decide: Callable[[Enclosure], T | None]) -> T | None:
