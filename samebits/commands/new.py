@@ -40,8 +40,8 @@ def run(arguments: Namespace) -> int:
         with chdir(made):
             copies, told = use.take(arguments, write=True)
             large = use.large(copies)
-            data = params.load().data
-        repository.name(made, NAME=folder.name, TARGET=data.target, TABLE=data.source)
+            options = params.load()
+        repository.name(made, folder.name, options)
         repository.initialize(made, large)
         made.chmod(0o755)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def run(arguments: Namespace) -> int:
             f"samebits is installed from a folder of this machine: in {repository.PINS}, write from where others get it"
         )
     if arguments.run:
-        repository.first_run(folder, data.target)
+        repository.first_run(folder, options)
         print(f"Made and committed {arguments.folder}. {told} Read data.query there; then, in that folder:")
         print("  samebits check\n  samebits results --html page.html\n  samebits serve")
     else:

@@ -1,12 +1,13 @@
 """The files of a new DVC repository, and the programs that make it one."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from samebits import __version__, artifacts
+from samebits import __version__, artifacts, params
 from samebits.errors import UserError
 from samebits.git import OF_CALLER, git
 from samebits.project import pins
@@ -18,7 +19,8 @@ TEMPLATE = Path(__file__).parent / "template"
 NAMES = {"gitignore": ".gitignore", "dockerignore": ".dockerignore", "pipeline.yaml": "dvc.yaml"}
 PINS = "requirements.txt"
 PLACEHOLDER = "OWNER/samebits@" + 40 * "0"
-FIRST = "A linear regression of {target}, by samebits new"
+FIRST = "A {model} regression of {target}, by samebits new"
+METRIC = {"linear": "r2", "logistic": "log_loss"}  # what the gate holds
 
 
 def write(folder: Path, source: Origin, python: str) -> None:
@@ -34,10 +36,12 @@ def write(folder: Path, source: Origin, python: str) -> None:
     artifacts.write_text("\n".join([head, source.requirement, *pins.pins()]) + "\n", folder / PINS)
 
 
-def name(folder: Path, **texts: str) -> None:
-    """Put names into README.md: of the project, its table and its target."""
-    readme = folder / "README.md"
-    artifacts.write_text(_filled(readme.read_text("utf-8"), texts), readme)
+def name(folder: Path, project: str, options: params.Params) -> None:
+    """Put into README.md and samebits.toml the names of a project, its table, its target, its model and its metric."""
+    data, model = options.data, options.train.model
+    texts = {"NAME": project, "TARGET": data.target, "TABLE": data.source, "MODEL": model, "METRIC": METRIC[model]}
+    for file in (folder / "README.md", folder / "samebits.toml"):
+        artifacts.write_text(_filled(file.read_text("utf-8"), texts), file)
 
 
 def initialize(folder: Path, large: Iterable[Path]) -> None:
@@ -50,12 +54,12 @@ def initialize(folder: Path, large: Iterable[Path]) -> None:
         dvc(folder, "add", "-q", str(file))
 
 
-def first_run(folder: Path, target: str) -> None:
+def first_run(folder: Path, options: params.Params) -> None:
     """Run the pipeline, write its results into README.md, and commit all of it."""
     dvc(folder, "repro", quiet=False)
     _program(folder, "samebits", "results", "--write", "README.md")
     git("add", "-A", cwd=folder)
-    git("commit", "-q", "-m", FIRST.format(target=target), cwd=folder)
+    git("commit", "-q", "-m", FIRST.format(model=options.train.model, target=options.data.target), cwd=folder)
 
 
 def dvc(folder: Path, *arguments: str, quiet: bool = True) -> None:
@@ -76,6 +80,5 @@ def _program(folder: Path, module: str, *arguments: str, quiet: bool = True) -> 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
     """A template with texts in place of their names."""
-    for key, value in values.items():
-        text = text.replace(key, value)
-    return text
+    names = "|".join(map(re.escape, values))
+    return re.sub(names, lambda name: values[name[0]], text) if values else text

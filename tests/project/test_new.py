@@ -57,10 +57,28 @@ def test_it_is_small_and_holds_its_table(made: Path) -> None:
     assert (made / "data/raw/houses.csv").read_text() == TABLE
     readme = (made / "README.md").read_text()
     assert readme.startswith("# mine\n")
-    assert "`price`" in readme
+    assert "A linear regression predicts `price`" in readme
     assert not re.search(
-        r"\b(NAME|TARGET|TABLE)\b(?! --target)", readme.replace("build NAME", "").replace("COLUMN", "")
+        r"\b(NAME|TARGET|TABLE|MODEL|METRIC)\b(?! --target)", readme.replace("build NAME", "").replace("COLUMN", "")
     )
+
+
+def test_a_target_of_two_values_has_its_model_and_its_gate(tmp_path: Path) -> None:
+    (tmp_path / "MODEL.csv").write_text(
+        TABLE.replace("price", "TARGET").replace("Rome", "yes").replace("Oslo", "no").replace("city", "NAME")
+    )
+    done = samebits(tmp_path, "new", "mine", "--table", "MODEL.csv", "--target", "NAME")
+    assert done.returncode == 0, done.stderr
+    assert "NAME: logistic regression; 1 is yes (100 rows), 0 is no (100 rows)" in done.stdout
+    mine = tmp_path / "mine"
+    assert (
+        "A logistic regression predicts `NAME` from the columns of [data/raw/MODEL.csv]"
+        in (mine / "README.md").read_text()
+    )
+    gate = tomllib.loads((mine / "samebits.toml").read_text())["gate"]
+    assert set(gate) == {"quant.log_loss", "float.log_loss"}
+    train = yaml.safe_load((mine / "params.yaml").read_text())["train"]
+    assert (train["model"], train["labels"]) == ("logistic", ["no", "yes"])
 
 
 def test_its_pipeline_and_its_parameters_are_those_of_this_project(made: Path) -> None:
