@@ -15,8 +15,10 @@ from tqdm import tqdm
 from benchmarks.tables import bundled
 from samebits import artifacts, markdown, params
 from samebits.exact import least_squares, score
+from samebits.exact.loss import SquaredLoss
 from samebits.exact.moments import Moments
 from samebits.exact.rational import nearest_float
+from samebits.model.linear import LinearModel
 from samebits.model.schemes import SCHEMES
 from samebits.proof.running import machine as environment
 from samebits.quantization import sweep
@@ -35,7 +37,7 @@ def losses(X: np.ndarray, y: np.ndarray, test_size: float, seed: int) -> Losses:
     is_test, _ = Shuffle.of(len(y), test_size, seed).decide(0, X, y)
     train, test = (Moments.of(X[part], y[part]) for part in (~is_test, is_test))
     model = least_squares.solve(train).model
-    found = sweep.choices(model, train)
+    found = sweep.choices(SquaredLoss(model, train))
     r2 = score.r2(test, model)
     return {
         scheme: [
@@ -57,13 +59,17 @@ def summary(by_seed: list[Losses]) -> str:
 def seconds(X: np.ndarray, y: np.ndarray) -> float:
     """The CPU time of the choices and the curve, as stage `quantize` makes them, in one thread."""
     moments = Moments.of(X, y)
-    model = least_squares.solve(moments).model
+    loss = SquaredLoss(least_squares.solve(moments).model, moments)
+
+    def scores(model: LinearModel) -> dict[str, float]:
+        return {"train_loss": nearest_float(loss.lost(model)), "r2": nearest_float(score.r2(moments, model))}
+
     measured: list[float] = []
     chosen: sweep.Key = ("per_channel_pow2", "exact", 8)
     for _ in range(TURNS):
         begin = time.process_time()
-        found = sweep.choices(model, moments, chosen)
-        sweep.curve(found, model, moments, moments, chosen)
+        found = sweep.choices(loss, chosen)
+        sweep.curve(found, loss, scores, chosen)
         measured.append(time.process_time() - begin)
     return statistics.median(measured)
 

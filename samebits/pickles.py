@@ -58,6 +58,7 @@ _STAND_INS = {
     ("numpy._core.numeric", "_frombuffer"): _array,
     ("sklearn.linear_model._base", "LinearRegression"): SimpleNamespace,
     ("sklearn.linear_model._ridge", "Ridge"): SimpleNamespace,
+    ("sklearn.linear_model._logistic", "LogisticRegression"): SimpleNamespace,
 }
 
 

@@ -1,15 +1,17 @@
-"""The model as a plain scikit-learn estimator, and the comparison with scikit-learn's own fit."""
+"""The model as a plain scikit-learn estimator, and scikit-learn's own fit beside it."""
 
 import math
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from flint import fmpq
 from scipy.linalg import LinAlgWarning
-from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 
 from samebits.exact.estimator import ExactLinearRegression
 from samebits.exact.rational import nearest_sqrt
+from samebits.model.linear import LinearModel
 
 
 def estimator(exact: ExactLinearRegression) -> LinearRegression | Ridge:
@@ -26,6 +28,25 @@ def estimator(exact: ExactLinearRegression) -> LinearRegression | Ridge:
     else:
         model.rank_ = exact.rank_
     return model
+
+
+def classifier(model: LinearModel, alpha: float, features: list[str]) -> LogisticRegression:
+    """A `LogisticRegression` of the classes 0 and 1, as its `fit` would leave it but with the exact parameters."""
+    fitted = LogisticRegression(C=1 / alpha if alpha else np.inf)
+    fitted.feature_names_in_, fitted.n_features_in_ = np.array(features, dtype=object), len(features)
+    fitted.classes_, fitted.n_iter_ = np.array([0, 1]), np.array([0])
+    fitted.coef_, fitted.intercept_ = model.coef[None, :], np.array([model.intercept])
+    return fitted
+
+
+def logistic_fit(X: np.ndarray, y: np.ndarray, penalty: list[fmpq]) -> LinearModel:
+    """What scikit-learn's `LogisticRegression` finds for X (n, p), y (n,) with half of the sum of penalty w**2."""
+    scale = np.array([nearest_sqrt(each) if each else 1.0 for each in penalty])
+    solver = LogisticRegression(C=1.0 if any(penalty) else np.inf, solver="newton-cholesky", tol=1e-9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # who compares sees how far it came
+        solver.fit(X / scale, y)
+    return LinearModel(solver.coef_[0] / scale, float(solver.intercept_[0]))
 
 
 @dataclass(frozen=True)

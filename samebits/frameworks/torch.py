@@ -5,12 +5,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from samebits.exact import score
 from samebits.model import payload
 from samebits.model.linear import LinearModel
 from samebits.model.schemes import Quantized
 
-DECIMALS = 9  # of what is kept of the network's float64 predictions, whose noise is about 1e-15
 UNIT_ROUNDOFF = 2.0**-53
 LEAST_FLOAT = 2.0**-1074  # what a product can lose by underflow
 
@@ -69,9 +67,15 @@ def predict(layer: torch.nn.Module, model: LinearModel, X: np.ndarray) -> np.nda
     return predicted
 
 
-def r2(layer: torch.nn.Module, model: LinearModel, X: np.ndarray, y: np.ndarray) -> float:
-    """R2 of a network over X (n, p), y (n,), rounded far above the noise in which machines differ."""
-    return round(score.r2_of_predictions(y, predict(layer, model, X)), DECIMALS)
+def sigmoid(log_odds: np.ndarray) -> np.ndarray:
+    """The probabilities (n,) of log odds (n,)."""
+    return torch.sigmoid(torch.from_numpy(log_odds)).numpy()
+
+
+def log_loss(log_odds: np.ndarray, y: np.ndarray) -> float:
+    """The mean log loss of log odds (n,) for y (n,) of 0 and 1."""
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(torch.from_numpy(log_odds), torch.from_numpy(y))
+    return float(loss)
 
 
 def error_bound(model: LinearModel, X: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """A linear model: its parameters and its predictions."""
 
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
@@ -13,6 +14,11 @@ class LinearModel:
 
     coef: np.ndarray
     intercept: float
+
+    @classmethod
+    def of(cls, estimator: Any) -> Self:
+        """That of a fitted scikit-learn estimator, with coef_ (p,) or, of a classifier, (1, p)."""
+        return cls(np.ravel(estimator.coef_), float(np.ravel(estimator.intercept_)[0]))
 
     @property
     def parameters(self) -> np.ndarray:

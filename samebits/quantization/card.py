@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from samebits.exact import score
 from samebits.exact.moments import Moments
 from samebits.exact.rational import nearest_float
 from samebits.model import payload
@@ -21,22 +20,21 @@ def describe(
     widths: Mapping[int, LinearModel],
     data: Mapping[str, Any],
     examples: Mapping[str, Any],
+    metrics: Mapping[str, Mapping[str, float]],
+    usual: np.ndarray,
 ) -> dict[str, Any]:
     """Plain containers, for a file.
 
     widths: the model at other bit-widths. data: what the stage `data` wrote with the moments: the names of the columns,
     the ranges of the features in training, the schema of the table. examples: test rows, X (n, p) and y (n,), and by
-    row, in `raw`, the values of the table's columns that are needed, or None.
+    row, in `raw`, the values of the table's columns that are needed, or None. metrics: scores, by part of the split.
+    usual: (n,) which of the examples are predicted as well as most rows are.
     """
-    moments = {part: Moments.from_plain(data[part]) for part in ("train", "test")}
-    metrics = {part: score.scores(of, quantized.model) for part, of in moments.items()}
-    *means, _ = map(nearest_float, moments["train"].means().entries())
+    *means, _ = map(nearest_float, Moments.from_plain(data["train"]).means().entries())
     columns = zip(data["features"], data["min"].tolist(), means, data["max"].tolist(), strict=True)
     X, y = examples["X"], examples["y"]
-    is_usual = ((data["min"] <= X) & (data["max"] >= X)).all(axis=1)
-    is_usual &= np.abs(y - quantized.model.predict(X)) <= metrics["test"]["rmse"]
-    usual = np.flatnonzero(is_usual)
-    telling = usual[telling_rows(X[usual], quantized.model, np.array(means), list(widths.values()))]
+    shown = np.flatnonzero(usual & ((data["min"] <= X) & (data["max"] >= X)).all(axis=1))
+    telling = shown[telling_rows(X[shown], quantized.model, np.array(means), list(widths.values()))]
     return {
         "target": data["target"],
         "features": {name: {"min": low, "mean": mean, "max": high} for name, low, mean, high in columns},
@@ -44,7 +42,7 @@ def describe(
         "bits": quantized.bits,
         "rounding": rounding,
         "payload_bytes": (payload.payload_bits(quantized) + 7) // 8,
-        "metrics": metrics,
+        "metrics": dict(metrics),
         "widths": {bits: {"intercept": of.intercept, "coef": of.coef.tolist()} for bits, of in widths.items()},
         "rows": [{"x": X[i].tolist(), "y": float(y[i]), "raw": examples["raw"][i]} for i in telling.tolist()],
         "table": data["table"],

@@ -1,26 +1,24 @@
 """Which codes to choose for the parameters of a trained model: nearest, babai or exact.
 
-The loss of a quantization is by how much it moves the predictions of the training rows: the mean square of that, over
-the variance of y. It is (w' - w)' C (w' - w) / |y - mean(y)|^2 with C the exact centred second moments, where the bias
-is re-fitted; where the bias is a code, too, it is one more parameter and C is not centred. Least squares without a
-ridge penalty makes it the training R2 that the quantization costs. Searches for codes work in floats; exact arithmetic
-decides between what they find.
+Near a trained model, its loss grows as a quadratic form: (w' - w)' C (w' - w) / |y - mean(y)|^2 with C the exact
+centred second moments, where the bias is re-fitted; where the bias is a code, too, it is one more parameter and C is
+not centred. This is by how much the predictions of the training rows move: the mean square of that, over the variance
+of y. For least squares without a ridge penalty, it is the training R2 that the quantization costs. Searches for codes
+work in floats on the quadratic form; the exact loss decides between what they find.
 """
 
 import functools
-import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Self, get_args
+from typing import Any, Self, get_args
 
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz_mat
 
 from samebits.errors import UserError
-from samebits.exact import score
+from samebits.exact.loss import Loss
 from samebits.exact.moments import Moments
 from samebits.exact.rational import exactly, nearest_float
-from samebits.model.linear import LinearModel
 from samebits.model.schemes import (
     EXPONENT_WINDOW,
     LEAST_EXPONENT,
@@ -50,64 +48,40 @@ SIGNIFICANT = 1e-4  # of training R2: a weight that is worth more gets a power o
 
 @dataclass(frozen=True)
 class Task:
-    """A model to be quantized in a scheme, with the moments of its training rows.
+    """A model to be quantized in a scheme.
 
-    values: (m,) the weights and, where the scheme quantizes it, the bias. loss: as a function of them.
+    values: (m,) the weights and, where the scheme quantizes it, the bias. form: near the loss, as a function of them.
     significant: (m,) which of them are worth more than SIGNIFICANT.
     """
 
-    model: LinearModel
-    moments: Moments
+    loss: Loss
     scheme: Scheme
     values: np.ndarray
-    loss: Quadratic
+    form: Quadratic
     significant: np.ndarray
 
     @classmethod
-    def of(cls, model: LinearModel, moments: Moments, scheme: Scheme) -> Self:
+    def of(cls, loss: Loss, scheme: Scheme) -> Self:
         """Raises UserError where a parameter is not finite."""
+        model = loss.model
         values = model.parameters if scheme.quantized_bias else model.coef
         if not np.isfinite(model.parameters).all():
             raise UserError("models/model.joblib: a parameter is not finite; run `dvc repro`")
-        loss = Quadratic.of(values, _loss(moments, scheme))
-        significant = values * values * np.diag(loss.Q) > SIGNIFICANT
-        return cls(model, moments, scheme, values, loss, significant)
-
-    def exact_loss(self, model: LinearModel) -> fmpq:
-        """The loss of a quantized model, its re-fitted bias rounded as it is stored."""
-        *weights, bias = map(operator.sub, map(exactly, model.parameters), self._parameters)
-        return self.moments.sum_of_squares([bias, *weights, fmpq(0)]) / (self._total or 1)
-
-    def train_loss(self, model: LinearModel) -> fmpq:
-        """The training R2 that another model costs."""
-        if not self._total:
-            return score.r2(self.moments, self.model) - score.r2(self.moments, model)
-        return (score.residual_sum_of_squares(self.moments, model) - self._residual) / self._total
-
-    @functools.cached_property
-    def _parameters(self) -> list[fmpq]:
-        return list(map(exactly, self.model.parameters))
-
-    @functools.cached_property
-    def _residual(self) -> fmpq:
-        return score.residual_sum_of_squares(self.moments, self.model)
-
-    @functools.cached_property
-    def _total(self) -> fmpq:
-        return self.moments.total_sum_of_squares()
+        form = Quadratic.of(values, _matrix(loss.moments, scheme))
+        significant = values * values * np.diag(form.Q) > SIGNIFICANT
+        return cls(loss, scheme, values, form, significant)
 
 
 @dataclass(frozen=True)
 class Choice:
     """A quantization and its properties.
 
-    train_loss: the exact training R2 that it costs. loss: see above. optimal: whether it is proved that no codes on the
-    searched grids lose less. jitter: what part of its diagonal was added to C to make it invertible.
+    loss: exact, what decided for it; see `Loss`. optimal: whether it is proved that no codes on the searched grids have
+    a lower quadratic form. jitter: what part of its diagonal was added to C to make it invertible.
     """
 
     quantized: Quantized
-    train_loss: fmpq
-    loss: fmpq
+    loss: Any
     optimal: bool
     jitter: float
 
@@ -130,9 +104,11 @@ def choose(task: Task, bits: int, rounding: Rounding, earlier: Iterable[Choice] 
 
     >>> from samebits import ExactLinearRegression
     >>> from samebits.model.schemes import SCHEMES
+    >>> from samebits.exact.loss import SquaredLoss
     >>> X = np.array([[1.0, 0.1], [2.0, 0.4], [3.0, 0.2], [4.0, 0.7]])
     >>> exact = ExactLinearRegression().fit(X, X @ [2.0, 10.0] + 0.5)
-    >>> task = Task.of(LinearModel(exact.coef_, exact.intercept_), exact.moments_, SCHEMES["per_channel_pow2"])
+    >>> loss = SquaredLoss(LinearModel(exact.coef_, exact.intercept_), exact.moments_)
+    >>> task = Task.of(loss, SCHEMES["per_channel_pow2"])
     >>> choice = choose(task, bits=3, rounding="exact")
     >>> choice.quantized.codes, choice.quantized.model.coef, choice.optimal
     (array([4, 6]), array([ 2., 10.]), True)
@@ -145,20 +121,21 @@ def choose(task: Task, bits: int, rounding: Rounding, earlier: Iterable[Choice] 
         grids = _grids(task, observed, bits)
         error = _spacing(task, grids, bits)
         if rounding == "babai":
-            points = search(task.loss, grids, error, keep=1)
-        elif len(task.model.coef) > MOST_EXACT:
+            points = search(task.form, grids, error, keep=1)
+        elif len(task.loss.model.coef) > MOST_EXACT:
             keep = (KEEP if thorough else KEEP_FEW) // len(grids.scale)
-            points = improve(task.loss, grids, search(task.loss, grids, error, max(keep, 1)))
+            points = improve(task.form, grids, search(task.form, grids, error, max(keep, 1)))
         else:
-            first = search(task.loss, grids, error, KEEP_FIRST)
-            points = search_all(task.loss, grids, error, first.cost[0], MOST_NODES if thorough else FEW_NODES)
+            first = search(task.form, grids, error, KEEP_FIRST, task.loss.close)
+            most = MOST_NODES if thorough else FEW_NODES
+            points = search_all(task.form, grids, error, first.cost[0], most, task.loss.close)
             optimal = points.complete
             points = points if len(points.cost) else first
         found = _decoded(points, grids, bits, task)
-    known = [(task.exact_loss(each.model), each) for each in found]
+    known = [(task.loss.of(each.model), each) for each in found]
     known += [(each.loss, _with_more_bits(each.quantized, bits)) for each in earlier]
     loss, best = min(known, key=lambda pair: pair[0])
-    return Choice(best, task.train_loss(best.model), loss, optimal, task.loss.jitter)
+    return Choice(best, loss, optimal, task.form.jitter)
 
 
 def fit_bias(weights: np.ndarray, moments: Moments) -> float:
@@ -179,7 +156,7 @@ def fit_bias(weights: np.ndarray, moments: Moments) -> float:
 
 
 def _refitted(codes: np.ndarray, qparams: QParams, bits: int, task: Task) -> Quantized:
-    bias = None if task.scheme.quantized_bias else fit_bias(dequantize(codes, qparams), task.moments)
+    bias = None if task.scheme.quantized_bias else fit_bias(dequantize(codes, qparams), task.loss.moments)
     return Quantized(task.scheme, bits, codes, qparams, bias)
 
 
@@ -202,8 +179,8 @@ def _with_more_bits(quantized: Quantized, bits: int) -> Quantized:
     return replace(quantized, bits=bits, codes=codes, qparams=QParams.pow2(quantized.qparams.scale, bits))
 
 
-def _loss(moments: Moments, scheme: Scheme) -> fmpq_mat:
-    """The matrix Q of the loss (x - v)' Q (x - v)."""
+def _matrix(moments: Moments, scheme: Scheme) -> fmpq_mat:
+    """The matrix Q of the form (x - v)' Q (x - v)."""
     N, p = moments.integers, moments.integers.ncols() - 2
     unit = fmpq(2) ** moments.exponent / (moments.total_sum_of_squares() or fmpq(1))
     order = [*range(1, p + 1), 0] if scheme.quantized_bias else [*range(1, p + 1)]

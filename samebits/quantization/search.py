@@ -111,10 +111,11 @@ class Twigs:
         )
 
 
-def search(loss: Quadratic, grids: Grids, error: np.ndarray, keep: int) -> Points:
+def search(loss: Quadratic, grids: Grids, error: np.ndarray, keep: int, close: float = 0) -> Points:
     """The cheapest point, and those as cheap, of a search that keeps `keep` branches for each scale.
 
-    error: (m,) what rounding a coordinate may move it by; says which are fixed first.
+    error: (m,) what rounding a coordinate may move it by; says which are fixed first. close: what part of the cost may
+    lie between points that are as cheap.
     """
     tree = loss.tree(error)
     v = loss.v[tree.order]
@@ -128,17 +129,19 @@ def search(loss: Quadratic, grids: Grids, error: np.ndarray, keep: int) -> Point
         twigs = Twigs.of(branches, grids, v[d], tree.weight[d], first, last - first + 1)
         best = _cheapest(twigs.cost, branches.grid[twigs.parent], keep)
         branches = twigs.grown(branches, best, tree.moves[d + 1 :, d])
-    return _points(tree, branches[branches.cost <= branches.cost.min() * (1 + CLOSE)])
+    return _points(tree, branches[branches.cost <= branches.cost.min() * (1 + max(close, CLOSE))])
 
 
-def search_all(loss: Quadratic, grids: Grids, error: np.ndarray, bound: float, most_nodes: int) -> Points:
-    """The cheapest point of those that cost at most the bound, and all that rounding may hide to be cheaper.
+def search_all(
+    loss: Quadratic, grids: Grids, error: np.ndarray, bound: float, most_nodes: int, close: float = 0
+) -> Points:
+    """The cheapest point of those that cost at most the bound, those as cheap, and all that rounding may hide.
 
-    Where that takes more than `most_nodes` nodes, what was found until then. error: as in `search`.
+    Where that takes more than `most_nodes` nodes, what was found until then. error, close: as in `search`.
     """
     tree = loss.tree(error)
     v, m = loss.v[tree.order], len(loss.v)
-    slack = 1 + max(CLOSE, 2 * min(tree.rounding, MOST_ROUNDING))
+    slack = 1 + max(close, CLOSE, 2 * min(tree.rounding, MOST_ROUNDING))
     complete = tree.rounding <= MOST_ROUNDING and not loss.jitter
     waiting = [(0, Branches.roots(m, len(grids.scale)))]  # branches of a depth, cheapest first
     found = Branches(np.zeros((0, m)), np.zeros((0, 0)), np.arange(0), *np.zeros((3, 0)))

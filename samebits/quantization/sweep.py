@@ -1,13 +1,11 @@
 """Quality against size: one trained model in every scheme, rounding and bit-width."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from flint import fmpq
 
-from samebits.exact import score
-from samebits.exact.moments import Moments
-from samebits.exact.rational import nearest_float
+from samebits.exact.loss import Loss
 from samebits.model import payload
 from samebits.model.linear import LinearModel
 from samebits.model.schemes import SCHEMES
@@ -19,16 +17,17 @@ FLOATS = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
 
 Key = tuple[str, Rounding, int]  # scheme, rounding, bits
 Choices = dict[Key, Choice]
+Scores = Callable[[LinearModel], dict[str, float]]  # what a curve shows of a model
 
 
-def choices(model: LinearModel, train: Moments, chosen: Key | None = None) -> Choices:
+def choices(loss: Loss, chosen: Key | None = None) -> Choices:
     """The quantization in every scheme, rounding and bit-width; only the search for the chosen one is thorough.
 
     The loss never rises, neither with bits nor from one rounding to the next.
     """
     found: Choices = {}
     for scheme in SCHEMES.values():
-        task = Task.of(model, train, scheme)
+        task = Task.of(loss, scheme)
         for number, rounding in enumerate(ROUNDINGS):
             for bits in BITS:
                 key = scheme.name, rounding, bits
@@ -38,23 +37,19 @@ def choices(model: LinearModel, train: Moments, chosen: Key | None = None) -> Ch
     return found
 
 
-def curve(found: Choices, model: LinearModel, train: Moments, test: Moments, chosen: Key) -> list[dict[str, Any]]:
-    """A row for each choice: stored bits, training R2 and the loss of it, test R2, whether it is the chosen one.
+def curve(found: Choices, loss: Loss, scores: Scores, chosen: Key) -> list[dict[str, Any]]:
+    """A row for each choice: stored bits, its scores, whether it is the chosen one.
 
     Beside them the assignment's own, which rounds to nearest at each bit-width anew, and float copies of the model.
     """
 
-    def row(
-        name: str, rounding: str, bits: int, stored: int, copy: LinearModel, loss: fmpq, optimal: bool = False
-    ) -> dict[str, Any]:
+    def row(name: str, rounding: str, bits: int, stored: int, copy: LinearModel, optimal: bool) -> dict[str, Any]:
         return {
             "scheme": name,
             "rounding": rounding,
             "bits": bits,
             "payload_bits": stored,
-            "train_loss": nearest_float(loss),
-            "train_r2": nearest_float(r2 - loss),
-            "test_r2": nearest_float(score.r2(test, copy)),
+            **scores(copy),
             "optimal": optimal,
             "chosen": (name, rounding, bits) == chosen,
         }
@@ -62,17 +57,16 @@ def curve(found: Choices, model: LinearModel, train: Moments, test: Moments, cho
     def row_of(choice: Choice, rounding: str) -> dict[str, Any]:
         quantized = choice.quantized
         name, bits, stored = quantized.scheme.name, quantized.bits, payload.payload_bits(quantized)
-        return row(name, rounding, bits, stored, quantized.model, choice.train_loss, choice.optimal)
+        return row(name, rounding, bits, stored, quantized.model, choice.optimal)
 
-    r2 = score.r2(train, model)
-    task = Task.of(model, train, SCHEMES["unified_affine"])
+    task = Task.of(loss, SCHEMES["unified_affine"])
     rows = [row_of(choice, rounding) for (_, rounding, _), choice in found.items()]
     rows += [row_of(choose(task, bits, "nearest"), "as published") for bits in BITS]
     for name, dtype in FLOATS.items():
         with np.errstate(over="ignore"):
-            parameters = model.parameters.astype(dtype).astype(np.float64)
+            parameters = loss.model.parameters.astype(dtype).astype(np.float64)
         if np.isfinite(parameters).all():
             bits = 8 * np.dtype(dtype).itemsize
             copy = LinearModel(parameters[:-1], float(parameters[-1]))
-            rows.append(row(name, "nearest", bits, bits * len(parameters), copy, task.train_loss(copy)))
+            rows.append(row(name, "nearest", bits, bits * len(parameters), copy, optimal=False))
     return rows

@@ -1,10 +1,11 @@
 """quantize: the parameters of the model as b-bit codes."""
 
+from functools import partial
 from pathlib import Path
 
-from samebits import artifacts, params, pickles
+from samebits import artifacts, families, params, pickles
 from samebits.errors import run
-from samebits.exact.moments import Moments
+from samebits.families.family import Data
 from samebits.frameworks import onnx
 from samebits.model import payload
 from samebits.model.linear import LinearModel
@@ -13,30 +14,32 @@ from samebits.quantization import card, sweep
 
 def main() -> None:
     """Write the parameters before and after quantization, and what the quantization costs and saves."""
-    options = params.load().quantize
-    estimator = pickles.load("models/model.joblib")
-    model = LinearModel(estimator.coef_, float(estimator.intercept_))
-    moments = pickles.load("data/moments.joblib")
-    train, test = (Moments.from_plain(moments[part]) for part in ("train", "test"))
-    rows = pickles.load("data/test.joblib")
+    options = params.load()
+    scheme, rounding, _ = chosen = (options.quantize.scheme, options.quantize.rounding, options.quantize.bits)
+    data = Data()
+    evidence = families.evidence(options.train, data)
+    model = LinearModel.of(pickles.load("models/model.joblib"))
+    loss = evidence.loss(model)
 
-    chosen = options.scheme, options.rounding, options.bits
-    choices = sweep.choices(model, train, chosen)
-    widths = {bits: choices[options.scheme, options.rounding, bits].quantized.model for bits in sweep.BITS}
+    choices = sweep.choices(loss, chosen)
     choice = choices[chosen]
     quantized = choice.quantized
 
     pickles.dump({"coef": model.coef, "intercept": model.intercept}, "models/unquant_params.joblib")
     payload.save(quantized)
-    facts = {"features": moments["features"], "target": moments["target"], "query": moments["table"]["query"]}
-    artifacts.write_bytes(onnx.export(quantized, facts), "models/quant_params.onnx")
-    described = card.describe(quantized, options.rounding, widths, moments, rows["examples"])
-    artifacts.write_json(described, "models/card.json")
+    facts = {"features": data.features, "target": data.of_all["target"], "query": data.of_all["table"]["query"]}
+    artifacts.write_bytes(onnx.export(quantized, facts | evidence.facts()), "models/quant_params.onnx")
+    widths = {each: choices[scheme, rounding, each].quantized.model for each in sweep.BITS}
+    metrics = {part: evidence.scores(part, quantized.model) for part in ("train", "test")}
+    examples = data.test["examples"]
+    usual = evidence.usual(quantized.model, examples["X"], examples["y"])
+    described = card.describe(quantized, rounding, widths, data.of_all, examples, metrics, usual)
+    artifacts.write_json(described | evidence.facts(), "models/card.json")
     payload_bits = payload.payload_bits(quantized)
     artifacts.write_json(
         {
-            "scheme": options.scheme,
-            "rounding": options.rounding,
+            "scheme": scheme,
+            "rounding": rounding,
             "optimal": choice.optimal,
             "jitter": choice.jitter,
             "payload_bits": payload_bits,
@@ -48,7 +51,8 @@ def main() -> None:
         },
         "metrics/quantize.json",
     )
-    artifacts.write_json(sweep.curve(choices, model, train, test, chosen), "plots/bits.json")
+    curve = sweep.curve(choices, loss, partial(evidence.curve, loss), chosen)
+    artifacts.write_json(curve, "plots/bits.json")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import onnx
 import onnxruntime
 import pytest
 
+from samebits.exact.loss import SquaredLoss
 from samebits.exact.moments import Moments
 from samebits.frameworks import onnx as onnx_model
 from samebits.frameworks.torch import error_bound
@@ -22,7 +23,7 @@ FACTS = {"features": housing.FEATURES, "query": housing.QUERY}
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("bits", [2, 3, 4, 5, 8, 9, 16])
 def test_onnx_runtime_predicts_what_the_codes_stand_for(scheme: str, bits: int) -> None:
-    quantized = choose(Task.of(housing.MODEL, MOMENTS, SCHEMES[scheme]), bits, "babai").quantized
+    quantized = choose(Task.of(SquaredLoss(housing.MODEL, MOMENTS), SCHEMES[scheme]), bits, "babai").quantized
     exported = onnx_model.export(quantized, FACTS)
     session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
     told = session.get_modelmeta().custom_metadata_map
@@ -37,7 +38,9 @@ def test_onnx_runtime_predicts_what_the_codes_stand_for(scheme: str, bits: int) 
 
 @pytest.mark.parametrize(("bits", "stored"), [(4, "UINT4"), (5, "UINT8"), (8, "UINT8"), (9, "UINT16")])
 def test_codes_are_stored_in_the_least_type_that_holds_them(bits: int, stored: str) -> None:
-    quantized = choose(Task.of(housing.MODEL, MOMENTS, SCHEMES["per_channel_pow2"]), bits, "nearest").quantized
+    quantized = choose(
+        Task.of(SquaredLoss(housing.MODEL, MOMENTS), SCHEMES["per_channel_pow2"]), bits, "nearest"
+    ).quantized
     graph = onnx.load_from_string(onnx_model.export(quantized, FACTS)).graph
     [codes] = [each for each in graph.initializer if each.name == "codes"]
     assert codes.data_type == getattr(onnx.TensorProto, stored)

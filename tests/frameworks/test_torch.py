@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.metrics import r2_score
+from sklearn.metrics import log_loss
 
 from samebits.frameworks import torch as torch_model
 from samebits.model import payload
@@ -89,11 +89,14 @@ def test_the_first_row_that_differs_is_named() -> None:
         torch_model.predict(layer, model, np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 1.0], [4.0, 1.0]]))
 
 
-def test_r2_is_that_of_scikit_learn_to_nine_decimals() -> None:
-    _, X, _, y = housing.split()
-    r2 = torch_model.r2(torch_model.network(housing.MODEL), housing.MODEL, X, y)
-    assert r2 == 0.575787706
-    assert r2 == round(r2_score(y, X @ housing.MODEL.coef + housing.MODEL.intercept), 9)
+def test_probabilities_and_their_log_loss_are_those_of_scikit_learn() -> None:
+    generator = np.random.default_rng(0)
+    odds = generator.normal(0, 5, 1000)
+    y = (generator.random(1000) < 0.5).astype(np.float64)
+    probability = torch_model.sigmoid(odds)
+    np.testing.assert_allclose(probability, 1 / (1 + np.exp(-odds)), rtol=1e-14)
+    assert torch_model.log_loss(odds, y) == pytest.approx(log_loss(y, probability), rel=1e-12)
+    assert torch_model.log_loss(np.array([1000.0, -1000.0]), np.array([0.0, 1.0])) == 1000
 
 
 @pytest.mark.parametrize("quantized", QUANTIZED, ids=lambda quantized: quantized.scheme.name)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from samebits.exact import least_squares
+from samebits.exact.loss import SquaredLoss
 from samebits.exact.moments import Moments
 from samebits.model.linear import LinearModel
 from samebits.model.predictor import Predictor
@@ -80,7 +81,7 @@ def test_the_card_shows_rows_within_the_ranges_of_all_features_that_are_predicte
     y = X @ [2.0, -1.0] + 0.1 * generator.standard_normal(60)
     train = Moments.of(X, y)
     quantized = choose(
-        Task.of(least_squares.solve(train).model, train, SCHEMES["per_channel_pow2"]), 8, "exact"
+        Task.of(SquaredLoss(least_squares.solve(train).model, train), SCHEMES["per_channel_pow2"]), 8, "exact"
     ).quantized
     low, high = X.min(axis=0), X.max(axis=0)
     inside = np.array([low, high, (low[0], high[1]), (0.0, 0.0), (0.5, 0.5)])
@@ -100,7 +101,10 @@ def test_the_card_shows_rows_within_the_ranges_of_all_features_that_are_predicte
         "table": {"query": "SELECT a, b, y FROM source"},
     }
     examples = {"X": rows, "y": values, "raw": [[str(a), None] for a in rows[:, 0].tolist()]}
-    card = describe(quantized, "exact", {2: quantized.model}, data, examples)
+    usual = np.arange(len(rows)) < len(rows) - 1
+    metrics = {"train": {"r2": 0.5}, "test": {"r2": 0.25}}
+    card = describe(quantized, "exact", {2: quantized.model}, data, examples, metrics, usual)
+    assert card["metrics"] == metrics
     assert card["table"] == data["table"]
     assert all(row["raw"] == [str(row["x"][0]), None] for row in card["rows"])
     assert sorted(row["x"] for row in card["rows"]) == sorted(inside.tolist())

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from samebits.exact import least_squares
+from samebits.exact.loss import SquaredLoss
 from samebits.exact.moments import Moments
 from samebits.model.schemes import SCHEMES
 from samebits.quantization.rounding import Task, choose
@@ -55,7 +56,7 @@ def test_optimal_is_the_best_of_all_codes_where_floats_cannot_tell(size: float, 
     y = X @ weights
     moments = Moments.of(X, y)
     model = least_squares.solve(moments).model
-    found = choose(Task.of(model, moments, SCHEME), BITS, "exact")
+    found = choose(Task.of(SquaredLoss(model, moments), SCHEME), BITS, "exact")
     C = definitions.centred(X, y)
     assert found.optimal
     assert exact_loss(found.quantized.model.coef, model.coef, C) <= least_loss(model.coef, C) * (1 + Fraction(1, 10**9))
@@ -68,7 +69,7 @@ def test_optimal_codes_of_a_ridge_model_are_those_that_move_its_predictions_leas
     y = X @ [1.5, -0.7] + generator.standard_normal(24)
     moments = Moments.of(X, y)
     model = least_squares.solve(moments, alpha=1e5).model
-    found = choose(Task.of(model, moments, SCHEME), BITS, "exact")
+    found = choose(Task.of(SquaredLoss(model, moments), SCHEME), BITS, "exact")
     C = definitions.centred(X, y)
     assert found.optimal
     assert exact_loss(found.quantized.model.coef, model.coef, C) <= least_loss(model.coef, C) * (1 + Fraction(1, 10**9))

@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from samebits.errors import UserError
 from samebits.exact import least_squares
+from samebits.exact.loss import SquaredLoss
 from samebits.exact.moments import Moments
 from samebits.model.linear import LinearModel
 from samebits.model.schemes import SCHEMES, Quantized, Scheme
@@ -21,7 +22,7 @@ MODERATE = st.floats(-1e6, 1e6)
 
 
 def nearest(model: LinearModel, moments: Moments, bits: int, scheme: Scheme) -> Quantized:
-    return rounding.choose(rounding.Task.of(model, moments, scheme), bits, "nearest").quantized
+    return rounding.choose(rounding.Task.of(SquaredLoss(model, moments), scheme), bits, "nearest").quantized
 
 
 def mean_residual(X: np.ndarray, y: np.ndarray, model: LinearModel) -> Fraction:
@@ -98,7 +99,7 @@ def test_the_largest_float32_is_a_bias() -> None:
 def test_codes_are_integers_and_a_choice_says_whether_it_is_optimal(scheme: Scheme, name: Rounding) -> None:
     X = np.random.default_rng(3).normal(size=(40, 3))
     moments = Moments.of(X, X @ [1.5, -0.25, 0.75] + np.sin(np.arange(40)))
-    task = rounding.Task.of(least_squares.solve(moments).model, moments, scheme)
+    task = rounding.Task.of(SquaredLoss(least_squares.solve(moments).model, moments), scheme)
     for bits in (2, 4):
         found = rounding.choose(task, bits, name)
         assert found.quantized.codes.dtype.kind in "iu"
