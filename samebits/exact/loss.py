@@ -8,7 +8,7 @@ import numpy as np
 from flint import fmpq
 
 from samebits.exact import score
-from samebits.exact.logistic import working
+from samebits.exact.logistic import curvature
 from samebits.exact.logistic.log_loss import LogLoss, log_loss
 from samebits.exact.moments import Moments
 from samebits.exact.rational import exactly
@@ -76,9 +76,8 @@ class SquaredLoss:
 class LogisticLoss:
     """Logistic regression: the log loss of rows X (n, p), y (n,) of 0 and 1.
 
-    Its second derivative at the maximum of the likelihood is the Fisher information: that of least squares with the
-    weights p (1 - p) of the rows, for probabilities p. The quadratic form decides which codes are worth a look, as in
-    Optimal Brain Compression (Frantar and Alistarh, 2022, arXiv:2208.11580), the log loss which of these is the best.
+    Near the maximum of the likelihood it grows as a quadratic form, with the Fisher information. That says which codes
+    are worth a look, the log loss which of these are the best.
     """
 
     model: LinearModel
@@ -89,8 +88,8 @@ class LogisticLoss:
 
     @cached_property
     def moments(self) -> Moments:
-        """Of the rows and their log odds, weighted."""
-        return working.moments(self.X, self.model.predict(self.X))
+        """Those whose quadratic form has the Fisher information."""
+        return curvature.moments(self.X, self.model)
 
     def of(self, model: LinearModel) -> LogLoss:
         """The mean log loss."""
