@@ -10,6 +10,7 @@ import pytest
 from samebits import ExactLinearRegression, ExactLogisticRegression
 from samebits.exact.logistic import curvature
 from samebits.exact.logistic.log_loss import log_loss
+from samebits.exact.loss import LogisticLoss, SquaredLoss
 from samebits.model.linear import LinearModel
 from samebits.model.schemes import SCHEMES
 from samebits.quantization.rounding import Task, choose
@@ -54,9 +55,8 @@ def test_moments_of_blocks_add_up_and_the_model_solves_them() -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_loss_of_a_quantization_is_what_it_adds_to_the_log_loss(scheme: str) -> None:
     X, y, model = fitted(2)
-    moments = curvature.moments(X, model)
-    task = Task.of(model, moments, SCHEMES[scheme])
-    quantized = choose(task, 8, "exact").quantized.model
-    loss = definitions.rational(task.exact_loss(quantized) * moments.total_sum_of_squares() / (2 * len(y)))
+    loss = LogisticLoss(model, X, y)
+    quantized = choose(Task.of(loss, SCHEMES[scheme]), 8, "exact").quantized.model
+    form = SquaredLoss(model, loss.moments).of(quantized) * loss.moments.total_sum_of_squares() / (2 * len(y))
     added = (log_loss(quantized.predict(X), y) - log_loss(model.predict(X), y)).nearest()
-    assert added == pytest.approx(float(loss), rel=0.05)
+    assert loss.lost(quantized).nearest() == added == pytest.approx(float(definitions.rational(form)), rel=0.05)
