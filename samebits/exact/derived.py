@@ -24,7 +24,7 @@ from samebits.exact.solving.factor import UNIT as FACTOR_UNIT
 HALF_UNIT = 2.0**-53  # by how much a float64 may differ from the number that it stands for, relative to it
 WEAK = 2.0**-10  # the eta from which a solution has few digits; at 1/2 X is singular within its rounding errors
 ROUNDINGS = 4  # that are behind a value: its own, and those of the steps that computed it
-FEW = 64  # columns: the sweep takes less time than a factor with a preconditioner
+FEW = 64  # columns: the sweep takes less time than a preconditioner, and coefficients of a relation are rounded in turn
 PRECISIONS = (256, 512, 1024, 4096)  # bits
 
 
@@ -120,6 +120,7 @@ class _Search:
         self.moments, self.unit, self.columns = moments, unit, columns
         self.scales = [(int(A[i, i]).bit_length() + 1) // 2 for i in range(A.nrows())]
         self.S = arb_mat([[self._scaled(A[i, j], i, j) for j in range(A.ncols())] for i in range(A.nrows())])
+        self.whole = self.S
         self.errors = [self._rounding(i) * half_unit for i in range(A.nrows())]
         self.decided = True
         self.kept: list[int] = []
@@ -164,23 +165,46 @@ class _Search:
 
     def _relation(self, i: int, tolerance: arb) -> Relation:
         """The coefficients of column i, each the shortest decimal that the rounding errors allow."""
-        coefs: dict[int, fmpq] = {}
-        for k in self.kept:
-            unit = arb(2) ** (self.scales[i] - self.scales[k])
-            doubt = tolerance * (-self.S[k, k]).sqrt() * unit
-            coefs[self.columns[k]] = exactly(_shortest(middle(self.S[k, i] * unit), middle(doubt)))
+        doubts = {k: tolerance * (-self.S[k, k]).sqrt() for k in self.kept}
+        support = [k for k in self.kept if abs(middle(self.S[k, i])) > middle(doubts[k])]
+        coefs = self._short(i, support, tolerance)
         if self._distance(i, coefs) > 2 * tolerance:
-            coefs = {
-                self.columns[k]: exactly(middle(self.S[k, i] * arb(2) ** (self.scales[i] - self.scales[k])))
-                for k in self.kept
-            }
-        terms = {j - 1: value for j, value in coefs.items() if j and value}
-        return Relation(self.columns[i] - 1, terms, coefs.get(0, fmpq(0)), exact=False)
+            coefs = {k: exactly(middle(self.S[k, i] * self._unit(i, k))) for k in self.kept}
+        terms = {self.columns[k] - 1: value for k, value in coefs.items() if self.columns[k] and value}
+        constant = next((value for k, value in coefs.items() if not self.columns[k]), fmpq(0))
+        return Relation(self.columns[i] - 1, terms, constant, exact=False)
+
+    def _short(self, i: int, support: list[int], tolerance: arb) -> dict[int, fmpq]:
+        """Coefficients on some columns: each is rounded in turn, and those after it make up for that.
+
+        So a rounded constant is paid by the slope, not by the distance. Where columns are many, each is on its own.
+        """
+        units = [middle(self._unit(i, k)) for k in support]
+        if len(support) <= FEW:
+            inverse = arb_mat([[self.whole[k, m] for m in support] for k in support]).inv()
+            solved = (inverse * arb_mat([[self.whole[k, i]] for k in support])).entries()
+            H = np.array([[middle(each) for each in row] for row in inverse.tolist()]).reshape(2 * [len(support)])
+            c = np.array([middle(each) for each in solved])
+        else:
+            H = np.diag([middle(-self.S[k, k]) for k in support])
+            c = np.array([middle(self.S[k, i]) for k in support])
+        coefs = {}
+        for m, k in enumerate(support):
+            short = _shortest(float(c[m]) * units[m], middle(tolerance) * float(H[m, m]) ** 0.5 * units[m])
+            coefs[k] = exactly(short)
+            beside = H[:, m] / H[m, m]
+            c += beside * (short / units[m] - c[m])
+            H -= np.outer(beside, H[m])
+        return coefs
+
+    def _unit(self, i: int, k: int) -> arb:
+        """That of the coefficient of column i on column k."""
+        return arb(2) ** (self.scales[i] - self.scales[k])
 
     def _distance(self, i: int, coefs: dict[int, fmpq]) -> arb:
         v = [fmpq(0)] * self.moments.columns
-        for j, value in coefs.items():
-            v[j] = value
+        for k, value in coefs.items():
+            v[self.columns[k]] = value
         v[self.columns[i]] = fmpq(-1)
         unit = fmpq(2) ** -(2 * self.scales[i])
         return arb(self.moments.sum_of_squares(v) / self.unit * unit).sqrt()

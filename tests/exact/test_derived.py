@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn import datasets
 
 from samebits import ExactLinearRegression
 from samebits.exact.fitting import CollinearityWarning
@@ -14,6 +15,7 @@ A, B, C = RANDOM.random((3, 500))
 Y = A - B + 2 * C + 0.1 * RANDOM.normal(size=500)
 CELSIUS = RANDOM.normal(15, 8, 500).round(1)
 NET = (100 * RANDOM.random(500)).round(2)
+SECONDS = (1.7e9 + RANDOM.integers(0, 10**8, 500)).astype(float)
 SHARES = np.column_stack([A, B, C]) / (A + B + C)[:, None]
 DERIVED = {
     "shifted": (np.column_stack([A, B, C, C + 2]), "x4 = x3 + 2 up to rounding"),
@@ -25,6 +27,11 @@ DERIVED = {
         np.column_stack([A, B, C, np.column_stack([A, B, C]) @ [1.0, 2, 3] + 0.5]),
         "x4 = x1 + 2 * x2 + 3 * x3 + 1/2 up to rounding",
     ),
+    "milliseconds and days": (np.column_stack([1000 * SECONDS, SECONDS / 86400]), "x1 = 86400000 * x2 up to rounding"),
+    "seconds and Excel's days": (
+        np.column_stack([SECONDS, SECONDS / 86400 + 25569]),
+        "x1 = 86400 * x2 - 2209161600 up to rounding",
+    ),
     "mean": (np.column_stack([A, B, (A + B) / 2]), "x3 = 1/2 * x1 + 1/2 * x2 up to rounding"),
 }
 INDEPENDENT = {
@@ -32,6 +39,8 @@ INDEPENDENT = {
     "one-hot, exactly collinear": np.eye(4)[RANDOM.integers(0, 4, 500)],
     "a noisy sum": np.column_stack([A, B, A + 2 * B + 1e-6 * C]),
     "a year and its square": (1950 + np.arange(500) % 70)[:, None] ** np.array([1.0, 2]),
+    "temperatures, printed to one place": np.column_stack([CELSIUS, (9 / 5 * CELSIUS + 32).round(1)]),
+    "percentages that are rounded": (100 * SHARES).round(1),
     "a polynomial": np.linspace(0, 1, 500)[:, None] ** np.arange(1, 9),
 }
 
@@ -64,6 +73,13 @@ def test_other_columns_keep_their_exact_solution_without_a_word(name: str) -> No
         ours = ExactLinearRegression().fit(INDEPENDENT[name], Y)
         exact = ExactLinearRegression(collinear="exact").fit(INDEPENDENT[name], Y)
     assert ours.coef_.tobytes() == exact.coef_.tobytes()
+
+
+@pytest.mark.parametrize("name", ["breast_cancer", "diabetes", "iris", "wine"])
+def test_real_tables_give_no_warning(name: str) -> None:
+    X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    with warnings.catch_warnings(action="error"):
+        assert not ExactLinearRegression().fit(X, y).relations_
 
 
 def test_the_solution_hardly_depends_on_the_rounding() -> None:

@@ -37,11 +37,11 @@ class Relation:
         return text if self.exact else f"{text} up to rounding"
 
     def _solved_for_the_other(self) -> "Relation":
-        """Of two features, write the one that is a multiple of the other, not the one that is a fraction of it."""
+        """Of two features, write the one whose coefficient is the shorter: `days = 7 * weeks`, `vat = 0.19 * net`."""
         if len(self.terms) != 1:
             return self
         [(other, coef)] = self.terms.items()
-        if abs(coef) >= 1:
+        if len(_decimal(coef)) <= len(_decimal(1 / coef)):
             return self
         return Relation(other, {self.feature: 1 / coef}, -self.constant / coef, self.exact)
 
@@ -138,4 +138,12 @@ def _pivots(echelon: nmod_mat | fmpq_mat, rank: int) -> list[int]:
 
 
 def _number(value: fmpq) -> str:
-    return str(value) if len(str(value)) <= 8 else f"{nearest_float(value):.6g}"
+    """A short fraction, or a decimal: all its digits if they are ten or fewer."""
+    if len(str(value)) <= 8:
+        return str(value)
+    nearest, decimal = nearest_float(value), _decimal(value)
+    return decimal if abs(float(decimal) - nearest) <= 2.0**-51 * abs(nearest) else f"{nearest:.6g}"
+
+
+def _decimal(value: fmpq) -> str:
+    return f"{nearest_float(value):.10g}"
