@@ -228,7 +228,8 @@ class Job:
         path = self.workspace / options["path"]
         if "pattern" in options:
             for source in sorted(self.host.artifacts.glob(options["pattern"])):
-                shutil.copytree(source, path / source.name)
+                merged = options.get("merge-multiple") == "true"
+                shutil.copytree(source, path if merged else path / source.name, dirs_exist_ok=True)
             return 0
         if not (source := self.host.artifacts / options["name"]).exists():
             print(f"no job uploaded {options['name']}", file=sys.stderr)

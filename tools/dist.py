@@ -1,4 +1,6 @@
-"""Build wheel and sdist of HEAD twice, compare every byte, put them into dist: python tools/dist.py REPOSITORY.
+"""Build wheels and sdist of HEAD twice, compare every byte, put them into dist: python tools/dist.py REPOSITORY.
+
+A wheel with the compiled library is compared, too, but not kept: an index takes only those that cibuildwheel builds.
 
 REPOSITORY is the URL under which the links of README.md lead to the files of the release: a package index shows it, but
 not what it links to.
@@ -42,20 +44,22 @@ def main(repository: str) -> None:
             readme = clone / "README.md"
             readme.write_text(absolute(readme.read_text(), at, f"v{__version__}"))
             command = ["uv", "build", "--quiet", "--out-dir", str(clone / "dist")]
-            subprocess.run(
-                command, cwd=clone, env=os.environ | environment | {"SOURCE_DATE_EPOCH": time}, umask=umask, check=True
-            )
+            machine = os.environ | environment | {"SOURCE_DATE_EPOCH": time}
+            for more in (["--wheel"], []):
+                no_compiler = {} if more else {"CC": "false"}
+                subprocess.run(command + more, cwd=clone, env=machine | no_compiler, umask=umask, check=True)
             builds.append({path.name: path for path in (clone / "dist").glob("samebits-*")})
         first, second = ({name: path.read_bytes() for name, path in build.items()} for build in builds)
-        if first != second or len(first) != 2:
+        if first != second or len(first) != 3:
             different = [name for name in first.keys() | second.keys() if first.get(name) != second.get(name)]
             sys.exit(f"error: two builds differ in {', '.join(sorted(different)) or 'the number of files'}")
         shutil.rmtree(DIST, ignore_errors=True)
         DIST.mkdir()
         for path in builds[0].values():
-            shutil.copy(path, DIST)
-    [wheel] = DIST.glob("*.whl")
-    _look_into(wheel)
+            if path.name.endswith(("-any.whl", ".tar.gz")):
+                shutil.copy(path, DIST)
+            if path.suffix == ".whl":
+                _look_into(path)
     subprocess.run(["uv", "tool", "run", "--quiet", TWINE, "check", "--strict", *DIST.iterdir()], check=True)
     print(f"{', '.join(sorted(first))}: two builds gave the same bytes")
 
@@ -77,8 +81,10 @@ def absolute(readme: str, repository: str, tag: str) -> str:
 
 
 def _look_into(wheel: Path) -> None:
-    """Raise SystemExit unless a wheel holds exactly the package files that git tracks."""
+    """Raise SystemExit unless a wheel holds exactly the package files that git tracks, and its platform's library."""
     tracked = set(_git("ls-files", "samebits").split("\n"))
+    if not wheel.name.endswith("-any.whl"):
+        tracked.add("samebits/exact/compiled/planes.so")
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     if held != tracked:

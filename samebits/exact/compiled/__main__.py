@@ -3,24 +3,32 @@
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
-from samebits.exact import compiled, kernel
-
-SOURCE = compiled.LIBRARY.with_suffix(".c")
+SOURCE = Path(__file__).with_name("planes.c")
+LIBRARY = SOURCE.with_suffix(".so")
 FLAGS = ("-O3", "-std=gnu11", "-shared", "-fPIC")  # no -ffast-math: it would flush subnormal numbers to zero
 
 
-def main() -> None:
-    """Compile with $CC, or cc, and say what computes from now on."""
-    new = compiled.LIBRARY.with_name(f"{compiled.LIBRARY.name}.{os.getpid()}.tmp")
+def compiled(*flags: str) -> Exception | None:
+    """Compile with $CC, or cc; what went wrong, if anything did. The same source gives the same bytes."""
     try:
-        command = [os.environ.get("CC", "cc"), *FLAGS, *sys.argv[1:], "-o", str(new), str(SOURCE)]
-        subprocess.run(command, check=True, capture_output=True)
-        new.replace(compiled.LIBRARY)  # processes that run keep the old one
+        with tempfile.TemporaryDirectory(dir=SOURCE.parent, prefix=".compiled-") as folder:
+            command = [os.environ.get("CC", "cc"), *FLAGS, *flags, "-o", LIBRARY.name, str(SOURCE)]
+            subprocess.run(command, cwd=folder, check=True, capture_output=True)
+            Path(folder, LIBRARY.name).replace(LIBRARY)  # processes that run keep the old one
     except (OSError, subprocess.CalledProcessError) as error:
+        return error
+    return None
+
+
+def main() -> None:
+    """Compile, and say what computes from now on."""
+    from samebits.exact import kernel  # which needs numpy; the build of a wheel has none
+
+    if error := compiled(*sys.argv[1:]):
         print(f"samebits: {SOURCE.name} is not compiled: {error}")
-    finally:
-        new.unlink(missing_ok=True)
     print(f"samebits: {kernel()} sums up moments")
 
 
