@@ -1,8 +1,14 @@
 """What a release needs: its notes, and a README that an index can show."""
 
+import base64
+import csv
+import hashlib
+import os
 import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -57,3 +63,48 @@ def test_no_link_of_the_readme_is_dead_on_an_index() -> None:
     assert ("blob", "docs/exact.md") in paths
     assert all((ROOT / path).is_file() for _, path in paths)
     assert all(link.startswith(("https://", "#")) for link in re.findall(r"\]\(([^)]+)\)", shown))
+
+
+BUILD = "import sys; sys.path.insert(0, 'tools'); import backend; print(backend.build_wheel(sys.argv[1]))"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """What an sdist has, in a folder."""
+    for name in ("samebits", "tools"):
+        shutil.copytree(ROOT / name, tmp_path / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path / "source")
+    return tmp_path / "source"
+
+
+def built(source: Path, to: Path, compiler: str) -> Path:
+    to.mkdir()
+    environment = os.environ | {"CC": compiler}
+    command = [sys.executable, "-c", BUILD, str(to)]
+    done = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=True)
+    return to / done.stdout.splitlines()[-1]
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+def test_a_wheel_has_compiled_moments_and_two_builds_give_the_same_bytes(source: Path, tmp_path: Path) -> None:
+    first, second = (built(source, tmp_path / name, "cc") for name in "ab")
+    assert first.name == second.name
+    assert first.read_bytes() == second.read_bytes()
+    tag = first.name.removesuffix(".whl").split("-", 2)[2]
+    assert re.fullmatch(r"py3-none-(linux|macosx|win)\w+", tag)
+    with zipfile.ZipFile(first) as wheel:
+        [record] = [name for name in wheel.namelist() if name.endswith("/RECORD")]
+        for path, digest, size in csv.reader(wheel.read(record).decode().splitlines()):
+            if path != record:
+                content = wheel.read(path)
+                made = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+                assert (digest, int(size)) == (f"sha256={made}", len(content))
+        assert f"Tag: {tag}\n" in wheel.read(record.replace("RECORD", "WHEEL")).decode()
+        assert "samebits/exact/compiled/planes.so" in wheel.namelist()
+
+
+def test_a_wheel_without_a_compiler_is_for_all_platforms(source: Path, tmp_path: Path) -> None:
+    wheel = built(source, tmp_path / "wheels", "no-such-compiler")
+    assert wheel.name == f"samebits-{__version__}-py3-none-any.whl"
+    assert "samebits/exact/compiled/planes.so" not in zipfile.ZipFile(wheel).namelist()
