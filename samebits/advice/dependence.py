@@ -4,10 +4,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from flint import fmpq
+from flint import fmpz_mat
 
 from samebits.exact.moments import Moments
-from samebits.exact.rational import nearest_float
 
 UNEXPLAINED = 1e-8  # of a column's variance: less counts as none (a variance inflation factor above 1e8)
 MATTERS = 1e-4  # a term of a combination below this, in standard deviations, is not named
@@ -41,26 +40,24 @@ class Dependences:
 def find(moments: Moments) -> Dependences:
     """The dependences of [X, y], y last, by Cholesky's decomposition of their correlations, column after column.
 
-    The correlations are rounded once from exact numbers, and the operations are elementwise in a fixed order, so that
-    every machine decides the same.
+    The sums of products are rounded once from exact numbers, and the operations are elementwise in a fixed order, so
+    that every machine decides the same.
     """
     R = _correlations(moments)
     last = len(R) - 1
     alike = {j: R[j, last] ** 2 for j in range(last) if R[j, last] ** 2 > NEARLY}
-    L = np.zeros_like(R)
+    left, L = R.copy(), np.zeros_like(R)
     kept: list[int] = []
     found: list[Dependence] = []
     for j in range(last + 1):
         if not R[j, j]:
             found.append(Dependence(j, []))
-            continue
-        for k, i in enumerate(kept):
-            L[j, k] = (R[j, i] - _dot(L[j, :k], L[i, :k])) / L[i, k]
-        left = R[j, j] - _dot(L[j, : len(kept)], L[j, : len(kept)])
-        if left <= UNEXPLAINED:
+        elif left[j, j] <= UNEXPLAINED:
             found.append(Dependence(j, _terms(L, j, kept)))
         else:
-            L[j, len(kept)] = math.sqrt(left)
+            column = left[j:, j] / math.sqrt(left[j, j])
+            L[j:, len(kept)] = column
+            left[j:, j:] -= column[:, None] * column
             kept.append(j)
     target = next((each for each in found if each.column == last and each.terms), None)
     return Dependences([each for each in found if each.column != last], target, alike)
@@ -68,19 +65,17 @@ def find(moments: Moments) -> Dependences:
 
 def _correlations(moments: Moments) -> np.ndarray:
     """The correlations of [X, y]; rows and columns of zeros for a constant."""
-    C = moments.centred().tolist()
-    size = len(C)
-    R = np.zeros((size, size))
-    for i in range(size):
-        for j in range(i + 1):
-            if C[i][j] and C[i][i] and C[j][j]:
-                square = nearest_float(fmpq(C[i][j] * C[i][j]) / (C[i][i] * C[j][j]))
-                R[i, j] = R[j, i] = math.sqrt(square) if C[i][j] > 0 else -math.sqrt(square)
+    N = moments.integers
+    sums = fmpz_mat([N.table()[0]])
+    centred = N[0, 0] * N - sums.transpose() * sums  # times the number of rows, and a power of two
+    C = [[int(each) for each in row[1:]] for row in centred.table()[1:]]
+    half = [row[i].bit_length() // 2 for i, row in enumerate(C)]  # scaled by it, squares are near 1
+    S = np.array([[each / (1 << half[i] + half[j]) for j, each in enumerate(row)] for i, row in enumerate(C)])
+    varies = np.diag(S) > 0
+    d = np.where(varies, np.sqrt(np.diag(S)), 1.0)
+    R: np.ndarray = S / d[:, None] / d
+    np.fill_diagonal(R, varies)
     return R
-
-
-def _dot(a: np.ndarray, b: np.ndarray) -> float:
-    return math.fsum(a * b)  # correctly rounded, unlike a sum of numpy
 
 
 def _terms(L: np.ndarray, j: int, kept: list[int]) -> list[int]:

@@ -19,15 +19,16 @@ from tqdm import tqdm
 
 from samebits import params
 from samebits.advice import sentinels, total
-from samebits.advice.column import LEVELS, Cells, Column
+from samebits.advice.column import Column
+from samebits.advice.grouped import Values, values
 from samebits.advice.reader import AT_ONCE, KINDS, ROW, Asked, Reader, ask, fields_of
 from samebits.errors import UserError
-from samebits.tables.diagnosis import check_width, clean, identifier, string
-from samebits.tables.split import Shuffle
-from samebits.tables.table import reading
+from samebits.exact.moments import Moments
+from samebits.tables.diagnosis import check_width, clean, identifier, no_number, string
+from samebits.tables.split import Hash, Shuffle
+from samebits.tables.table import floats, reading
 
 LATE = 0.8  # the share of rows before the date that the advice on a split by time names
-NOTHING = "any_value(NULL)"  # an aggregate where nothing is asked
 CODES = 1000  # whole numbers of so many values or fewer may be codes of categories
 HASH_ROWS = 5_000_000  # from here on the split is by hash, which reads the rows once and keeps no number of each
 TRAIN = identifier("is a training row")
@@ -55,7 +56,7 @@ class Profile:
             raise UserError(f"--target {clean(target)}: no such column; the columns are {names}")
         read = {column.name: column for column in Reader(connection, cells, asked).read(columns)}
         self.target = read[target]
-        [(self.all_rows,)] = connection.sql(f"SELECT count(*) FROM {cells}").fetchall()
+        self.all_rows = _rows(connection, cells)
         self.total = total.find(self.asked, list(read.values()), ROW, self.all_rows)
         conditions = [f"({self.target.value}) IS NOT NULL", *([self.total.where] if self.total else [])]
         [self.without_target] = self.asked([f"countif(({self.target.value}) IS NULL)"])
@@ -74,9 +75,12 @@ class Profile:
                 progress.update(len(found) - progress.n)
         return found
 
-    def asked(self, aggregates: list[str]) -> list[Any]:
-        """The values of aggregates over the rows; TRAIN is the SQL of whether a row is a training row."""
-        return ask(self._connection, self._used, aggregates)
+    def asked(self, aggregates: Sequence[str | None], where: str = "true") -> list[Any]:
+        """The values of aggregates over the rows, or those for which some SQL is true.
+
+        TRAIN is the SQL of whether a row is a training row.
+        """
+        return ask(self._connection, f"{self._used} WHERE {where}", aggregates)
 
     def values_together(self, pairs: list[tuple[Column, Column]]) -> list[int]:
         """For each pair of columns, how many combinations of their values there are, missing values among them."""
@@ -96,7 +100,7 @@ class Profile:
             sql = [y, *(each.number for each in some)]
             numbers = ", ".join(f"coalesce(({each})::DOUBLE, 'nan') AS c{i}" for i, each in enumerate(sql))
             rows = f"SELECT {numbers} FROM {self._used} WHERE {TRAIN} AND {ROW} % {step} = 0"
-            values = self._connection.sql(rows).fetchnumpy() if known else {}
+            values = self._connection.execute(rows).fetchnumpy() if known else {}
             for i, each in enumerate(some, 1):
                 x, target = (np.asarray(values.get(f"c{j}", [])) for j in (i, 0))
                 both = np.isfinite(x) & np.isfinite(target)
@@ -108,7 +112,7 @@ class Profile:
             return 2.0
         y = f"({self.target.number})::DOUBLE"
         rows = f"SELECT {y} AS y, {y} - lag({y}) OVER (ORDER BY {ROW}) AS d FROM {self._used}"
-        [(ratio,)] = self._connection.sql(f"SELECT avg(d * d) / nullif(var_pop(y), 0) FROM ({rows})").fetchall()
+        [(ratio,)] = self._connection.execute(f"SELECT avg(d * d) / nullif(var_pop(y), 0) FROM ({rows})").fetchall()
         return 2.0 if ratio is None else float(ratio)
 
     def duplicates(self) -> int:
@@ -116,20 +120,38 @@ class Profile:
         names = ", ".join(identifier(each) for each in dict.fromkeys(c.name for c in (self.target, *self._others)))
         if any(each.kind not in KINDS.values() for each in self._others):
             return 0
-        [(distinct,)] = self._connection.sql(
+        [(distinct,)] = self._connection.execute(
             f"SELECT count(*) FROM (SELECT DISTINCT {names} FROM {self._used})"
         ).fetchall()
         return self.rows - int(distinct)
 
+    def moments(self, query: str, names: Sequence[str]) -> Moments:
+        """The exact moments of the training rows of a query over the table, whose columns have these names, y last.
+
+        Raises UserError where a value is no finite number.
+        """
+        rows = self._connection.sql(f"WITH source AS (FROM {self._used} WHERE {TRAIN}) FROM ({query})")
+        found = Moments.zero(len(names) - 1)
+        for block in floats(rows, names):
+            if not np.isfinite(block).all() and (problem := no_number(rows, [True] * len(names))):
+                raise problem
+            X, y = block[:-1].T, block[-1]
+            if not self.knows_training:
+                train = ~self._hash.decide(0, X, y)[0]
+                X, y = X[train], y[train]
+            found += Moments.of(X, y)
+        return found
+
     def _choose(self, cells: str, where: str, data: params.Data) -> bool:
         """Keep the rows that the query will have, and mark those of training; give whether these are known."""
-        [(rows,)] = self._connection.sql(f"SELECT count(*) FROM {cells} WHERE {where}").fetchall()
+        rows = _rows(self._connection, f"{cells} WHERE {where}")
+        self._hash = Hash(data.test_size, data.seed)
         shuffled = data.split != "hash" and 0 < rows < HASH_ROWS
         self._used = "used"
         if not shuffled:
             self._connection.execute(f"CREATE TEMP VIEW used AS SELECT *, true AS {TRAIN} FROM {cells} WHERE {where}")
             return False
-        places = self._connection.sql(f"SELECT {ROW} AS r FROM {cells} WHERE {where} ORDER BY r").fetchnumpy()["r"]
+        places = self._connection.execute(f"SELECT {ROW} AS r FROM {cells} WHERE {where} ORDER BY r").fetchnumpy()["r"]
         split = Shuffle.of(rows, data.test_size, data.seed)
         train = np.zeros(self.all_rows, bool)
         train[places] = split.place >= split.test_rows
@@ -143,7 +165,7 @@ class Profile:
 
     def _described(self, columns: list[Column]) -> list[Column]:
         columns = self._counted(columns)
-        is_date = self.asked([_as_dates(each.value) if each.may_be_dates else NOTHING for each in columns])
+        is_date = self.asked([_as_dates(each.value) if each.may_be_dates else None for each in columns])
         if any(is_date):
             as_dates = [
                 replace(each, kind="date", value=f"try_strptime(({each.value})::BIGINT::VARCHAR, '%Y%m%d')::DATE")
@@ -152,7 +174,7 @@ class Profile:
             ]
             counted = {each.name: each for each in self._counted(as_dates)}
             columns = [counted.get(each.name, each) for each in columns]
-        return self._stepped(self._with_sentinels(self._with_levels(self._detailed(columns))))
+        return self._stepped(self._with_values(self._detailed(columns)))
 
     def _counted(self, columns: list[Column]) -> list[Column]:
         """The columns with what is known of all their values."""
@@ -162,7 +184,7 @@ class Profile:
             for each in columns
         ]
         whole = [
-            f"bool_and({each.value} = trunc({each.value}))" if each.kind == "number" else NOTHING for each in columns
+            f"bool_and({each.value} = trunc({each.value}))" if each.kind == "number" else "NULL" for each in columns
         ]
         answers = self.asked([f"({one}, {other})" for one, other in zip(sql, whole, strict=True)])
         return [
@@ -179,9 +201,9 @@ class Profile:
             is_date = each.kind == "date" and each.distinct
             number = each.has_values and each.kind not in ("text", "boolean") and each.distinct and each.missing
             asked += [
-                f"histogram(month({each.value})::VARCHAR) FILTER ({TRAIN})" if is_date else NOTHING,
-                f"quantile_disc({each.value}, {LATE})" if is_date else NOTHING,
-                f"median(({each.number})::DOUBLE) FILTER ({TRAIN})" if number else NOTHING,
+                f"histogram(month({each.value})::VARCHAR) FILTER ({TRAIN})" if is_date else None,
+                f"quantile_disc({each.value}, {LATE})" if is_date else None,
+                f"median(({each.number})::DOUBLE) FILTER ({TRAIN})" if number else None,
             ]
         answers = self.asked(asked)
         return [
@@ -189,41 +211,23 @@ class Profile:
             for each, levels, late, median in zip(columns, answers[::3], answers[1::3], answers[2::3], strict=True)
         ]
 
-    def _with_levels(self, columns: list[Column]) -> list[Column]:
-        """The columns that may be categories with their levels."""
-        found = []
-        for each in columns:
-            few = each.kind == "number" and each.distinct <= CODES and (each.integral or each.distinct <= 2)
-            if each.distinct and (each.kind in ("text", "boolean") or few):
-                rows = f"SELECT ({each.value})::VARCHAR AS v, count(*) AS n FROM {self._used}"
-                rows += f" WHERE {TRAIN} AND {each.value} IS NOT NULL GROUP BY v"
-                [(levels, seen_levels, seen_rows)] = self._connection.sql(
-                    f"SELECT list((v, n) ORDER BY n DESC, v)[:{LEVELS + 2}], count(*), sum(n) FROM ({rows})"
-                ).fetchall()
-                each = replace(each, levels=tuple(levels or ()), seen_levels=seen_levels, seen_rows=int(seen_rows or 0))
-            found.append(each)
-        return found
-
-    def _with_sentinels(self, columns: list[Column]) -> list[Column]:
-        """The columns with repeated values at an end that are far from the rest."""
+    def _with_values(self, columns: list[Column]) -> list[Column]:
+        """The columns that may be categories with their levels, numbers with repeated values far from the rest."""
+        levelled = {each.name for each in columns if each.distinct and _may_be_category(each)}
         numbers = [each for each in columns if each.kind == "number" and each.distinct > 3]
-        asked = [f"(countif(({each.value}) = {each.low}), countif(({each.value}) = {each.high}))" for each in numbers]
-        repeated = {
-            each.name for each, (low, high) in zip(numbers, self.asked(asked), strict=True) if max(low, high) > 1
-        }
-        return [replace(each, sentinels=self._far(each)) if each.name in repeated else each for each in columns]
-
-    def _far(self, column: Column) -> tuple[Cells, ...]:
-        """The repeated values of a column that are far from the rest."""
-        v = f"({column.value})::DOUBLE"
-        grouped = (
-            f"SELECT {v} AS v, count(*) AS n, min({ROW}) + 1 AS r FROM {self._used} WHERE {v} IS NOT NULL GROUP BY v"
-        )
-        least, most = (
-            self._connection.sql(f"SELECT * FROM ({grouped}) ORDER BY v {order} LIMIT {sentinels.ENDS}").fetchall()
-            for order in ("ASC", "DESC")
-        )
-        return sentinels.find(least, most)
+        ends = [f"(countif(({each.value}) = {each.low}), countif(({each.value}) = {each.high}))" for each in numbers]
+        repeated = {each.name for each, of in zip(numbers, self.asked(ends), strict=True) if max(of) > 1}
+        wanted = [each for each in columns if each.name in levelled | repeated]
+        found = values(self._connection, self._used, ROW, TRAIN, wanted)
+        done = []
+        for each in columns:
+            of = found.get(each.name, Values())
+            if each.name in repeated:
+                each = replace(each, sentinels=sentinels.find(of.least, of.most))
+            if each.name in levelled:
+                each = replace(each, levels=of.levels, seen_levels=of.seen_levels, seen_rows=of.seen_rows)
+            done.append(each)
+        return done
 
     def _stepped(self, columns: list[Column]) -> list[Column]:
         """The columns that count the rows with how many of their steps are of one."""
@@ -231,10 +235,21 @@ class Profile:
         for each in columns:
             if each.is_each_once and each.high - each.low < 2 * each.rows:
                 steps = f"SELECT {each.value} - lag({each.value}) OVER (ORDER BY {ROW}) AS step FROM {self._used}"
-                [(ones,)] = self._connection.sql(f"SELECT countif(step = 1) FROM ({steps})").fetchall()
+                [(ones,)] = self._connection.execute(f"SELECT countif(step = 1) FROM ({steps})").fetchall()
                 each = replace(each, steps=ones)
             found.append(each)
         return found
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """How many there are."""
+    [(rows,)] = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
+    return int(rows)
+
+
+def _may_be_category(column: Column) -> bool:
+    few = column.kind == "number" and column.distinct <= CODES and (column.integral or column.distinct <= 2)
+    return few or column.kind in ("text", "boolean")
 
 
 def _as_dates(value: str) -> str:
@@ -250,13 +265,12 @@ def _most_first(level: tuple[str, int]) -> tuple[int, str]:
 def profiled(source: str, target: str, data: params.Data, asked: Asked) -> Iterator[Profile]:
     """The profile of a table, as the pipeline will read it. Raises UserError where it cannot be read."""
     with tempfile.TemporaryDirectory() as folder, reading(source, Path(folder)) as connection:
-        [(threads,)] = connection.sql("SELECT current_setting('threads')").fetchall()
+        [(threads,)] = connection.execute("SELECT current_setting('threads')").fetchall()
         try:
             check_width(Path(source).name, len(connection.table("source").columns))
             connection.execute(f"ATTACH {string(str(Path(folder, 'cells.duckdb')))} AS scratch")
             numbered = f"SELECT *, row_number() OVER () - 1 AS {ROW} FROM source"
-            [(rows,)] = connection.sql("SELECT count(*) FROM source").fetchall()
-            if source.lower().endswith(".parquet") and rows >= HASH_ROWS:  # it is quick to read, and a copy is large
+            if source.lower().endswith(".parquet") and _rows(connection, "source") >= HASH_ROWS:  # quick, and large
                 cells = "numbered"
                 connection.execute(f"CREATE TEMP VIEW {cells} AS {numbered}")
             else:

@@ -1,6 +1,7 @@
 """What SQL gives the value of each column of a table, whatever form its text has: asked of all rows."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -111,10 +112,10 @@ class Reader:
 
     def _fitting(self, columns: list[Column]) -> list[Fit]:
         """What fits the texts of columns."""
-        [(rows,)] = self._connection.sql(f"SELECT count(*) FROM {self._cells}").fetchall()
+        [(rows,)] = self._connection.execute(f"SELECT count(*) FROM {self._cells}").fetchall()
         cells = ", ".join(f"{each.cell}::VARCHAR" for each in columns)
         some = f"SELECT {cells} FROM {self._cells} WHERE {ROW} % {max(1, rows // SAMPLE)} = 0 LIMIT {2 * SAMPLE}"
-        seen = list(zip(*self._connection.sql(some).fetchall(), strict=True)) or [()] * len(columns)
+        seen = list(zip(*self._connection.execute(some).fetchall(), strict=True)) or [()] * len(columns)
         found, asked = [], []
         for column, texts in zip(columns, seen, strict=True):
             missing = {*MARKERS, *self._asked_for.missing_in(column.name)}
@@ -123,7 +124,7 @@ class Reader:
                 more = (
                     f"SELECT {column.cell}::VARCHAR FROM {self._cells} WHERE {known_in(column.cell, missing)} LIMIT 100"
                 )
-                known = [text for (text,) in self._connection.sql(more).fetchall()]
+                known = [text for (text,) in self._connection.execute(more).fetchall()]
             fit = Fit(missing, readings.proposed(known[:SAMPLE]))
             found.append(fit)
             asked.append(fit.question(column.cell))
@@ -187,13 +188,15 @@ class Reader:
         return ask(self._connection, self._cells, aggregates)
 
 
-def ask(connection: duckdb.DuckDBPyConnection, table: str, aggregates: list[str]) -> list[Any]:
-    """The values of aggregates over the rows of a table, some at a time."""
+def ask(connection: duckdb.DuckDBPyConnection, table: str, aggregates: Sequence[str | None]) -> list[Any]:
+    """The values of aggregates over the rows of a table, some at a time; None where nothing is asked."""
+    asked = [each for each in aggregates if each]
     found: list[Any] = []
-    for start in range(0, len(aggregates), 8 * AT_ONCE):
-        sql = ", ".join(aggregates[start : start + 8 * AT_ONCE])
-        found += connection.sql(f"SELECT {sql} FROM {table}").fetchall()[0]
-    return found
+    for start in range(0, len(asked), 8 * AT_ONCE):
+        sql = ", ".join(asked[start : start + 8 * AT_ONCE])
+        found += connection.execute(f"SELECT {sql} FROM {table}").fetchall()[0]
+    answers = iter(found)
+    return [next(answers) if each else None for each in aggregates]
 
 
 def fields_of(name: str, cell: str, type_: Any) -> list[Column]:

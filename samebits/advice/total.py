@@ -23,24 +23,31 @@ class Total:
     told: str
 
 
-def find(asked: Callable[[list[str]], list[Any]], columns: Sequence[Column], row: str, rows: int) -> Total | None:
+def find(asked: Callable[..., list[Any]], columns: Sequence[Column], row: str, rows: int) -> Total | None:
     """The last of some rows, if it sums up the others, or is named so and sums up none.
 
-    asked: gives the values of aggregates. row: the SQL of the number of a row, from 0.
+    asked: gives the values of aggregates over the rows, or those for which some SQL is true. row: that of a row's
+    number, from 0.
     """
     if rows < 4:
         return None
-    at, before = f"FILTER ({row} = {rows - 1})", f"FILTER ({row} < {rows - 1})"
+    at, before = f"{row} = {rows - 1}", f"{row} < {rows - 1}"
     numbers = [each for each in columns if each.kind == "number"][:MOST]
     texts = [each for each in columns if each.kind == "text"][:MOST]
-    value = "(({})::DOUBLE)"
-    aggregates = "(any_value{v} {at}, sum{v} {before}, avg{v} {before}, max(abs{v}) {before})"
-    found = asked([aggregates.format(v=value.format(each.value), at=at, before=before) for each in numbers])
-    labels = asked([f"any_value({each.value}) {at}" for each in texts])
+    values = [f"(({each.value})::DOUBLE)" for each in numbers]
+    lasts = asked([f"any_value{v}" for v in values], at)
+    found = asked(
+        [f"(sum{v}, avg{v}, max(abs{v}))" if last else None for v, last in zip(values, lasts, strict=True)], before
+    )
+    labels = asked([f"any_value({each.value})" for each in texts], at)
     labelled = [(each, label) for each, label in zip(texts, labels, strict=True) if label and _matches(NAMED, label)]
-    others = asked([f"count(*) FILTER ({each.value} = {string(label)})" for each, label in labelled])
+    others = asked([f"countif({each.value} = {string(label)})" for each, label in labelled])
     named = [each for each, count in zip(labelled, others, strict=True) if count == 1]
-    told = [(each, *facts) for each, facts in zip(numbers, found, strict=True) if facts[0] and facts[1] is not None]
+    told = [
+        (each, last, *facts)
+        for each, last, facts in zip(numbers, lasts, found, strict=True)
+        if facts and facts[0] is not None
+    ]
     sums = [(each, last) for each, last, all_of, _, most in told if _near(all_of, last) and abs(last) > most]
     if not sums and named:
         sums = [(each, last) for each, last, _, mean, _ in told if _near(mean, last)]

@@ -17,10 +17,8 @@ from samebits.advice.profile import HASH_ROWS, TRAIN, Profile, profiled
 from samebits.advice.reader import Asked
 from samebits.advice.target import Model, Target
 from samebits.errors import UserError
-from samebits.tables import summary
 from samebits.tables.diagnosis import clean, identifier
 from samebits.tables.source import Source
-from samebits.tables.table import Table
 
 MANY_FEATURES = 200  # from here on the sweep over all formats may take minutes
 ROWS_A_FEATURE = 2  # training rows; with fewer, a model can learn them by heart
@@ -63,13 +61,10 @@ def propose(source: str, target: str, data: params.Data, asked: Asked | None = N
         notes += _of_ranks(profile, decisions, y)
         lines = _some(_lines(decisions, profile.target), source, target)
         lines, separating = _without_chance(profile, lines, y)
-        lines = _some(lines, source, target)
-    split = "hash" if profile.rows >= HASH_ROWS else data.split
-    where = _where(profile)
-    query = _query(lines, y.line, [], where)
-    whole = msgspec.structs.replace(data, source=source, target=target, split=split, keep_rows=1, query=query)
-    here = params.Compute("threading", "all", None)
-    moments = summary.of(Table.of(source, query, target), whole, 1, here)["train"].moments
+        lines, where = _some(lines, source, target), _where(profile)
+        moments = profile.moments(
+            _query(lines, y.line, [], where), [each.name for each in (*lines, y.line) if each.sql]
+        )
     lines, more = _without_dependent(lines, dependence.find(moments), target)
     names = [line.name for line in _some(lines, source, target) if line.sql]
     more += separating.notes(target, names) if separating else []
@@ -83,6 +78,7 @@ def propose(source: str, target: str, data: params.Data, asked: Asked | None = N
     if len(names) >= MANY_FEATURES:
         more.append(f"{len(names)} features: the stage quantize may take minutes")
     notes = [clean(each) for each in notes + more]
+    split = "hash" if profile.rows >= HASH_ROWS else data.split
     told = [f"{target}: {y.told}"] if y.told else []
     head = [*_head(profile, len(names)), *told, *(f"warning: {each}" for each in notes)]
     query = _query(lines, y.line, head, where)
