@@ -101,6 +101,9 @@ class ExactLinearRegression(LinearPredictor):
     collinear : {"rounding", "exact"}, default="rounding"
         Which columns are collinear: those that are combinations of earlier ones up to the rounding of their values, or
         only those that are so exactly. With "exact", rounding errors decide the coefficients of the others.
+    positive : bool, default=False
+        Whether no coefficient may be negative, as in `LinearRegression`. Which are 0 is decided exactly. There is no
+        `summary`.
     weights : {"frequency", "precision"}, default="frequency"
         What `sample_weight` means to `summary`: so many copies of a row, or the inverse of the variance of its error,
         up to a factor, as in R's `lm`. The coefficients do not depend on it.
@@ -148,6 +151,7 @@ class ExactLinearRegression(LinearPredictor):
         "fit_intercept": ["boolean"],
         "standardize": ["boolean"],
         "collinear": [StrOptions({"rounding", "exact"})],
+        "positive": ["boolean"],
         "weights": [StrOptions({FREQUENCY, PRECISION})],
     }
 
@@ -158,12 +162,14 @@ class ExactLinearRegression(LinearPredictor):
         fit_intercept: bool = True,
         standardize: bool = False,
         collinear: Literal["rounding", "exact"] = "rounding",
+        positive: bool = False,
         weights: Literal["frequency", "precision"] = "frequency",
     ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.standardize = standardize
         self.collinear = collinear
+        self.positive = positive
         self.weights = weights
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -235,7 +241,7 @@ class ExactLinearRegression(LinearPredictor):
         Raises
         ------
         ValueError
-            The weights do not have the meaning that `weights` says, there are several targets, this is a ridge fit, or
+            The weights do not have the meaning that `weights` says, there are several targets, `positive` is True, or
             `cov` needs something that is missing.
 
         """
@@ -243,6 +249,8 @@ class ExactLinearRegression(LinearPredictor):
         fits = self._solutions()
         if len(fits) > 1:
             raise ValueError(f"a summary is of one target, and y had {len(fits)}; fit to each of them")
+        if self._how.positive:
+            raise ValueError("there is no summary with positive=True: a coefficient held at 0 has no standard error")
         if self._rows is not None and (cov or groups is not None) and self._rows.moments() != self.moments_:
             raise ValueError("X or y have changed since `fit`; fit again")
         covariance = robust.covariance(cov, self._rows, groups, self._meaning == PRECISION)
@@ -297,6 +305,7 @@ class ExactLinearRegression(LinearPredictor):
             fit_intercept=bool(self.fit_intercept),
             standardize=bool(self.standardize),
             collinear=self.collinear,
+            positive=bool(self.positive),
             half_unit=FLOAT32_HALF_UNIT if dtype == "float32" else HALF_UNIT,
         )
         self._alphas, self._meaning = np.broadcast_to(alphas, targets).tolist(), self.weights

@@ -9,9 +9,11 @@ import numpy as np
 from samebits.errors import UserError
 from samebits.exact.derived import HALF_UNIT, Dependence, with_exact_relations
 from samebits.exact.determined import determined_digits
-from samebits.exact.least_squares import Solution, Solver, penalties
+from samebits.exact.least_squares import Problem, Solution, Solver, penalties
 from samebits.exact.moments import Moments
 from samebits.exact.solving.collinear import Relation
+from samebits.exact.solving.nonnegative import free
+from samebits.model.linear import LinearModel
 
 UNNAMED = "x{}"  # a feature without a name
 SHOWN = 3  # relations in a warning
@@ -29,6 +31,7 @@ class How:
     fit_intercept: bool = True
     standardize: bool = False
     collinear: str = "rounding"
+    positive: bool = False
     half_unit: float = HALF_UNIT
 
 
@@ -38,12 +41,14 @@ class Fit:
 
     moments: those that were solved: of exact relations where `collinear` is "rounding".
     dependence: how columns depend on each other up to rounding.
+    free: with `positive`, the columns that are not held at 0, and the fit to them alone.
     """
 
     how: How
     moments: Moments
     solution: Solution
     dependence: Dependence
+    free: "tuple[list[int], Fit] | None" = None
 
     @classmethod
     def of(cls, moments: Moments, how: How, rows: int | None = None) -> "Fit":
@@ -57,10 +62,10 @@ class Fit:
             moments = with_exact_relations(moments, dependence.relations)
             problem = replace(problem.solver, moments=moments).problem(how.alpha)
         try:
-            solution = problem.solve()
+            solution, free = _positive(problem, how) if how.positive else (problem.solve(), None)
         except UserError:
             raise ValueError("a parameter is beyond 1.8e308, the range of float64; rescale X or y") from None
-        return cls(how, moments, solution, dependence)
+        return cls(how, moments, solution, dependence, free)
 
     @property
     def relations(self) -> list[Relation]:
@@ -70,6 +75,12 @@ class Fit:
 
     def digits(self) -> list[int]:
         """How many decimal digits of the intercept and of each coefficient the data determine, p + 1."""
+        if self.free:
+            columns, fit = self.free
+            digits = [0] * (len(self.solution.model.coef) + 1)
+            for j, each in zip([0, *(j + 1 for j in columns)], fit.digits(), strict=True):
+                digits[j] = each
+            return digits
         penalty = penalties(self.moments, self.how.alpha, self.how.standardize)
         return determined_digits(self.moments, self.solution, penalty, self.how.fit_intercept, self.how.half_unit)
 
@@ -98,6 +109,22 @@ class Fit:
                 "(determined_digits_)"
             )
         return ""
+
+
+def _positive(problem: Problem, how: How) -> tuple[Solution, tuple[list[int], Fit]]:
+    """The solution without negative coefficients, the columns not held at 0, and the fit to them."""
+    moments, p = problem.solver.moments, len(problem.penalties) - 1
+    columns = free(problem.equations)
+    some = moments.of_columns([0, *(j + 1 for j in columns), p + 1])
+    fit = Fit.of(some, replace(how, positive=False), problem.solver.rows)
+    coef = np.zeros(p)
+    coef[columns] = fit.solution.model.coef
+    if (coef < 0).any():
+        raise ValueError(
+            "positive=True: columns are collinear, and the solution of minimum norm has a negative coefficient; leave "
+            "columns out, or set alpha > 0"
+        )
+    return Solution(LinearModel(coef + 0.0, fit.solution.model.intercept), problem.collinear), (columns, fit)
 
 
 def of_target(moments: Moments, features: int, target: int) -> Moments:

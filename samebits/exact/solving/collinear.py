@@ -11,7 +11,7 @@ from samebits.exact.rational import nearest_float
 from samebits.exact.solving.equations import Equations
 from samebits.exact.solving.factor import PRIME
 from samebits.exact.solving.refinement import Enclosure, solution
-from samebits.exact.solving.system import System, product
+from samebits.exact.solving.system import System, part, product
 from samebits.model.linear import LinearModel
 
 
@@ -128,8 +128,7 @@ class Collinear:
 
     def _part(self, rows: Sequence[int], columns: Sequence[int]) -> fmpz_mat:
         """C[rows, columns]."""
-        C = self.equations.system.matrix.tolist()
-        return fmpz_mat(len(rows), len(columns), [C[i][j] for i in rows for j in columns])
+        return part(self.equations.system.matrix, rows, columns)
 
 
 def _pivots(echelon: nmod_mat | fmpq_mat, rank: int) -> list[int]:

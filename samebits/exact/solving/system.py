@@ -66,6 +66,12 @@ class System:
         return System(C, times)
 
 
+def part(C: fmpz_mat, rows: Sequence[int], columns: Sequence[int]) -> fmpz_mat:
+    """C[rows, columns]."""
+    entries = C.tolist()
+    return fmpz_mat(len(rows), len(columns), [entries[i][j] for i in rows for j in columns])
+
+
 def product(A: fmpz_mat, v: Sequence[int]) -> list[int]:
     """A v."""
     return [int(each) for each in (A * fmpz_mat(len(v), 1, v)).entries()]
