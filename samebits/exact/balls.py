@@ -23,12 +23,8 @@ def nearest(ball: arb | fmpq) -> float | None:
 
 
 def middle(ball: arb) -> float:
-    """The float64 nearest to the middle of a ball, infinite beyond float64."""
-    mantissa, exponent = ball.mid().man_exp()
-    size = int(mantissa).bit_length() + int(exponent)
-    if abs(size) > 1080:  # as a fraction it might not fit into memory: p-values get that small
-        return math.copysign(math.inf if size > 0 else 0.0, 1 if mantissa > 0 else -1)
-    return _limited(mantissa * fmpq(2) ** exponent)
+    """The float64 nearest to the middle of a ball, ties to even; infinite beyond float64."""
+    return float(ball)
 
 
 def _limited(value: fmpq) -> float:

@@ -3,16 +3,19 @@
 import itertools
 import math
 
-from flint import arb, fmpq
+import numpy as np
+from flint import arb, arb_mat, fmpq
 
 from samebits.exact.balls import middle, nearest
 from samebits.exact.logistic.fit import Fit
-from samebits.exact.logistic.likelihood import DIGITS, Information, Likelihood
+from samebits.exact.logistic.information import Information
+from samebits.exact.logistic.likelihood import WHOLE, Likelihood
 from samebits.exact.logistic.solve import Enclosure, enclosures
 from samebits.exact.logistic.summary import LogisticCoefficient, LogisticSummary
 from samebits.exact.precision import working_precision
 
 LEVEL = fmpq(19, 20)  # of the intervals
+SLICES = 5  # of the Fisher information, at first
 Key = tuple[int | None, str]  # of a number: its parameter, None if it is of the whole fit, and its name
 
 
@@ -22,10 +25,10 @@ def inference(fit: Fit, features: list[str], target: str, positive: str) -> Logi
     A weight counts as so many copies of its row.
     """
     likelihood = fit.likelihood
-    weights = likelihood.weight.tolist()
-    if not all(each.is_integer() for each in weights):
+    weights, counts = np.unique(likelihood.weight, return_counts=True)
+    if (weights != np.floor(weights)).any():
         raise ValueError("standard errors need whole numbers as weights, which count rows")
-    rows = sum(map(int, weights))
+    rows = sum(int(weight) * count for weight, count in zip(weights.tolist(), counts.tolist(), strict=True))
     intercept = int(likelihood.intercept)
     names = [*(["(intercept)"] * intercept), *features]
     values, undecided = _decided(fit, rows)
@@ -51,9 +54,10 @@ def inference(fit: Fit, features: list[str], target: str, positive: str) -> Logi
 def _decided(fit: Fit, rows: int) -> tuple[dict[Key, float], list[Key]]:
     """All numbers, rounded, and which of them are only the middles of their last balls."""
     better = enclosures(fit.likelihood, fit.enclosure.at, fit.enclosure.precision)
-    for enclosure in itertools.chain([fit.enclosure], better):
+    tries = itertools.chain([(fit.enclosure, SLICES), (fit.enclosure, WHOLE)], ((each, WHOLE) for each in better))
+    for enclosure, slices in tries:
         with working_precision(enclosure.precision):
-            variances, reached = _at_the_maximum(fit.likelihood, enclosure)
+            variances, reached = _at_the_maximum(fit.likelihood, enclosure, slices)
             numbers = _of_parameters(fit, enclosure, variances) | _of_fit(fit, rows, reached)
             rounded = {key: 0.0 if number == 0 else nearest(number) for key, number in numbers.items()}
             values = {key: middle(numbers[key]) if value is None else value for key, value in rounded.items()}
@@ -62,7 +66,7 @@ def _decided(fit: Fit, rows: int) -> tuple[dict[Key, float], list[Key]]:
     return values, [key for key, value in rounded.items() if value is None]
 
 
-def _at_the_maximum(likelihood: Likelihood, enclosure: Enclosure) -> tuple[list[arb], arb]:
+def _at_the_maximum(likelihood: Likelihood, enclosure: Enclosure, slices: int) -> tuple[list[arb], arb]:
     """The diagonal of the inverse of the Fisher information J at the maximum, and the log-likelihood there.
 
     With |J - H| <= N as symmetric matrices and C = 1 / H, J's inverse differs from C on the diagonal by at most that of
@@ -73,15 +77,23 @@ def _at_the_maximum(likelihood: Likelihood, enclosure: Enclosure) -> tuple[list[
         return [], arb(0)
     if enclosure.in_balls:
         _, value, reached = likelihood.in_balls(enclosure.at)
-        information = Information(value, arb(0), arb(0))
+        information = Information(value)
     else:
-        information, reached = likelihood.information(enclosure.at, 2 * DIGITS), likelihood.log_likelihood(enclosure.at)
-    C = information.value.inv()
-    N = information.wrong(enclosure.moved, likelihood.moments)
-    wrong, room = C * N * C, 1 - (C * N).trace()
-    variances = [C[j, j] + arb(0, (abs(wrong[j, j]) / room).upper()) for j in range(C.nrows())]
+        information, reached = likelihood.information_and_log_likelihood(enclosure.at, slices)
     further = float(likelihood.weight.sum()) * enclosure.moved**2 / 8
-    return variances, reached + arb(0, further.upper())
+    return _variances(information, enclosure, likelihood.moments), reached + arb(0, further.upper())
+
+
+def _variances(information: Information, enclosure: Enclosure, moments: arb_mat) -> list[arb]:
+    try:
+        C = information.value.inv()
+    except ZeroDivisionError:  # balls cannot tell it from a singular matrix
+        return [arb("nan")] * len(enclosure.at)
+    room = 1 - information.trace(C, enclosure.moved, moments)
+    if not (room > 0 and information.makes_definite(C, arb(0))):
+        return [arb("nan")] * len(enclosure.at)
+    wrong = information.diagonal(C, enclosure.moved, moments)
+    return [C[j, j] + arb(0, (each / room).upper()) for j, each in enumerate(wrong)]
 
 
 def _of_parameters(fit: Fit, enclosure: Enclosure, variances: list[arb]) -> dict[Key, arb]:

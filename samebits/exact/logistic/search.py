@@ -16,23 +16,24 @@ def newton(Z: np.ndarray, weight: np.ndarray, penalty: np.ndarray) -> tuple[np.n
     penalty: (k, k); v'Pv / 2 is added to the loss.
     """
 
-    def loss(v: np.ndarray) -> float:
-        return float(weight @ np.logaddexp(0, -(Z @ v)) + v @ penalty @ v / 2)
+    def loss(v: np.ndarray, margins: np.ndarray) -> float:
+        return float(weight @ np.logaddexp(0, -margins) + v @ penalty @ v / 2)
 
-    v = np.zeros(Z.shape[1])
-    now, largest = loss(v), 0.0
+    v, margins = np.zeros(Z.shape[1]), np.zeros(len(Z))
+    now = loss(v, margins)
     for _ in range(STEPS if len(v) else 0):
-        against = 1 / (1 + np.exp(np.clip(Z @ v, -700, 700)))
+        against = 1 / (1 + np.exp(np.clip(margins, -700, 700)))
         gradient = penalty @ v - Z.T @ (weight * against)
         hessian = penalty + Z.T @ (Z * (weight * against * (1 - against))[:, None])
         step = np.linalg.lstsq(hessian, gradient, rcond=SINGULAR)[0]
-        length = 1.0
-        while loss(v - length * step) > now * (1 + NOISE) and length > SHORTEST:
+        before, most, length = v, now * (1 + NOISE), 2.0
+        while length == 2 or (now > most and length > SHORTEST):
             length /= 2
-        v = v - length * step
-        now, largest = loss(v), float(np.abs(Z @ v).max())
+            v = before - length * step
+            margins = Z @ v
+            now = loss(v, margins)
         if np.abs(step).max(initial=0) <= ENOUGH * (1 + np.abs(v).max(initial=0)):
             break
-        if largest > HUGE and not penalty.any():
+        if np.abs(margins).max() > HUGE and not penalty.any():
             break
-    return v, largest > LARGE
+    return v, bool(np.abs(margins).max(initial=0) > LARGE)

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from flint import arb, arb_mat
 
 from samebits.exact.balls import middle
-from samebits.exact.logistic.likelihood import DIGITS, Information, Likelihood
+from samebits.exact.logistic.information import Information, inner
+from samebits.exact.logistic.likelihood import WHOLE, Likelihood
 from samebits.exact.precision import working_precision
 
-# bits of the weights in the Fisher information; bits of the rows' probabilities, None for double-double numbers
-STAGES = ((30, None), (2 * DIGITS, None), (2 * DIGITS, 256), (2 * DIGITS, 1024))
+# slices of the Fisher information; bits of the rows' probabilities, None for double-double numbers
+STAGES = ((2, None), (5, None), (WHOLE, None), (WHOLE, 256), (WHOLE, 1024))
 PRECISION = 256  # bits of all that is no row, at least
 REFINEMENTS = 200  # a tiny penalty of separated classes takes one for each unit of the log odds
 NEAR = 2.0**-10  # a step that moves no row's log odds by more leaves the Fisher information as it is
@@ -46,12 +47,12 @@ def enclosures(likelihood: Likelihood, at: list[arb], better_than: int = 0) -> I
     if not at:
         yield Enclosure([], [], arb(0), PRECISION)
         return
-    for bits, precision in STAGES:
+    for slices, precision in STAGES:
         if PRECISION + (precision or 0) <= better_than:
             continue
         with working_precision(PRECISION + (precision or 0)):
             try:
-                found = _proved(likelihood, at, bits, precision)
+                found = _proved(likelihood, at, slices, precision)
             except ZeroDivisionError:  # a matrix that balls cannot tell from a singular one
                 continue
         if found:
@@ -59,24 +60,24 @@ def enclosures(likelihood: Likelihood, at: list[arb], better_than: int = 0) -> I
             at = found.at
 
 
-def _proved(likelihood: Likelihood, start: list[arb], bits: int, precision: int | None) -> Enclosure | None:
+def _proved(likelihood: Likelihood, start: list[arb], slices: int, precision: int | None) -> Enclosure | None:
     close = arb(CLOSE) if precision is None else SPARE * arb(2) ** -precision
     w: list[arb] = [_rounded(each, precision) for each in start]
-    information: Information | None = None
+    H: arb_mat | None = None
     for _ in range(REFINEMENTS):
         if precision is not None:
-            start = w
             gradient, value, _ = likelihood.in_balls(w)
-            error, information = arb(0), Information(value, arb(0), arb(0))
+            error, information = arb(0), Information(value)
+        elif H is None:
+            gradient, error, information = likelihood.gradient_and_information(w, slices)
         else:
             gradient, error = likelihood.gradient(w)
-            if information is None:
-                start, information = w, likelihood.information(w, bits)
-        if start is w:
-            H = information.value + likelihood.penalty_matrix()
+        if precision is not None or H is None:
+            start, H = w, information.value + likelihood.penalty_matrix()
             C = _symmetric_middle(H.inv())
-            CM = C * likelihood.moments
-            reach = CM.trace().upper().sqrt()  # of a step's length: how far it moves any row's log odds
+            reach = (
+                inner(C, likelihood.moments).upper().sqrt()
+            )  # of a step's length: how far it moves any row's log odds
         step = C * gradient
         length = abs((gradient.transpose() * step)[0, 0]).upper().sqrt()
         wrong = error * arb(len(likelihood.sign)).sqrt()
@@ -86,27 +87,28 @@ def _proved(likelihood: Likelihood, start: list[arb], bits: int, precision: int 
             break
         w = [_rounded(x - each, precision) for x, each in zip(w, step.entries(), strict=True)]
         if length * reach > NEAR:
-            information = None
+            H = None
     else:
         return None
     length += wrong * reach
     radius = 2 * length
     moved = likelihood.movement([b - a for a, b in zip(start, w, strict=True)]) + radius * reach
-    rest = _identity(len(w)) - C * H
-    contraction = abs((rest * rest).trace()).upper().sqrt()
-    contraction += (C * information.wrong(moved.upper(), likelihood.moments)).trace().upper()
-    if not contraction < 0.5:
+    rest = _norm(_identity(len(w)) - C * H)
+    contraction = (rest + information.trace(C, moved.upper(), likelihood.moments)).upper()
+    if not (contraction < 0.5 and information.makes_definite(C, rest)):
         return None
-    noise = CM * C
-    blur = [
-        (wrong * abs(noise[j, j]).sqrt() + abs(C[j, j]).sqrt() * contraction * radius).upper() for j in range(len(w))
-    ]
+    wrong *= reach  # of a parameter, beside its standard error, as (CMC)_jj <= trace(CM) C_jj
+    blur = [(C[j, j].sqrt() * (wrong + contraction * radius)).upper() for j in range(len(w))]
     parameters = [x - each + arb(0, more) for x, each, more in zip(w, step.entries(), blur, strict=True)]
     return Enclosure(parameters, w, (radius * reach).upper(), PRECISION + (precision or 0))
 
 
 def _identity(k: int) -> arb_mat:
     return arb_mat([[arb(int(i == j)) for j in range(k)] for i in range(k)])
+
+
+def _norm(M: arb_mat) -> arb:
+    return sum((each * each for each in M.entries()), arb(0)).upper().sqrt()
 
 
 def _symmetric_middle(M: arb_mat) -> arb_mat:
