@@ -11,6 +11,7 @@ from samebits.advice.features import Line, count
 from samebits.tables.diagnosis import clean
 
 FEW = 5  # rows of a class, of which an order tells nothing
+STEPS = 12  # of Newton's method
 CHANCE = 1e-3  # rows that would be of one class with a greater probability tell nothing of it
 NEARLY = 0.99  # of the pairs of a row of 1 and a row of 0: a column that orders more of them rightly deserves a warning
 
@@ -69,7 +70,7 @@ class Classes:
     def by_chance(self) -> dict[str, str]:
         """Of features that separate so few rows that this tells nothing: by name, why they are left out."""
         return {
-            each.name: f"{self._told(each)}, which may be chance; no finite coefficient fits them best"
+            each.name: f"{self._told(each)}, which may be chance"
             for each in self.separating
             if by_chance((each.zeros, each.ones), self.rows)
         }
@@ -91,7 +92,7 @@ class Classes:
             return "all training rows"
         no, yes = (clean(label) for label in self.labels)
         sides = ((each.ones, yes), (each.zeros, no))
-        return " and ".join(f"{count(rows, 'training row')} only {label}" for rows, label in sides if rows)
+        return " and ".join(f"only {label} in {count(rows, 'training row')}" for rows, label in sides if rows)
 
 
 def _outside(x: str, high: float, low: float, among: str) -> str:
@@ -114,3 +115,35 @@ def alike(x: np.ndarray, y: np.ndarray) -> str:
     area = float(np.mean(ranks.ranks(x)[y == 1]) - (ones + 1) / 2) / (len(y) - ones)
     area = max(area, 1 - area)
     return f"area under the ROC curve {area:.3f}" if NEARLY < area < 1 else ""
+
+
+def explained(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """The shares of the deviance of y (n,), of 0 and 1, that x (n,) explains as a number and as categories.
+
+    The latter is 0 where the criterion of Schwarz (1978) does not prefer them.
+    """
+    values, level = np.unique(x, return_inverse=True)
+    rows, ones = np.bincount(level), np.bincount(level, y)
+    null = _deviance(np.full(len(values), y.mean()), rows, ones)
+    if len(rows) < 3 or len(x) <= len(rows) + 1 or not null:
+        return 0.0, 0.0
+    number = _deviance(_fit((values - x.mean()) / x.std(), rows, ones), rows, ones)
+    levels = _deviance(ones / rows, rows, ones)
+    preferred = number - levels > (len(rows) - 2) * np.log(len(x))
+    return 1 - number / null, 1 - levels / null if preferred else 0.0
+
+
+def _fit(x: np.ndarray, rows: np.ndarray, ones: np.ndarray) -> np.ndarray:
+    """The probabilities (k,) of logistic regression on x (k,), each with so many rows and ones, by Newton's method."""
+    A, w = np.stack([np.ones_like(x), x], 1), np.zeros(2)
+    for _ in range(STEPS):
+        p = 1 / (1 + np.exp(-np.clip(A @ w, -30, 30)))
+        information = A.T @ (A * (rows * p * (1 - p))[:, None])
+        w += np.linalg.lstsq(information, A.T @ (ones - rows * p))[0]
+    return 1 / (1 + np.exp(-np.clip(A @ w, -30, 30)))
+
+
+def _deviance(p: np.ndarray, rows: np.ndarray, ones: np.ndarray) -> float:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(ones > 0, ones * np.log(p), 0) + np.where(rows > ones, (rows - ones) * np.log(1 - p), 0)
+    return float(-2 * terms.sum())

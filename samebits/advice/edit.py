@@ -13,7 +13,7 @@ from samebits.errors import UserError
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./*-]*")
 ABSENT = {"model": "linear", "labels": None}  # of `train`: what stands for a key that is not there
-COMMENTS = {"model": "or linear, which is least squares", "labels": "what 0 and 1 of the target mean"}
+COMMENTS = {"model": "linear, or logistic for a target of 0 and 1", "labels": "what 0 and 1 of the target mean"}
 NO_TEXT = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}  # to some reader of YAML
 
 

@@ -157,9 +157,10 @@ def _of_two(y: Column, values: list[Value], one: Value, model: Model) -> Target:
 
 def _of_classes(y: Column, zero: Value, one: Value, model: Model, other_way: str) -> Target:
     """A target of two classes, for logistic regression or, if it was asked for, least squares."""
-    sides = ((each.label, count(each.rows, "row")) for each in (one, zero))
-    told = ", ".join(f"{value} is {clean(label)} ({rows})" for value, (label, rows) in zip("10", sides, strict=True))
+    ones, zeros = count(one.rows, "row"), count(zero.rows, "row")
+    told = f"1 is {clean(one.label)} ({ones}), 0 is {clean(zero.label)} ({zeros})"
     if y.distinct == 2 and (zero.label, one.label) == ("0", "1"):
+        told = f"1 in {ones}, 0 in {zeros}"
         line, labels = _plain(y), None
     else:
         sql = f"({y.value} = {one.sql})::INT"

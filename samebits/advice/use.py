@@ -164,7 +164,7 @@ def _of_ranks(profile: Profile, decisions: Sequence[Decision], y: Target) -> lis
     as_numbers = [each.column for each in used if not each.as_category and each.column.distinct > 2]
     if y.model == "linear" and profile.target.distinct == 2:
         return []
-    notes = []
+    notes, varies = [], "variance" if y.model == "linear" else "deviance"
     for column, x, values in profile.sample(as_numbers, str(y.line.sql)):
         if how := ranks.alike(x, values) if y.model == "linear" else classes.alike(x, values):
             notes.append(
@@ -172,11 +172,11 @@ def _of_ranks(profile: Profile, decisions: Sequence[Decision], y: Target) -> lis
                 "it, or known only together with it"
             )
         if column.integral and column.is_category and column.seen_levels <= FEW and not column.pooled[0]:
-            linear, levels = ranks.explained(x, values)
+            linear, levels = (ranks if y.model == "linear" else classes).explained(x, values)
             if levels > linear + ranks.MORE:
                 notes.append(
                     f"{column.name} has {column.distinct} whole numbers: as categories they explain {levels:.2f} of "
-                    f"{profile.target.name}'s variance, as a number {linear:.2f}: --category {column.name!r}"
+                    f"{profile.target.name}'s {varies}, as a number {linear:.2f}: --category {column.name!r}"
                 )
     return notes
 

@@ -56,10 +56,10 @@ def test_words_and_numbers_say_which_value_is_1(zero: Any, one: Any, ones: int) 
     labels = result.proposal.labels or ("0", "1")
     assert labels == (str(zero), str(one))
     swaps = repr(labels[0]) if set(labels[0]) & set("<> ") else labels[0]
-    assert result.proposal.told == [
-        f"y: logistic regression; 1 is {one} ({ones} rows), 0 is {zero} ({60 - ones} rows); "
-        f"--positive {swaps} swaps them"
-    ]
+    counts = f"1 is {one} ({ones} rows), 0 is {zero} ({60 - ones} rows)"
+    if labels == ("0", "1"):
+        counts = f"1 in {ones} rows, 0 in {60 - ones} rows"
+    assert result.proposal.told == [f"y: logistic regression; {counts}; --positive {swaps} swaps them"]
     assert not any("probability" in note for note in result.proposal.warnings)
 
 
@@ -158,7 +158,7 @@ def test_labels_may_be_any_text_and_go_with_the_table(label: str, project_folder
 
 @pytest.mark.parametrize("end", ["\n", "", "\n\n# end\n"])
 def test_keys_that_are_not_there_are_added_behind_the_others(end: str, project_folder: Path) -> None:
-    text = Path("params.yaml").read_text().replace("  model: linear # or logistic, for a target of 0 and 1\n", "")
+    text = Path("params.yaml").read_text().replace("  model: linear # linear, or logistic for a target of 0 and 1\n", "")
     start, stop = text.index("train:"), text.index("\nquantize:")
     text = f"{text[:start]}{text[stop + 1 :]}\n{text[start:stop].rstrip()}{end}"
     Path("params.yaml").write_text(text)
@@ -167,7 +167,7 @@ def test_keys_that_are_not_there_are_added_behind_the_others(end: str, project_f
     run_use("table.csv", "--target", "y", "--yes")
     after = Path("params.yaml").read_text()
     added = (
-        "\n  model: logistic # or linear, which is least squares"
+        "\n  model: logistic # linear, or logistic for a target of 0 and 1"
         '\n  labels: ["no", "yes"] # what 0 and 1 of the target mean\n'
     )
     assert after[after.index("\nquantize:") :] == text[text.index("\nquantize:") :].removesuffix(end) + added + end[1:]
@@ -178,7 +178,7 @@ def test_what_would_be_written_is_shown(project_folder: Path, capsys: pytest.Cap
     write(["x", "y"], answers("no", "yes"))
     run_use("table.csv", "--target", "y", "--positive", "no")
     shown = capsys.readouterr().out
-    assert '\ntrain:\n  model: logistic # or logistic, for a target of 0 and 1\n  labels: ["yes", "no"]' in shown
+    assert '\ntrain:\n  model: logistic # linear, or logistic for a target of 0 and 1\n  labels: ["yes", "no"]' in shown
     assert "# by samebits use data/raw/table.csv --target y --positive no\n" in shown
     assert "y: logistic regression; 1 is no (40 rows)" in shown
 
@@ -207,7 +207,7 @@ def test_a_level_of_one_class_is_told_and_of_few_rows_left_out() -> None:
     [note] = [each for each in result.proposal.warnings if separated(each)]
     foul = sum("foul" in row for row in rows)
     assert "smell = foul" in note
-    assert "training rows only p" in note
+    assert "only p in " in note
     assert foul > 50
 
 
@@ -216,6 +216,15 @@ def test_a_column_that_orders_the_classes_nearly_is_told() -> None:
     rows = [(x, "yes" if t else "no") for x, t in zip(noise(400), y, strict=True)]
     notes = used(["x", "y"], rows).proposal.warnings
     assert any(note.startswith("x orders the rows as y does (area under the ROC curve 0.99") for note in notes)
+
+
+def test_a_number_that_tells_more_as_categories_is_told() -> None:
+    rng = np.random.default_rng(2)
+    x = rng.integers(1, 5, 600)
+    for risk, told in (({1: 0.3, 2: 0.05, 3: 0.8, 4: 0.9}, True), ({1: 0.03, 2: 0.15, 3: 0.5, 4: 0.85}, False)):
+        y = ["yes" if u < risk[v] else "no" for u, v in zip(rng.uniform(size=600), x.tolist(), strict=True)]
+        notes = used(["x", "y"], list(zip(x.tolist(), y, strict=True))).proposal.warnings
+        assert any("of y's deviance" in note and "--category 'x'" in note for note in notes) == told
 
 
 def test_the_models_are_those_of_params_yaml() -> None:
