@@ -68,6 +68,12 @@ class Train(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     ] = None
     threshold: Annotated[float, Meta(gt=0, lt=1, description="a number between 0 and 1, both excluded")] = 0.5
 
+    @property
+    def classes(self) -> tuple[str, str]:
+        """The labels of 0 and 1."""
+        no, yes = self.labels or ("0", "1")
+        return no, yes
+
 
 class Quantize(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How the parameters of the model are quantized."""

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from samebits import artifacts, markdown, params
 from samebits.commands import add_result_file
@@ -10,6 +10,8 @@ from samebits.results import bits, table
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from samebits.exact.inference.printed import Printed
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -37,6 +39,17 @@ def _order() -> "np.ndarray | None":
     return order
 
 
+def _summary(plain: dict[str, Any]) -> "Printed":
+    """The summary of a logistic or a linear fit."""
+    if "positive" in plain:
+        from samebits.exact.logistic.summary import LogisticSummary
+
+        return LogisticSummary.from_plain(plain)
+    from samebits.exact.inference.summary import Summary
+
+    return Summary.from_plain(plain)
+
+
 def run(arguments: Namespace) -> int:
     """Print the metrics of the last run as a table, or what else is asked for."""
     if arguments.write:
@@ -52,10 +65,7 @@ def run(arguments: Namespace) -> int:
         artifacts.write_text(page.render(report.record(lock()).splitlines(), _order()), arguments.html)
         print(f"wrote {arguments.html}: open it in a browser, {Path(arguments.html).resolve().as_uri()}")
     if arguments.coefficients:
-        from samebits.exact.inference.summary import Summary
-
-        summary = Summary.from_plain(artifacts.read_json("metrics/coefficients.json"))
-        print(markdown.printable(str(summary), keep="\n"))
+        print(markdown.printable(str(_summary(artifacts.read_json("metrics/coefficients.json"))), keep="\n"))
     elif arguments.chart:
         print(bits.chart())
     elif not (arguments.write or arguments.picture or arguments.html):

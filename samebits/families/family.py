@@ -9,6 +9,7 @@ import numpy as np
 
 from samebits import pickles
 from samebits.exact.loss import Loss
+from samebits.model.family import Family
 from samebits.model.linear import LinearModel
 
 Part = Literal["train", "test"]
@@ -56,8 +57,9 @@ class Fit:
 class Evidence(Protocol):
     """How good models of a family are for a table."""
 
-    def facts(self) -> dict[str, Any]:
-        """What the card and other files say of the family beside the parameters."""
+    @property
+    def family(self) -> Family:
+        """What the predictions of a model are."""
 
     def loss(self, model: LinearModel) -> Loss:
         """What training rows say of models near this one, which was trained on them."""

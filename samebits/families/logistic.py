@@ -15,7 +15,7 @@ from samebits.exact.logistic.summary import LogisticCoefficient, LogisticSummary
 from samebits.exact.moments import Moments
 from samebits.exact.rational import exactly, nearest_sqrt
 from samebits.families.family import Data, Fit
-from samebits.families.odds import LABELS, check_classes
+from samebits.families.odds import check_classes
 from samebits.frameworks import sklearn
 from samebits.model.linear import LinearModel
 from samebits.params import Train
@@ -44,7 +44,7 @@ def train(options: Train, data: Data) -> Fit:
     model = LinearModel(np.array(found.parameters[1:]), found.parameters[0])
     compare(model, penalty, X, y)
 
-    summary = summarise(found, target, (options.labels or LABELS)[1], features, alpha).to_plain()
+    summary = summarise(found, target, options.classes[1], features, alpha).to_plain()
     for each, variance in zip(summary["coefficients"], [None, *variances], strict=True):
         each["std_ratio"] = variance and nearest_sqrt(variance)
     rank = len(features) - len(found.relations)

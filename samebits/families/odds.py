@@ -12,12 +12,12 @@ from samebits.exact.logistic.log_loss import log_loss
 from samebits.exact.loss import LogisticLoss, Loss
 from samebits.exact.rational import nearest_float
 from samebits.families.family import Data, Part
+from samebits.model.family import Logistic
 from samebits.model.linear import LinearModel
 from samebits.model.probability import probabilities
 from samebits.params import Train
 
 DECIMALS = 9  # of what is kept of a network's outputs, whose noise is about 1e-15
-LABELS = ["0", "1"]
 SWEPT = 2**15  # training rows, of many, that decide between quantized models: the split has shuffled them
 
 
@@ -35,19 +35,14 @@ class Odds:
     """Log loss, accuracy, area under the ROC curve and Brier score of models."""
 
     data: Data
-    labels: list[str]
-    threshold: float
+    family: Logistic
 
     @classmethod
     def of(cls, options: Train, data: Data) -> Self:
         """Raises UserError where a target is neither 0 nor 1."""
         for part in (data.train, data.test):
             check_classes(part["y"], data.of_all["target"])
-        return cls(data, options.labels or LABELS, options.threshold)
-
-    def facts(self) -> dict[str, Any]:
-        """What 0 and 1 mean, and from which probability on the answer is 1."""
-        return {"model": "logistic", "labels": self.labels, "threshold": self.threshold}
+        return cls(data, Logistic(options.classes, options.threshold))
 
     def loss(self, model: LinearModel) -> LogisticLoss:
         """Of training rows, of many a sample."""
@@ -87,7 +82,7 @@ class Odds:
         from samebits.frameworks import torch  # takes long to import
 
         y = self.data.test["y"]
-        right = (torch.sigmoid(outputs) >= self.threshold) == (y == 1)
+        right = (torch.sigmoid(outputs) >= self.family.threshold) == (y == 1)
         return {"log_loss": round(torch.log_loss(outputs, y), DECIMALS), "accuracy": round(right.mean(), DECIMALS)}
 
     def usual(self, model: LinearModel, X: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -106,11 +101,11 @@ class Odds:
             "calibration": score.calibration(odds, y),
             "probability": self.predicted(model),
             "y": y,
-            "labels": self.labels,
+            "labels": list(self.family.labels),
         }
 
     def _is_one(self, model: LinearModel, X: np.ndarray) -> np.ndarray:
-        return probabilities(X, model.coef, model.intercept) >= self.threshold
+        return probabilities(X, model.coef, model.intercept) >= self.family.threshold
 
     def _confusion(self, model: LinearModel, part: Part) -> dict[str, int]:
         rows = self.data.train if part == "train" else self.data.test

@@ -11,6 +11,7 @@ from samebits.exact.loss import Loss, SquaredLoss
 from samebits.exact.moments import Moments
 from samebits.exact.rational import nearest_float
 from samebits.families.family import Data, Part
+from samebits.model.family import LINEAR, Linear
 from samebits.model.linear import LinearModel
 
 DECIMALS = 9  # of what is kept of a network's float64 predictions, whose noise is about 1e-15
@@ -22,9 +23,10 @@ class Squares:
 
     data: Data
 
-    def facts(self) -> dict[str, Any]:
-        """None: a prediction means what the target means."""
-        return {}
+    @property
+    def family(self) -> Linear:
+        """A prediction means what the target means."""
+        return LINEAR
 
     def loss(self, model: LinearModel) -> SquaredLoss:
         """Of all training rows."""

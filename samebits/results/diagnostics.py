@@ -33,7 +33,10 @@ class Feature(NamedTuple):
 
 
 class Diagnostics(NamedTuple):
-    """Of the float model on kept training rows. points: a row each of the pictures; facts: by name; features."""
+    """Of the float model on kept training rows. points: a row each of the pictures; facts: by name; features.
+
+    Points and facts are of the residuals of a linear model, and there are none of another.
+    """
 
     points: list[dict[str, float]]
     facts: dict[str, float]
@@ -50,6 +53,17 @@ def of(fit: dict[str, Any], order: np.ndarray | None) -> Diagnostics | None:
         return None
     held = pickles.load(str(ROWS))
     X, y = held["X"], held["y"]
+    small = X.size <= CELLS
+    features = [_feature(name, X[:, j], y, held["features"], X) for j, name in enumerate(held["features"])]
+    points, facts = _of_residuals(fit, held, order, small) if "residual_std" in fit else ([], {})
+    duplicates = len(y) - len(np.unique(np.column_stack([X, y]), axis=0)) if small else None
+    return Diagnostics(points, facts, features, duplicates)
+
+
+def _of_residuals(
+    fit: dict[str, Any], held: dict[str, Any], order: np.ndarray | None, small: bool
+) -> tuple[list[dict[str, float]], dict[str, float]]:
+    X, y = held["X"], held["y"]
     estimates = {each["name"]: each["estimate"] for each in fit["coefficients"]}
     weights = np.array([estimates.get(name, 0.0) for name in held["features"]])
     intercept = fit["coefficients"][0]["estimate"] if fit["fit_intercept"] else 0.0
@@ -57,8 +71,6 @@ def of(fit: dict[str, Any], order: np.ndarray | None) -> Diagnostics | None:
         order = None
     fitted = X @ weights + intercept
     residuals = y - fitted
-    small = X.size <= CELLS
-    features = [_feature(name, X[:, j], y, held["features"], X) for j, name in enumerate(held["features"])]
     points, facts = [], _shape(residuals)
     spread = fit["residual_std"] or (float(np.std(residuals)) if len(y) > 1 else 0.0)
     if spread and math.isfinite(spread):
@@ -67,8 +79,7 @@ def of(fit: dict[str, Any], order: np.ndarray | None) -> Diagnostics | None:
     if order is not None and len(y) > 2 and residuals.any():
         in_order = residuals[np.argsort(order)]
         facts["Durbin-Watson"] = float(np.sum(np.diff(in_order) ** 2) / np.sum(residuals**2))
-    duplicates = len(y) - len(np.unique(np.column_stack([X, y]), axis=0)) if small else None
-    return Diagnostics(points, facts, features, duplicates)
+    return points, facts
 
 
 def specifications() -> list[tuple[str, dict[str, Any]]]:

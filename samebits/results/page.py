@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,8 @@ import numpy as np
 
 from samebits import artifacts, html, params
 from samebits.markdown import printable
-from samebits.results import diagnostics, plots, provenance, table
+from samebits.results import diagnostics, kinds, plots, provenance, table
+from samebits.results.kinds import Kind
 from samebits.results.plots import Plot, Rows
 
 MOST = 30  # features beside the intercept that a picture and a table show; the rest of a table is folded
@@ -23,6 +24,9 @@ CARD = "models/card.json"
 POINTS = "training rows"  # the name of their data
 SECTIONS = {  # by the file that a plot shows
     "plots/intervals.csv": "coefficients",
+    "plots/roc.csv": "predictions",
+    "plots/calibration.csv": "predictions",
+    "plots/scores.csv": "predictions",
     "plots/predictions.csv": "predictions",
     "plots/penalty.json": "penalty",
     "plots/bits.json": "bits",
@@ -82,11 +86,18 @@ def render(record: Sequence[str], order: np.ndarray | None = None) -> str:
     """
     fit = artifacts.read_json("metrics/coefficients.json")
     ranks = by_influence(fit["coefficients"])
-    drawn = list(plots.drawn(partial(_prepared, ranks=ranks)))
+    kind = kinds.of(fit)
+    drawn = [
+        each for each in plots.drawn(partial(_prepared, ranks=ranks)) if (each.file, each.field) not in kind.hidden
+    ]
     sections: dict[str, list[tuple[int, Plot]]] = {name: [] for name in (*SECTIONS.values(), "others")}
     for place, plot in enumerate(drawn):
         sections[SECTIONS.get(plot.file, "others")].append((place, plot))
+    for of in sections.values():
+        of.sort(key=lambda each: [*SECTIONS].index(each[1].file) if each[1].file in SECTIONS else 0)
     scripts = _scripts()
+    options, metrics = params.load(), artifacts.read_json("metrics/evaluate.json")
+    labels = options.train.classes
     found = diagnostics.of(fit, order)
     drawings = {plot.file: plot.spec["data"]["values"] for plot in drawn}
     specs = [*map(_lean, drawn)]
@@ -99,15 +110,17 @@ def render(record: Sequence[str], order: np.ndarray | None = None) -> str:
                 specs.append({**spec, "data": {"name": POINTS}})
     return html.render(
         "results/page.html",
-        options=params.load(),
+        kind=kind,
+        alpha=fit["alpha"] if "alpha" in fit else _alpha(options.train.alpha),
+        options=options,
         splits=params.SPLITS,
         settings=artifacts.read_bytes(params.FILE).decode(),
         counts=artifacts.read_json("metrics/data.json"),
-        metrics=artifacts.read_json("metrics/evaluate.json"),
+        metrics=metrics,
         quantize=artifacts.read_json("metrics/quantize.json"),
         fit=fit,
-        facts=facts(fit, found.facts if found else {}),
-        query=Query.of(params.load().data.query),
+        facts=facts(fit, found.facts if found else {}, kind),
+        query=Query.of(options.data.query),
         looks=found.features if found else [],
         width=4 * diagnostics.BARS,
         duplicates=found.duplicates if found else None,
@@ -115,11 +128,13 @@ def render(record: Sequence[str], order: np.ndarray | None = None) -> str:
         points=len(found.points) if found else 0,
         number=number,
         features=_features() if Path(CARD).exists() else None,
-        coefficients=coefficients(fit, ranks),
-        models=Table(table.HEADERS, [model.cells for model in table.models()]),
+        coefficients=coefficients(fit, ranks, kind),
+        models=Table(*table.of_models()),
+        confusion=confusion(metrics["quant"]["confusion"], labels) if "confusion" in metrics["quant"] else None,
+        labels=labels,
         rows=table.rows(),
-        penalty=penalty(artifacts.read_json("plots/penalty.json")),
-        bits=bits(artifacts.read_json("plots/bits.json")),
+        penalty=penalty(artifacts.read_json("plots/penalty.json"), kind),
+        bits=bits(artifacts.read_json("plots/bits.json"), kind),
         parameters=parameters(plots.read("plots/coefficients.csv"), ranks),
         sections=sections,
         cut=len(ranks) > MOST + 1,
@@ -147,54 +162,41 @@ def by_influence(coefficients: Sequence[dict[str, Any]]) -> dict[str, int]:
     return {name: place for place, name in enumerate(names)}
 
 
-def coefficients(fit: dict[str, Any], ranks: dict[str, int]) -> Table:
+def coefficients(fit: dict[str, Any], ranks: dict[str, int], kind: Kind) -> Table:
     """The estimates and what is known of them; a column of which nothing is known is left out."""
-    columns: list[tuple[str, Callable[[dict[str, Any]], float | None], str]] = [
-        ("coefficient", lambda each: each["estimate"], ".6g"),
-        ("std. error", lambda each: each["std_error"], ".4g"),
-        ("t", lambda each: each["t"], ".4g"),
-        ("P > |t|", lambda each: each["p_value"], "p"),
-        ("2.5 %", lambda each: each["low"], ".5g"),
-        ("97.5 %", lambda each: each["high"], ".5g"),
-        ("standardised", lambda each: each["std_ratio"] and each["std_ratio"] * each["estimate"], "+.4f"),
-        ("VIF", lambda each: each["vif"], ".4g"),
-        ("digits", lambda each: each["digits"], "d"),
-    ]
-    known = [each for each in columns if any(each[1](row) is not None for row in fit["coefficients"])]
+    known = [each for each in kind.coefficients if any(each.value(row) is not None for row in fit["coefficients"])]
     ordered = sorted(fit["coefficients"], key=lambda each: ranks[each["name"]])
-    cells = [[each["name"], *(number(value(each), how) for _, value, how in known)] for each in ordered]
-    return Table(["", *(header for header, _, _ in known)], cells)
+    cells = [[row["name"], *(number(each.value(row), each.how) for each in known)] for row in ordered]
+    return Table(["", *(each.header for each in known)], cells)
 
 
-def facts(fit: dict[str, Any], residuals: dict[str, float]) -> dict[str, str]:
+def facts(fit: dict[str, Any], residuals: dict[str, float], kind: Kind) -> dict[str, str]:
     """What is known of the whole fit, by name."""
-    found = {
-        "R2, training rows": number(fit["r2"], ".6g"),
-        "adjusted R2": number(fit["adjusted_r2"], ".6g"),
-        "residual standard deviation": number(fit["residual_std"], ".6g"),
-        "residual degrees of freedom": number(fit["df_residual"], ",d"),
-        "effective degrees of freedom": number(fit["effective_df"], ".6g"),
-        "F": number(fit["f"], ".6g"),
-        "P > F": number(fit["f_p_value"], "p"),
-        "log-likelihood": number(fit["log_likelihood"], ".8g"),
-        "AIC": number(fit["aic"], ".8g"),
-        "BIC": number(fit["bic"], ".8g"),
-        "generalised cross-validation": number(fit["gcv"], ".6g"),
-        "condition number": number(fit["condition_number"], ".4g"),
-        **{name: number(value, ".4g") for name, value in residuals.items()},
-    }
+    found = {name: number(fit[key], how) for name, (key, how) in kind.facts.items()}
+    found |= {name: number(value, ".4g") for name, value in residuals.items()}
     return {name: text for name, text in found.items() if text}
 
 
-def penalty(curve: Rows) -> Table:
+def confusion(counts: Mapping[str, int], labels: Sequence[str]) -> Table:
+    """How many test rows of a class get which."""
+    rows = [("tn", "fp"), ("fn", "tp")]
+    cells = []
+    for place, (label, keys) in enumerate(zip(labels, rows, strict=True)):
+        right, both = counts[keys[place]], sum(counts[key] for key in keys)
+        share = f"{100 * right / both:.1f} %" if both else ""
+        cells.append([label, *(f"{counts[key]:,}" for key in keys), share])
+    return Table(["actual", *(f"predicted {label}" for label in labels), "right"], cells)
+
+
+def penalty(curve: Rows, kind: Kind) -> Table:
     """The penalties that were tried."""
     rows = [
         [number(each["alpha"], ".6g"), number(each["error"], ".7g"), number(each["spread"], ".3g")] for each in curve
     ]
-    return Table(["alpha", "mean squared error", "spread of the folds"], rows)
+    return Table(["alpha", kind.error, "spread of the folds"], rows)
 
 
-def bits(curve: Rows) -> Table:
+def bits(curve: Rows, kind: Kind) -> Table:
     """The best codes of each width, in the scheme that was chosen."""
     scheme = next((row["scheme"] for row in curve if row["chosen"]), None)
     best = [row for row in curve if row["scheme"] == scheme and row["rounding"] == "exact"]
@@ -202,13 +204,13 @@ def bits(curve: Rows) -> Table:
         [
             str(row["bits"]),
             str((row["payload_bits"] + 7) // 8),
-            number(row["train_loss"], ".3g"),
-            number(row["test_r2"], ".7f"),
+            *(number(each.value(row), each.how) for each in kind.widths),
             "proved" if row["optimal"] else "",
         ]
         for row in sorted(best, key=lambda row: row["bits"])
     ]
-    return Table(["bits a weight", "parameters, bytes", "R2 lost, training rows", "test R2", "best codes"], rows)
+    headers = ["bits a weight", "parameters, bytes", *(each.header for each in kind.widths), "best codes"]
+    return Table(headers, rows)
 
 
 def parameters(rows: Rows, ranks: dict[str, int]) -> Table:
@@ -234,6 +236,13 @@ def number(value: float | None, how: str) -> str:
     if how == "s":
         return format(float(f"{value:.4g}"), ",.9g")
     return format(value, how)
+
+
+def _alpha(setting: object) -> float:
+    """The penalty: that of the settings, or the one that cross-validation chose."""
+    if isinstance(setting, float):
+        return setting
+    return float(artifacts.read_json("metrics/train.json")["cross_validation"]["alpha"])
 
 
 def _features() -> Table:

@@ -16,10 +16,11 @@ TEMPLATES = Path(__file__).parent / "templates"  # of the plots, and of the page
 
 
 class Plot(NamedTuple):
-    """A plot: the file that it shows, and its specification in Vega-Lite, with its data in it."""
+    """A plot: the file and the field that it shows, and its specification in Vega-Lite, with its data in it."""
 
     title: str
     file: str
+    field: str
     spec: dict[str, Any]
 
 
@@ -34,7 +35,7 @@ def drawn(prepare: Callable[[Rows], Rows] = list) -> Iterator[Plot]:
             if isinstance(field, str) and (rows := prepare(read(file))):
                 shown = {**plot, "y": field, "title": title, "template_dir": str(TEMPLATES)}
                 spec = VegaRenderer(rows, title, **shown).get_filled_template()
-                yield Plot(title, file, _of_one_revision(spec))
+                yield Plot(title, file, field, _of_one_revision(spec))
 
 
 def read(file: str) -> Rows:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from samebits import artifacts, markdown
-
-HEADERS = ("model", "R2", "RMSE", "MAE", "bytes", "file")
+from samebits.results import scores
 
 
 class Model(NamedTuple):
@@ -16,30 +15,41 @@ class Model(NamedTuple):
     payload: int | None
     file: int | None
 
-    @property
-    def cells(self) -> list[str]:
-        """The row of the table, under `HEADERS`."""
-        digits = {"r2": ".6f", "rmse": "#.6g", "mae": "#.6g"}
-        scores = [format(self.scores[key], how) if key in self.scores else "" for key, how in digits.items()]
-        return [self.name, *scores, *("" if size is None else str(size) for size in (self.payload, self.file))]
-
 
 def results(tablefmt: str = "github") -> str:
-    """The models that the files in metrics/ describe, as a line and a table; `simple` fits 80 columns of a terminal."""
-    cells = [model.cells for model in models()]
+    """The models that the files in metrics/ describe, as a line and a table; `simple` is for a terminal."""
+    headers, cells = of_models()
     return f"{rows()}\nBytes: all parameters; file: the file that stores them.\n\n" + markdown.table(
-        cells, HEADERS, tablefmt, colalign=("left", *["right"] * 5)
+        cells, headers, tablefmt, colalign=("left", *["right"] * (len(headers) - 1))
     )
+
+
+def of_models() -> tuple[list[str], list[list[str]]]:
+    """The headers and the rows of the table: a form of the model each."""
+    found = list(models())
+    names = scores.known(found[0].scores)
+    headers = ["model", *(scores.SCORES[name].name for name in names), "bytes", "file"]
+    return headers, [
+        [
+            each.name,
+            *(format(each.scores[name], scores.SCORES[name].how) if name in each.scores else "" for name in names),
+            *("" if size is None else str(size) for size in (each.payload, each.file)),
+        ]
+        for each in found
+    ]
 
 
 def rows() -> str:
     """What the scores are of, as a line."""
     data = artifacts.read_json("metrics/data.json")
+    names = scores.known(artifacts.read_json("metrics/evaluate.json")["float"])
     counts = data["rows"]
     head = f"{data['features']} features, {counts['train']:,} training rows. "
-    head += f"R2, RMSE and MAE are of {counts['test']:,} test rows."
+    told = scores.listed(names)
+    head += f"{told[0].upper()}{told[1:]} are of {counts['test']:,} test rows."
     if (sample := data["kept_rows"]["test"]) < counts["test"]:
-        head += f" MAE, and R2 in PyTorch, are of a sample of {sample:,} test rows."
+        which = "MAE, and R2 in PyTorch, are" if "r2" in names else "All are"
+        head += f" {which} of a sample of {sample:,} test rows."
     return head
 
 
@@ -63,4 +73,5 @@ def models() -> Iterator[Model]:
     ):
         for row in curve:
             if (row["scheme"], row["rounding"], row["bits"]) == (scheme, rounding, bits):
-                yield Model(name, {"r2": row["test_r2"]}, (row["payload_bits"] + 7) // 8, None)
+                of_test = {key.removeprefix("test_"): of for key, of in row.items() if key.startswith("test_")}
+                yield Model(name, of_test, (row["payload_bits"] + 7) // 8, None)

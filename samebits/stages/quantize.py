@@ -28,13 +28,13 @@ def main() -> None:
     pickles.dump({"coef": model.coef, "intercept": model.intercept}, "models/unquant_params.joblib")
     payload.save(quantized)
     facts = {"features": data.features, "target": data.of_all["target"], "query": data.of_all["table"]["query"]}
-    artifacts.write_bytes(onnx.export(quantized, facts | evidence.facts()), "models/quant_params.onnx")
+    artifacts.write_bytes(onnx.export(quantized, facts, evidence.family), "models/quant_params.onnx")
     widths = {each: choices[scheme, rounding, each].quantized.model for each in sweep.BITS}
     metrics = {part: evidence.scores(part, quantized.model) for part in ("train", "test")}
     examples = data.test["examples"]
     usual = evidence.usual(quantized.model, examples["X"], examples["y"])
     described = card.describe(quantized, rounding, widths, data.of_all, examples, metrics, usual)
-    artifacts.write_json(described | evidence.facts(), "models/card.json")
+    artifacts.write_json(described | evidence.family.to_plain(), "models/card.json")
     payload_bits = payload.payload_bits(quantized)
     artifacts.write_json(
         {

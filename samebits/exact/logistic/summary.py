@@ -1,6 +1,8 @@
 """What statistics says of a logistic fit, as data that prints itself as a table."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 from samebits.exact.inference.printed import Column, Printed, number
 
@@ -101,6 +103,14 @@ class LogisticSummary(Printed):
     bic: float | None = None
     undecided: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """The summary that `to_plain` gave; of a coefficient, the pipeline's files may know more."""
+        known = [each.name for each in fields(LogisticCoefficient)]
+        coefficients = tuple(LogisticCoefficient(*map(each.get, known)) for each in plain["coefficients"])
+        texts = {name: tuple(plain[name]) for name in ("undecided", "notes")}
+        return cls(**{**plain, "coefficients": coefficients, **texts})
 
     def _title(self) -> str:
         return f"{self.target} = {self.positive}: logistic regression, {self.rows:,} rows"
