@@ -212,13 +212,20 @@ class ExactLinearRegression(LinearPredictor):
         feature_names : list of str, optional
             The names of the columns.
 
+        Raises
+        ------
+        ValueError
+            There are more or fewer names than columns.
+
         """
         self._validate_params()
         fitted = copy.copy(self)
         fitted.n_features_in_ = moments.columns - 2
         if hasattr(fitted, "feature_names_in_"):
             del fitted.feature_names_in_
-        if feature_names:
+        if feature_names is not None:
+            if len(feature_names) != fitted.n_features_in_:
+                raise ValueError(f"feature_names has {len(feature_names)} names; X has {fitted.n_features_in_} columns")
             fitted.feature_names_in_ = np.array(feature_names, dtype=object)
         return self._become(fitted._solved(moments, Seen(), flat=True))
 
@@ -253,7 +260,7 @@ class ExactLinearRegression(LinearPredictor):
             raise ValueError("there is no summary with positive=True: a coefficient held at 0 has no standard error")
         if self._rows is not None and (cov or groups is not None) and self._rows.moments() != self.moments_:
             raise ValueError("X or y have changed since `fit`; fit again")
-        covariance = robust.covariance(cov, self._rows, groups, self._meaning == PRECISION)
+        covariance = robust.covariance(cov, self._rows, groups, self._meaning == PRECISION, self.moments_)
         return inference(fits[0], self._seen, self._names(), target, self._meaning, covariance)
 
     @property

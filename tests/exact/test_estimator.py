@@ -187,6 +187,8 @@ def test_moments_without_names_have_none() -> None:
     model.feature_names_in_ = np.array(["a", "b", "c"], dtype=object)
     assert not hasattr(model.fit_moments(model.moments_), "feature_names_in_")
     assert list(model.fit_moments(model.moments_, ["d", "e", "f"]).feature_names_in_) == ["d", "e", "f"]
+    with pytest.raises(ValueError, match="feature_names has 1 names; X has 3 columns"):
+        model.fit_moments(model.moments_, np.array(["d"]))
 
 
 @pytest.mark.parametrize("estimator", [ExactLinearRegression(), ExactRidgeCV()])

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mpmath import mp
 
 from samebits import ExactLinearRegression
 from samebits.exact.inference.summary import Summary
@@ -113,6 +114,14 @@ def test_rows_in_batches_of_batches_change_no_bit() -> None:
         ({"cov": "CR1"}, "cov='CR1' needs groups"),
         ({"cov": "HC3", "groups": GROUPS}, "takes no groups"),
         ({"groups": GROUPS[:3]}, r"groups has the shape \(3,\); it must be \(40,\)"),
+        ({"groups": np.where(GROUPS == 2, np.nan, GROUPS)}, r"groups\[\d+\] is nan; each row must have a label"),
+        ({"groups": [None, *GROUPS[1:]]}, r"groups\[0\] is None"),
+        ({"groups": {"a": 1}}, r"groups\['a'\] is of type int; it must be the Moments of a cluster"),
+        (
+            {"groups": {i: Moments.of(X[:, :i], Y) for i in (2, 3)}},
+            r"groups\[2\] has moments of 2 features; the model has 3",
+        ),
+        ({"groups": {i: Moments.of(X[i:], Y[i:]) for i in (2, 3)}}, "do not add up to those of the fit"),
         ({"groups": np.zeros(40)}, "needs 2 clusters or more, and groups has 1"),
     ],
 )
@@ -131,3 +140,53 @@ def test_rows_that_are_gone_or_have_changed_are_noticed() -> None:
         ExactLinearRegression().partial_fit(X[:20], Y[:20]).partial_fit(X[20:], Y[20:]).summary(cov="HC3")
     with pytest.raises(ValueError, match="a ridge fit is biased"):
         ExactLinearRegression(alpha=1.0).fit(X, Y).summary(cov="HC3")
+
+
+@pytest.mark.parametrize(
+    "labels", [[f"firm {each}" for each in GROUPS], ["a" if each == 1 else each for each in GROUPS]]
+)
+def test_labels_can_be_anything(labels: list[Any]) -> None:
+    model = ExactLinearRegression().fit(X, Y)
+    assert model.summary(groups=labels) == model.summary(groups=GROUPS)
+
+
+def test_an_indicator_of_each_cluster_leaves_f_undefined() -> None:
+    """Within a cluster the residuals add up to 0, so that its scores are 0 but for the first feature."""
+    indicators = np.eye(CLUSTERS)[np.unique(GROUPS, return_inverse=True)[1]]
+    rows = np.column_stack([X[:, 0], indicators])
+    found = ExactLinearRegression(fit_intercept=False).fit(rows, Y).summary(groups=GROUPS)
+    _, V, _ = covariances.covariance("CR1", rows, Y, np.ones(40), GROUPS)
+    assert [each.std_error for each in found.coefficients] == [float(mp.sqrt(V[i, i])) for i in range(len(V))]
+    assert found.f is None
+    two = ExactLinearRegression(fit_intercept=False).fit(rows[:, :3], Y).summary(groups=GROUPS)
+    assert two.f is None
+    for each in (found, two):
+        assert "the covariance of the coefficients is singular: F is not defined" in each.notes
+
+
+@pytest.mark.parametrize("kind", ["HC2", "HC3"])
+def test_a_row_of_leverage_1_has_no_such_errors(kind: str) -> None:
+    model = ExactLinearRegression().fit(np.column_stack([X, np.arange(40) == 7]), Y)
+    found = model.summary(cov=kind)
+    assert {each.std_error for each in found.coefficients} == {None}
+    assert found.f is None
+    assert f"{kind} is not defined: the leverage of row 7 is 1" in found.notes
+    assert model.summary(cov="HC1").f is not None
+
+
+@pytest.mark.parametrize("kind", [*HC, "CR1"])
+def test_a_perfect_fit_has_errors_of_0_and_no_tests(kind: str) -> None:
+    model = ExactLinearRegression().fit(X.round(), X.round() @ [1, 2, 3.0])
+    found = model.summary(cov=kind, groups=GROUPS if kind == "CR1" else None)
+    assert {each.std_error for each in found.coefficients} == {0.0}
+    assert {each.t for each in found.coefficients} == {found.f} == {None}
+
+
+def test_a_coefficient_without_variance_has_no_t() -> None:
+    """All y of a group are equal, so that HC finds no error of its mean."""
+    groups = np.eye(2)[np.arange(8) % 2]
+    found = ExactLinearRegression(fit_intercept=False).fit(groups, [5, 1, 5, 2, 5, 4, 5, 7.0]).summary(cov="HC0")
+    first, second = found.coefficients
+    assert (first.std_error, first.t, first.low, first.high) == (0, None, 5, 5)
+    assert second.t is not None
+    assert found.f is None

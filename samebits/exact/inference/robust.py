@@ -1,22 +1,30 @@
 """Covariances of the parameters that do not take errors of equal variance, or independent ones, for granted.
 
 They are H B H with H = (A'WA)^-1 and B the sum of outer products of scores (White, Econometrica 48, 1980;
-MacKinnon and White, Journal of Econometrics 29, 1985; Liang and Zeger, Biometrika 73, 1986), in balls.
+MacKinnon and White, Journal of Econometrics 29, 1985; Liang and Zeger, Biometrika 73, 1986).
 """
 
-from collections.abc import Mapping
+import functools
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from flint import arb, arb_mat, fmpq
+from flint import arb, arb_mat, fmpq, fmpq_mat
 from scipy import sparse
 
 from samebits.exact.inference.summary import CLUSTERED, HETEROSCEDASTIC
 from samebits.exact.moments import Moments
+from samebits.exact.rational import exactly
 from samebits.exact.rows import Rows
 
-BLOCK = 2**12  # rows in balls at a time
+BLOCK = 2**12  # rows at a time
+Matrix = arb_mat | fmpq_mat  # all in balls, or all in fractions
+
+
+class UndefinedError(Exception):
+    """A covariance does not exist; the message says why."""
 
 
 class Covariance(Protocol):
@@ -26,8 +34,11 @@ class Covariance(Protocol):
     def kind(self) -> str:
         """Its name."""
 
-    def of(self, columns: list[int], w: list[arb], inverse: arb_mat, n: int) -> arb_mat:
-        """The covariance (k, k) at the working precision; w (k,): of columns of [1, X], inverse: H (k, k)."""
+    def of(self, columns: list[int], n: int, w: Sequence[Any], inverse: Matrix) -> Matrix:
+        """The covariance (k, k) in balls or in fractions, as those of w (k,), of columns of [1, X], and H, the inverse.
+
+        n: how many rows there are. Raises UndefinedError.
+        """
 
     def degrees(self, df_residual: int) -> int:
         """Of freedom, of t and of the denominator of F."""
@@ -45,26 +56,29 @@ class ByRow:
     rows: Rows
     precise: bool
 
-    def of(self, columns: list[int], w: list[arb], inverse: arb_mat, n: int) -> arb_mat:
+    def of(self, columns: list[int], n: int, w: Sequence[Any], inverse: Matrix) -> Matrix:
         """A pass over the rows, in blocks: residuals and leverages are exact but for the radius of a ball."""
-        k, parameters = len(w), arb_mat([[each] for each in w])
-        total = arb_mat(k, k)
+        matrix: Any = type(inverse)
+        k = len(w)
+        parameters, total = matrix([[each] for each in w]), matrix(k, k)
         for start in range(0, len(self.rows.Y), BLOCK):
-            A, y, weights = self._block(slice(start, start + BLOCK), columns)
+            numbers, A, y, weights = self._block(start, columns, arb if matrix is arb_mat else exactly)
             if not len(y):
                 continue
-            A_rows = arb_mat(A)
+            A_rows = matrix(A)
             Z = A_rows * inverse
-            residuals = (arb_mat([[each] for each in y]) - A_rows * parameters).entries()
+            residuals = (matrix([[each] for each in y]) - A_rows * parameters).entries()
             scales = []
-            for row, z, r, weight in zip(A, Z.tolist(), residuals, weights, strict=True):
-                own = weight if self.precise else 1.0
+            for i, row, z, r, weight in zip(numbers, A, Z.tolist(), residuals, weights, strict=True):
+                own: Any = weight if self.precise else 1
                 variance = r * r * weight * own
                 if self.kind in ("HC2", "HC3"):
-                    rest = 1 - own * sum((a * b for a, b in zip(row, z, strict=True)), arb(0))
+                    rest = 1 - own * sum((a * b for a, b in zip(row, z, strict=True)), 0 * weight)
+                    if rest == 0:
+                        raise UndefinedError(f"{self.kind} is not defined: the leverage of row {i} is 1")
                     variance = variance / (rest if self.kind == "HC2" else rest * rest)
                 scales.append(variance)
-            scaled = arb_mat([[scale * z for z in row] for scale, row in zip(scales, Z.tolist(), strict=True)])
+            scaled = matrix([[scale * z for z in row] for scale, row in zip(scales, Z.tolist(), strict=True)])
             total += scaled.transpose() * Z
         return total * (fmpq(n, n - k) if self.kind == "HC1" else fmpq(1))
 
@@ -72,14 +86,18 @@ class ByRow:
         """Of the residuals."""
         return df_residual
 
-    def _block(self, some: slice, columns: list[int]) -> tuple[list[list[arb]], list[arb], list[float]]:
-        """Rows of columns of [1, X] and y, exactly, and their weights; those of weight 0 are left out."""
+    def _block(
+        self, start: int, columns: list[int], number: Callable[[float], Any]
+    ) -> tuple[list[int], list[list[Any]], list[Any], list[Any]]:
+        """Rows of columns of [1, X], y and weights, with the numbers of the rows; those of weight 0 are left out."""
+        some = slice(start, start + BLOCK)
         X, y = self.rows.X[some], self.rows.Y[some, 0]
         X = X.toarray() if sparse.issparse(X) else X
         weights = np.ones(len(y)) if self.rows.weights is None else self.rows.weights[some]
-        A = np.column_stack([np.ones(len(y)), X])[:, columns][weights > 0]
-        balls = [[arb(each) for each in row] for row in A.tolist()]
-        return balls, [arb(each) for each in y[weights > 0].tolist()], weights[weights > 0].tolist()
+        A, kept = np.column_stack([np.ones(len(y)), X])[:, columns], np.flatnonzero(weights > 0)
+        rows = [[number(each) for each in row] for row in A[kept].tolist()]
+        values, multiples = ([number(each) for each in column[kept].tolist()] for column in (y, weights))
+        return (kept + start).tolist(), rows, values, multiples
 
 
 @dataclass(frozen=True)
@@ -92,15 +110,17 @@ class ByCluster:
     kind: str
     clusters: Mapping[Any, Moments]
 
-    def of(self, columns: list[int], w: list[arb], inverse: arb_mat, n: int) -> arb_mat:
+    def of(self, columns: list[int], n: int, w: Sequence[Any], inverse: Matrix) -> Matrix:
         """The scores of a cluster are its X'y - X'X w."""
-        k, g, parameters, scores = len(w), len(self.clusters), arb_mat([[each] for each in w]), []
+        matrix: Any = type(inverse)
+        k, g, scores = len(w), len(self.clusters), []
+        parameters = matrix([[each] for each in w])
         for moments in self.clusters.values():
             N, unit = moments.integers.tolist(), fmpq(2) ** moments.exponent
-            A = arb_mat([[N[i][j] * unit for j in columns] for i in columns])
-            b = arb_mat([[N[i][-1] * unit] for i in columns])
+            A = matrix([[N[i][j] * unit for j in columns] for i in columns])
+            b = matrix([[N[i][-1] * unit] for i in columns])
             scores.append((b - A * parameters).entries())
-        Z = arb_mat(scores) * inverse
+        Z = matrix(scores) * inverse
         factor = fmpq(g, g - 1) * fmpq(n - 1, n - k) if self.kind == "CR1" else fmpq(1)
         return Z.transpose() * Z * factor
 
@@ -109,10 +129,11 @@ class ByCluster:
         return len(self.clusters) - 1
 
 
-def covariance(kind: str | None, rows: Rows | None, groups: Any, precise: bool) -> Covariance | None:
+def covariance(kind: str | None, rows: Rows | None, groups: Any, precise: bool, total: Moments) -> Covariance | None:
     """The covariance that `summary` was asked for; None is the usual one.
 
-    groups: (n,) or the moments of each. Raises ValueError where the kind is unknown or what it needs is missing.
+    groups: (n,) or the moments of each; total: the moments of all rows. Raises ValueError where the kind is unknown or
+    what it needs is missing.
     """
     if kind is None and groups is None:
         return None
@@ -122,7 +143,7 @@ def covariance(kind: str | None, rows: Rows | None, groups: Any, precise: bool) 
     if (kind in CLUSTERED) != (groups is not None):
         raise ValueError(f"cov={kind!r} {'needs groups' if groups is None else 'takes no groups; CR0 and CR1 do'}")
     if isinstance(groups, Mapping):
-        return _of_clusters(kind, groups)
+        return _of_clusters(kind, groups, total)
     if rows is None:
         raise ValueError(
             f"cov={kind!r} needs the rows, and only `fit` keeps them, until it is pickled; "
@@ -133,14 +154,35 @@ def covariance(kind: str | None, rows: Rows | None, groups: Any, precise: bool) 
     labels = np.asarray(groups)
     if labels.shape != (len(rows.Y),):
         raise ValueError(f"groups has the shape {labels.shape}; it must be ({len(rows.Y)},), one label for each row")
-    _, number = np.unique(labels, return_inverse=True)
+    numbers: dict[Any, int] = {}
+    for row, label in enumerate(labels.tolist()):
+        if _is_missing(label):
+            raise ValueError(f"groups[{row}] is {label}; each row must have a label")
+        numbers.setdefault(label, len(numbers))
+    number = np.array([numbers[label] for label in labels.tolist()])
     order = np.argsort(number, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
     moments = {i: rows.moments(part) for i, part in enumerate(parts)}
-    return _of_clusters(kind, {i: each for i, each in moments.items() if each.weight})
+    return _of_clusters(kind, {i: each for i, each in moments.items() if each.weight}, total)
 
 
-def _of_clusters(kind: str, clusters: Mapping[Any, Moments]) -> ByCluster:
+def _is_missing(label: Any) -> bool:
+    """None, NaN, NaT, or pandas' NA, which is equal to nothing and unequal to nothing."""
+    return label is None or type(label).__name__ == "NAType" or label != label
+
+
+def _of_clusters(kind: str, clusters: Mapping[Any, Moments], total: Moments) -> ByCluster:
+    for label, moments in clusters.items():
+        if not isinstance(moments, Moments):
+            raise ValueError(
+                f"groups[{label!r}] is of type {type(moments).__name__}; it must be the Moments of a cluster"
+            )
+        if moments.columns != total.columns:
+            raise ValueError(
+                f"groups[{label!r}] has moments of {moments.columns - 2} features; the model has {total.columns - 2}"
+            )
     if len(clusters) < 2:
         raise ValueError(f"cov={kind!r} needs 2 clusters or more, and groups has {len(clusters)}")
+    if functools.reduce(operator.add, clusters.values()) != total:
+        raise ValueError("the moments of groups do not add up to those of the fit")
     return ByCluster(kind, clusters)
