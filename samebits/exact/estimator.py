@@ -201,7 +201,7 @@ class ExactLinearRegression(LinearPredictor):
         """
         return self._fit(X, y, sample_weight, first=not hasattr(self, "moments_"))
 
-    def fit_moments(self, moments: Moments, feature_names: Sequence[str] | None = None) -> Self:
+    def fit_moments(self, moments: Moments, feature_names: Sequence[str] | np.ndarray | None = None) -> Self:
         """Fit to all rows that exact moments describe.
 
         Parameters
