@@ -24,7 +24,7 @@ from samebits.advice.grouped import Values, values
 from samebits.advice.reader import AT_ONCE, KINDS, ROW, Asked, Reader, ask, fields_of
 from samebits.errors import UserError
 from samebits.exact.moments import Moments
-from samebits.tables.diagnosis import check_width, clean, identifier, no_number, string
+from samebits.tables.diagnosis import check_width, clean, header_below, identifier, no_number, string
 from samebits.tables.split import Hash, Shuffle
 from samebits.tables.table import floats, reading
 
@@ -39,9 +39,15 @@ class Profile:
     """The columns of the rows of a table whose target is known."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, cells: str, target: str, data: params.Data, asked: Asked
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        source: str,
+        cells: str,
+        target: str,
+        data: params.Data,
+        asked: Asked,
     ) -> None:
-        """cells: the SQL name of the table, whose column ROW counts its rows."""
+        """source: the table, for people. cells: its SQL name; its column ROW counts its rows."""
         self._connection, self._used = connection, cells
         table = connection.sql(f"FROM {cells}")
         columns = [
@@ -53,7 +59,9 @@ class Profile:
         found = [column for column in columns if column.name == target]
         if not found:
             names = clean(", ".join(column.name for column in columns))
-            raise UserError(f"--target {clean(target)}: no such column; the columns are {names}")
+            line = header_below(source, target)
+            hint = f"; line {line} has it: --skip {line - 1} takes that line as the header" if line else ""
+            raise UserError(f"--target {clean(target)}: no such column; the columns are {names}{hint}")
         read = {column.name: column for column in Reader(connection, cells, asked).read(columns)}
         self.target = read[target]
         self.all_rows = _rows(connection, cells)
@@ -279,7 +287,7 @@ def profiled(source: str, target: str, data: params.Data, asked: Asked) -> Itera
                 connection.execute(f"CREATE TABLE {cells} AS {numbered}")
                 connection.execute("SET enable_progress_bar = false")
             connection.execute(f"SET threads = {joblib.cpu_count()}")
-            yield Profile(connection, cells, target, data, asked)
+            yield Profile(connection, source, cells, target, data, asked)
         finally:
             for view in ("used", "numbered"):
                 connection.execute(f"DROP VIEW IF EXISTS {view}")

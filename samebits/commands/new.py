@@ -31,6 +31,8 @@ def run(arguments: Namespace) -> int:
         raise UserError(f"{arguments.folder}: exists and is not an empty folder; name another one")
     if "://" in arguments.table:
         raise UserError(f"--table {arguments.table}: a URL; download the file first, so that the repository holds it")
+    if arguments.run:
+        repository.check_author()
     source = pins.origin()
     arguments.table = os.path.abspath(arguments.table)
     parent = _existing(folder)

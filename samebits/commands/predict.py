@@ -1,22 +1,24 @@
 """samebits predict."""
 
+import codecs
 import json
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader, FileIO
 from types import ModuleType
 
-from samebits.commands import add_model
+from samebits.commands import add_around, add_model
 from samebits.errors import UserError
 from samebits.model.predictor import Predictor
 from samebits.model.schema import Form, Rows, Schema
 from samebits.serving.predict import predict
-from samebits.serving.rows import CHUNK, Head, blocks
+from samebits.serving.rows import CHUNK, GZIP, Head, blocks
 
 TABLES = (".parquet", ".json", ".zst")  # which DuckDB reads by itself
-OTHERS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".zip", ".bz2", ".xz")
+OTHERS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".zip", ".bz2", ".xz", ".txt", ".dat", ".data", ".tab")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -29,6 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="rows of the table or of features: CSV with a header, JSON lines, Parquet, Excel (default: stdin)",
     )
     add_model(parser)
+    add_around(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--raw", action="store_true", help="the rows are those of the table, where names do not tell")
     form.add_argument("--features", action="store_true", help="the rows are those of features, where names do not tell")
@@ -51,12 +54,28 @@ def run(arguments: Namespace) -> int:
         print(json.dumps(predictor.info(), indent=2, ensure_ascii=False))
         return 0
     asked: Form | None = "raw" if arguments.raw else "features" if arguments.features else None
-    with _rows(predictor, arguments.file, asked) as (form, rows):
+    with _rows_around(predictor, arguments, asked) as (form, rows):
         schema = predictor.schema if form == "raw" else None
         count = predict(predictor, rows, sys.stdout, schema, arguments.ranges, arguments.strict)
     of = "of the table, of which the model's query made features" if form == "raw" else "of features, as they are"
     print(f"{_told(arguments.file)}: {count:,} row{'s' if count != 1 else ''} {of}", file=sys.stderr)
     return 0
+
+
+@contextmanager
+def _rows_around(
+    predictor: Predictor, arguments: Namespace, asked: Form | None
+) -> Iterator[tuple[Form, Iterator[Rows]]]:
+    """What the rows in a file are, and their features, without the lines around them that the user names."""
+    path, above, below = arguments.file, arguments.skip, arguments.skip_footer
+    if not (above or below):
+        with _rows(predictor, path, asked) as found:
+            yield found
+    elif path == "-":
+        raise UserError("stdin: its lines cannot be skipped; name a file")
+    else:
+        with _duckdb().converted(path, above, below) as copy, _rows(predictor, copy, asked) as found:
+            yield found
 
 
 @contextmanager
@@ -67,7 +86,7 @@ def _rows(predictor: Predictor, path: str, asked: Form | None) -> Iterator[tuple
     if path.lower().endswith(TABLES):
         with _duckdb().opened(path, schema, features, asked) as found:
             yield found
-    elif path.lower().endswith(OTHERS) or "#" in path:
+    elif path.lower().endswith(OTHERS) or "#" in path or not _is_utf8(path):
         with _duckdb().converted(path) as copy, _rows(predictor, copy, asked) as found:
             yield found
     else:
@@ -114,6 +133,24 @@ def _header(head: Head, schema: Schema, features: Sequence[str], skip: int) -> t
         if all(name in of_table for name in schema.needed):
             return of_table, line
     return head.names(0, *dialect), 0
+
+
+def _is_utf8(path: str) -> bool:
+    """Whether a file is UTF-8; what can be read only once, or is compressed, counts as such."""
+    if not os.path.isfile(path) or path.lower().endswith(".gz"):
+        return True
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with _opened(path) as file, suppress(UnicodeDecodeError):
+        start = True
+        while chunk := file.read(CHUNK):
+            if start and (chunk.startswith(GZIP)):
+                return True
+            decoder.decode(chunk)
+            if start and b"\0" in chunk:
+                return False
+            start = False
+        return True
+    return False
 
 
 def _duckdb() -> ModuleType:

@@ -15,6 +15,7 @@ from samebits import artifacts, git, params
 from samebits.advice import edit, use
 from samebits.advice.features import count
 from samebits.advice.reader import Asked
+from samebits.commands import add_around
 from samebits.errors import UserError, warn
 from samebits.tables import convert
 from samebits.tables.diagnosis import clean
@@ -55,6 +56,7 @@ def add_options(parser: ArgumentParser) -> None:
         choices=["linear", "logistic"],
         help="by default, logistic regression for a target of two values, least squares for other numbers",
     )
+    add_around(parser)
     parser.add_argument("--dates", choices=[*DATES], help="how to read dates as 02/06/2016, where both ways fit")
     for option, what in (("--category", "levels"), ("--number", "a number")):
         parser.add_argument(
@@ -84,7 +86,7 @@ def take(arguments: Namespace, write: bool) -> tuple[list[Path], str]:
     UserError where the table cannot be used.
     """
     data = params.load().data
-    with _found(arguments.table) as (files, source):
+    with _found(arguments.table, convert.Around(arguments.skip, arguments.skip_footer)) as (files, source):
         moves = _moves(files, source)
         new_source = _in_repository(source, moves)
         proposal = use.propose(source, arguments.target, data, _asked(arguments))
@@ -159,9 +161,12 @@ def _options(arguments: Namespace) -> list[str]:
 
 
 @contextlib.contextmanager
-def _found(table: str) -> Iterator[tuple[list[Path], str]]:
+def _found(table: str, around: convert.Around) -> Iterator[tuple[list[Path], str]]:
     """The files of a table, none for a URL, and its source; what DuckDB does not read is a temporary CSV file."""
+    skips = around != convert.Around()
     if "://" in table:
+        if skips:
+            raise UserError(f"{table}: lines of a URL cannot be skipped; download the file first")
         yield [], table
         return
     table, part = convert.split(table)
@@ -172,9 +177,11 @@ def _found(table: str) -> Iterator[tuple[list[Path], str]]:
         raise UserError(f"{table}: the file is empty")
     if not files:
         raise UserError(f"{table}: no such file")
+    if skips and len(files) > 1:
+        raise UserError(f"{table}: lines can be skipped in one file only; there are {len(files)}")
     with tempfile.TemporaryDirectory() as folder:
         if len(files) == 1:
-            copy = convert.readable(files[0], part, Path(folder))
+            copy = convert.readable(files[0], part, Path(folder), around)
             if copy != files[0]:
                 files, table = [copy], str(copy)
         name = table.lower().removesuffix(".gz").removesuffix(".zst")

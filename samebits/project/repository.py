@@ -54,6 +54,16 @@ def initialize(folder: Path, large: Iterable[Path]) -> None:
         dvc(folder, "add", "-q", str(file))
 
 
+def check_author() -> None:
+    """Raise UserError where git does not know who commits."""
+    try:
+        git("var", "GIT_AUTHOR_IDENT")
+    except UserError:
+        raise UserError(
+            "--run commits, and git does not know your name: git config --global user.name NAME, and user.email MAIL"
+        ) from None
+
+
 def first_run(folder: Path, options: params.Params) -> None:
     """Run the pipeline, write its results into README.md, and commit all of it."""
     dvc(folder, "repro", quiet=False)

@@ -58,17 +58,17 @@ def of_json_lines(query: Query, path: str | None, file: BufferedIOBase) -> Itera
 
 
 @contextmanager
-def converted(table: str) -> Iterator[str]:
-    """The path of a text that a file of another kind becomes: a workbook, an archive. Raises UserError."""
+def converted(table: str, above: int = 0, below: int = 0) -> Iterator[str]:
+    """The path of a text that a file of another kind becomes: a workbook, an archive, another encoding.
+
+    above, below: lines around the rows, which are not read. Raises UserError.
+    """
     convert = import_module("samebits.tables.convert")  # the image, which reads stdin, has not what this needs
     path, part = convert.split(table)
     if not Path(path).is_file():
         raise UserError(f"{path}: No such file or directory")
     with tempfile.TemporaryDirectory() as folder:
-        copy = convert.readable(Path(path), part, Path(folder))
-        if copy == Path(path):
-            raise UserError(f"{path}: not a file that can be read")
-        yield str(copy)
+        yield str(convert.readable(Path(path), part, Path(folder), convert.Around(above, below)))
 
 
 @contextmanager

@@ -1,13 +1,18 @@
-"""Files that DuckDB does not read, as CSV in UTF-8: archives, other encodings, fields between spaces, workbooks."""
+"""Files that DuckDB does not read, as CSV in UTF-8: archives, other encodings, fields between spaces, workbooks.
+
+Lines around the rows, as titles and notes, are left out on request.
+"""
 
 import bz2
 import codecs
+import collections
 import csv
 import gzip
 import lzma
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +30,15 @@ CHUNK = 2**20  # bytes
 FIRST = 50  # lines that tell how fields are separated
 BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 SOME = 2**16  # bytes that tell an encoding
+SHOWN = 60  # characters of a line
+
+
+@dataclass(frozen=True)
+class Around:
+    """Lines around the rows: so many above the header, and after the last row, which are not read."""
+
+    above: int = 0
+    below: int = 0
 
 
 def split(table: str) -> tuple[str, str | None]:
@@ -35,11 +49,16 @@ def split(table: str) -> tuple[str, str | None]:
     return table, None
 
 
-def readable(path: Path, part: str | None, folder: Path) -> Path:
+def readable(path: Path, part: str | None, folder: Path, around: Around | None = None) -> Path:
     """The file itself if DuckDB reads it, else a copy in the folder that it reads; tells what was done.
 
     Raises UserError where the file cannot be read.
     """
+    copy = _as_csv(path, part, folder)
+    return _without(copy, around, folder) if around and (around.above or around.below) else copy
+
+
+def _as_csv(path: Path, part: str | None, folder: Path) -> Path:
     if excel.is_workbook(str(path)):
         copy = folder / f"{path.stem}.csv"
         excel.to_csv(str(path), copy, part)
@@ -47,7 +66,7 @@ def readable(path: Path, part: str | None, folder: Path) -> Path:
     if path.suffix.lower() in PACKED:
         path = _unpacked(path, part, folder)
         if excel.is_workbook(str(path)):
-            return readable(path, None, folder)
+            return _as_csv(path, None, folder)
     name = path.name.lower().removesuffix(".gz")
     if not name.endswith(TEXTS):
         return path
@@ -69,6 +88,35 @@ def readable(path: Path, part: str | None, folder: Path) -> Path:
             for text in codecs.iterdecode(iter(lambda: raw.read(CHUNK), b""), encoding or "utf-8"):
                 to.write(text)
     return copy
+
+
+def _without(path: Path, around: Around, folder: Path) -> Path:
+    """A copy of a text without the lines around its rows."""
+    name = path.name.lower().removesuffix(".gz")
+    if not name.endswith(TEXTS):
+        raise UserError(f"{clean(path.name)}: has no lines to skip; they are those of a text or a workbook")
+    copy = folder / f"{path.name[: len(name)].rpartition('.')[0]}-rows{name[name.rindex('.') :]}"
+    last: collections.deque[bytes] = collections.deque()
+    lines = 0
+    with _opened(path) as raw, open(copy, "wb") as to:
+        for line in raw:
+            lines += 1
+            if lines > around.above:
+                last.append(line)
+            if len(last) > around.below:
+                to.write(last.popleft())
+    if not copy.stat().st_size:
+        raise UserError(f"{clean(path.name)}: has {lines:,} lines; all are skipped")
+    above = [f"the first {around.above}"] if around.above else []
+    below = [f"the last {len(last)}, from {_shown(last[0])!r} on,"] if last else []
+    warn(f"{clean(path.name)}: of its {lines:,} lines, {' and '.join([*above, *below])} are not read")
+    return copy
+
+
+def _shown(line: bytes) -> str:
+    """A line for people."""
+    text = clean(line.decode(errors="replace"))
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def _unpacked(path: Path, part: str | None, folder: Path) -> Path:

@@ -1,11 +1,15 @@
 """Where a table holds what is no finite number: found when reading has failed, by reading it again."""
 
+import itertools
+
 import duckdb
 
 from samebits.errors import UserError
 
 # What R, spreadsheets and databases write into CSV where a value is missing, and pandas reads so; nan is a number
 MISSING = ["", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "None"]
+DELIMITERS = [",", ";", "\t"]
+HEADER_WITHIN = 50  # lines
 MOST_COLUMNS = 2000  # the time that the moments and the profile take grows with their square
 
 
@@ -15,6 +19,21 @@ def check_width(path: str, columns: int) -> None:
         raise UserError(
             f"{path}: {columns:,} columns; samebits use takes at most {MOST_COLUMNS:,}: keep those that matter"
         )
+
+
+def header_below(path: str, name: str) -> int | None:
+    """The number, from 2, of the line of a text that names a column so, if one of the first lines does."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            first = list(itertools.islice(file, HEADER_WITHIN))
+    except (OSError, UnicodeDecodeError):
+        return None
+    for number, line in enumerate(first[1:], 2):
+        for delimiter in DELIMITERS:
+            cells = [cell.strip().strip('"') for cell in line.split(delimiter)]
+            if len(cells) > 1 and name in cells:
+                return number
+    return None
 
 
 def no_rows(source: str) -> UserError:

@@ -3,6 +3,7 @@
 import csv
 import functools
 import glob
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -19,12 +20,13 @@ from samebits.tables.diagnosis import clean, identifier, string
 
 TYPES_OF_TEXT = ["BOOLEAN", "INTEGER", "HUGEINT", "DOUBLE", "TIME", "DATE", "TIMESTAMP", "VARCHAR"]
 WHOLE = 2**53  # from here on a float64 does not hold each integer: such numbers are identifiers, and stay text
-DELIMITERS = [",", ";", "\t"]  # a single column with one of these in its name is none
 LOOKED_AT = 100_000  # rows that show how a boolean is written
 MAY_CHANGE = ["enable_optimizer", "enable_progress_bar", "threads"]  # settings
 READS = {"SELECT_NODE", "SET_OPERATION_NODE", "CTE_NODE", "RECURSIVE_CTE_NODE"}  # in the syntax tree of a query
 LONGEST = 600  # characters of a message: DuckDB repeats lines of a file
 SHOWN = 60  # of a line that is wrong
+TITLE = 20  # lines above the header; more are rows of another width
+NOTES = 50  # lines after the last row, at most
 REFUSED = " - file system operations are disabled by configuration"
 
 
@@ -176,7 +178,10 @@ def _csv(name: str, pattern: str, paths: tuple[str, ...]) -> str:
         if any(each.dialect != first.dialect or each.types.keys() != first.types.keys() for each in others):
             return anew
         names = list(first.types)
-        if len(names) == 1 and (delimiter := next((each for each in DELIMITERS if each in names[0]), None)):
+        if first.skipped > TITLE:
+            _check_widths(connection, name, pattern, first.dialect["delim"])
+        # a single column with a delimiter in its name is none
+        if len(names) == 1 and (delimiter := next((each for each in diagnosis.DELIMITERS if each in names[0]), None)):
             _check_widths(connection, name, pattern, delimiter)
         types = {each: _common([one.types[each] for one in (first, *others)]) for each in names}
         if wide := [each for each, kind in types.items() if kind == "HUGEINT"]:
@@ -186,7 +191,8 @@ def _csv(name: str, pattern: str, paths: tuple[str, ...]) -> str:
             types |= dict.fromkeys(wide, "DOUBLE") | dict.fromkeys(too_large, "VARCHAR")
     types = {each: "DOUBLE" if kind == "INTEGER" else kind for each, kind in types.items()}
     if first.skipped:
-        _tell(f"{clean(name)}: the first {first.skipped} lines are not read; the header is in line {first.skipped + 1}")
+        above = "line 1 is" if first.skipped == 1 else f"the first {first.skipped} lines are"
+        _tell(f"{clean(name)}: {above} not read; the header is in line {first.skipped + 1}")
     return first.reading(pattern, types)
 
 
@@ -240,10 +246,16 @@ def _check_widths(connection: duckdb.DuckDBPyConnection, name: str, pattern: str
     for row in reader:
         header = header or row
         if row and len(row) != len(header):
+            at = reader.line_num
+            rest = list(itertools.islice(reader, NOTES))
+            footer = ""
+            if len(rest) < NOTES and all(len(each) < len(header) for each in (row, *rest)):
+                notes = reader.line_num - at + 1
+                footer = f"; if it is a note after the last row: samebits use --skip-footer {notes}"
             raise UserError(
-                f"data.source {name}, line {reader.line_num}: {len(row)} field{'s' if len(row) != 1 else ''}; the "
+                f"data.source {name}, line {at}: {len(row)} field{'s' if len(row) != 1 else ''}; the "
                 f"header has {len(header)}: {clean(', '.join(header))[:LONGEST]}; correct or delete the line: "
-                f"{clean(delimiter.join(row))[:SHOWN]}"
+                f"{clean(delimiter.join(row))[:SHOWN]}{footer}"
             )
 
 

@@ -186,13 +186,16 @@ WRONG = "the header has 3: x, z, y; correct or delete the line"
 ROWS = [f"{i},{i % 9},{3 * i}" for i in range(60)]
 
 
+NOTE = "; if it is a note after the last row: samebits use --skip-footer 1"
+
+
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
         (["x,z,y", *ROWS[:30], "30,3,90,oops", *ROWS[31:]], f"line 32: 4 fields; {WRONG}: 30,3,90,oops"),
-        (["x,z,y", *ROWS, "Source: office, 2024"], f"line 62: 2 fields; {WRONG}: Source: office, 2024"),
-        (["x,z,y", *ROWS, "Notes"], f"line 62: 1 field; {WRONG}: Notes"),
-        (["x;z;y", *(row.replace(",", ";") for row in ROWS), "a;b"], f"line 62: 2 fields; {WRONG}: a;b"),
+        (["x,z,y", *ROWS, "Source: office, 2024"], f"line 62: 2 fields; {WRONG}: Source: office, 2024{NOTE}"),
+        (["x,z,y", *ROWS, "Notes"], f"line 62: 1 field; {WRONG}: Notes{NOTE}"),
+        (["x;z;y", *(row.replace(",", ";") for row in ROWS), "a;b"], f"line 62: 2 fields; {WRONG}: a;b{NOTE}"),
     ],
 )
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz"])
