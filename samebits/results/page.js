@@ -8,7 +8,12 @@ const words = {labelFont: font, titleFont: font, titleFontWeight: 600, labelFont
 // A part of a specification, whose titles under the x axis and whose labels fit a width in pixels
 const fitted = (part, width) => {
   for (const [key, value] of Object.entries(part ?? {})) {
-    if (key == "labelLimit" && value) part.labelLimit = Math.min(value, Math.max(90, width * 0.3));
+    if (key == "labelLimit" && value) {
+      part.labelLimit = Math.min(value, Math.max(90, width * 0.3));
+      const half = Math.floor(part.labelLimit / 13);  // characters; names of levels differ at their ends
+      part.labelExpr = `length(datum.label) > ${2 * half + 1} ? ` +
+        `slice(datum.label, 0, ${half}) + "…" + slice(datum.label, -${half}) : datum.label`;
+    }
     if (key == "x" && typeof value?.title == "string")
       value.title = value.title.match(new RegExp(`.{1,${Math.max(20, Math.floor((width - 80) / 7.2))}}(?!\\S)|\\S+`, "g"));
     if (value && typeof value == "object") fitted(value, width);

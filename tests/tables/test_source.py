@@ -184,8 +184,6 @@ def test_what_a_file_holds_reaches_no_terminal_raw() -> None:
 
 WRONG = "the header has 3: x, z, y; correct or delete the line"
 ROWS = [f"{i},{i % 9},{3 * i}" for i in range(60)]
-
-
 NOTE = "; if it is a note after the last row: samebits use --skip-footer 1"
 
 
@@ -208,9 +206,15 @@ def test_the_first_line_of_another_width_is_named(lines: list[str], told: str, s
 
 
 def test_lines_above_the_header_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("title.csv").write_text("\n".join(["A table", "of numbers", "", "x,z,y", *ROWS]) + "\n")
+    assert len(read("SELECT * FROM source", "title.csv")) == 60
+    assert "title.csv: the first 3 lines are not read; the header is in line 4" in capsys.readouterr().err
+
+
+def test_a_table_above_another_is_no_title() -> None:
     Path("two.csv").write_text("\n".join(["x,y", *["1,2"] * 80, "x,z,y", *ROWS]) + "\n")
-    assert len(read("SELECT * FROM source", "two.csv")) == 60
-    assert "two.csv: the first 81 lines are not read; the header is in line 82" in capsys.readouterr().err
+    with pytest.raises(UserError, match="line 82: 3 fields; the header has 2: x, y"):
+        read("SELECT * FROM source", "two.csv")
 
 
 @pytest.mark.parametrize("row", ['"Oslo, Norway",1,2', "'x',1,2", "-,1,2"])
