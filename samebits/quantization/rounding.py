@@ -105,6 +105,7 @@ def choose(task: Task, bits: int, rounding: Rounding, earlier: Iterable[Choice] 
     >>> from samebits import ExactLinearRegression
     >>> from samebits.model.schemes import SCHEMES
     >>> from samebits.exact.loss import SquaredLoss
+    >>> from samebits.model.linear import LinearModel
     >>> X = np.array([[1.0, 0.1], [2.0, 0.4], [3.0, 0.2], [4.0, 0.7]])
     >>> exact = ExactLinearRegression().fit(X, X @ [2.0, 10.0] + 0.5)
     >>> loss = SquaredLoss(LinearModel(exact.coef_, exact.intercept_), exact.moments_)
