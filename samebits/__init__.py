@@ -7,9 +7,10 @@ if TYPE_CHECKING:
     from samebits.exact.estimator import ExactLinearRegression
     from samebits.exact.inference.summary import Summary
     from samebits.exact.logistic.estimator import ExactLogisticRegression
+    from samebits.exact.logistic.estimator_cv import ExactLogisticRegressionCV
     from samebits.exact.ridge_cv import ExactRidgeCV
 
-__all__ = ["ExactLinearRegression", "ExactLogisticRegression", "ExactRidgeCV", "Summary"]
+__all__ = ["ExactLinearRegression", "ExactLogisticRegression", "ExactLogisticRegressionCV", "ExactRidgeCV", "Summary"]
 __version__ = "0.1.0"  # pyproject.toml takes it from here
 
 
@@ -18,6 +19,7 @@ def __getattr__(name: str) -> Any:
     modules = {
         "ExactLinearRegression": "estimator",
         "ExactLogisticRegression": "logistic.estimator",
+        "ExactLogisticRegressionCV": "logistic.estimator_cv",
         "ExactRidgeCV": "ridge_cv",
         "Summary": "inference.summary",
     }

@@ -7,7 +7,7 @@ import functools
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from flint import fmpq
 
@@ -50,15 +50,48 @@ def one_minus_r2(fold: Fold, model: LinearModel) -> fmpq:
     return 1 - score.r2(fold.test, model)
 
 
-@dataclass(frozen=True)
-class CrossValidation:
-    """The loss of each fold for each penalty: alphas (k,), errors k lists with one for each fold.
+Number = TypeVar("Number", bound=Any)  # exact: it compares without rounding
 
-    The loss of a fold is that of the model that `least_squares.Solver` gives, with its rounded parameters.
-    """
+
+@dataclass(frozen=True)
+class Losses(Generic[Number]):
+    """The loss of each fold for each penalty: alphas (k,), errors k lists with one for each fold."""
 
     alphas: list[float]
-    errors: list[list[fmpq]]
+    errors: list[list[Number]]
+
+    @functools.cached_property
+    def means(self) -> list[Number]:
+        """The mean errors over the folds, as in `cross_val_score` and `GridSearchCV`: each fold counts the same."""
+        return [functools.reduce(operator.add, each) * fmpq(1, len(each)) for each in self.errors]
+
+    @functools.cached_property
+    def best(self) -> int:
+        """The index of the penalty with the least mean error; of tied penalties, the largest."""
+        return min(range(len(self.alphas)), key=lambda i: (self.means[i], -self.alphas[i]))
+
+    @property
+    def alpha(self) -> float:
+        """The penalty with the least mean error."""
+        return self.alphas[self.best]
+
+    def rounded(self, i: int) -> tuple[float, float]:
+        """The mean error of penalty i and its standard deviation over the folds, each rounded once."""
+        raise NotImplementedError
+
+    def row(self, i: int) -> dict[str, float]:
+        """The same under their names."""
+        error, spread = self.rounded(i)
+        return {"alpha": self.alphas[i], "error": error, "spread": spread}
+
+    def curve(self) -> list[dict[str, Any]]:
+        """A row for each penalty, for the plot."""
+        return [{**self.row(i), "chosen": i == self.best} for i in range(len(self.alphas))]
+
+
+@dataclass(frozen=True)
+class CrossValidation(Losses[fmpq]):
+    """The loss of a fold is that of the model that `least_squares.Solver` gives, with its rounded parameters."""
 
     @classmethod
     def of(
@@ -101,33 +134,14 @@ class CrossValidation:
         ]
         return cls(alphas, errors)
 
-    @functools.cached_property
-    def means(self) -> list[fmpq]:
-        """The mean errors over the folds, as in `cross_val_score` and `GridSearchCV`: each fold counts the same."""
-        return [sum(each, fmpq(0)) / len(each) for each in self.errors]
-
-    @functools.cached_property
-    def best(self) -> int:
-        """The index of the penalty with the least mean error; of tied penalties, the largest."""
-        return min(range(len(self.alphas)), key=lambda i: (self.means[i], -self.alphas[i]))
-
-    @property
-    def alpha(self) -> float:
-        """The penalty with the least mean error."""
-        return self.alphas[self.best]
-
-    def row(self, i: int) -> dict[str, float]:
+    def rounded(self, i: int) -> tuple[float, float]:
         """The mean error of penalty i and its standard deviation over the folds, each rounded once."""
         variance = sum(((error - self.means[i]) ** 2 for error in self.errors[i]), fmpq(0)) / len(self.errors[i])
-        return {"alpha": self.alphas[i], "error": nearest_float(self.means[i]), "spread": nearest_sqrt(variance)}
-
-    def curve(self) -> list[dict[str, Any]]:
-        """A row for each penalty, for the plot."""
-        return [{**self.row(i), "chosen": i == self.best} for i in range(len(self.alphas))]
+        return nearest_float(self.means[i]), nearest_sqrt(variance)
 
 
-def grid(moments: Moments, standardize: bool = False) -> list[float]:
-    """Penalties from almost none to almost all, ascending: at most POINTS powers of two, which no rounding touches.
+def grid(moments: Moments, standardize: bool = False, points: int = POINTS) -> list[float]:
+    """Penalties from almost none to almost all, ascending: at most `points` powers of two, which no rounding touches.
 
     The penalised solution shrinks along each eigenvector of the centred X'X, of eigenvalue d, by d / (d + alpha), and
     alpha where d is the scale that matters (Hastie, Tibshirani and Friedman, The Elements of Statistical Learning,
@@ -141,7 +155,7 @@ def grid(moments: Moments, standardize: bool = False) -> list[float]:
     diagonal = [moments.weight * (1 if standardize else each) for each in variances]
     low = max(_power_below(min(diagonal)) - BELOW, LEAST)
     high = min(_power_below(sum(diagonal, fmpq(0))) + ABOVE, GREATEST)
-    step = 1 + (high - low) // (POINTS - 1)
+    step = 1 + (high - low) // (points - 1)
     return [2.0**power for power in range(high, low - step, -step) if power >= LEAST][::-1]
 
 

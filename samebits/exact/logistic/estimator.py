@@ -13,16 +13,64 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from samebits.exact.logistic.cross_validation import Rows, penalties
 from samebits.exact.logistic.fit import fit
 from samebits.exact.logistic.inference import inference
 from samebits.exact.logistic.summary import LogisticSummary
-from samebits.exact.moments import Moments
 from samebits.exact.rational import exactly
 from samebits.model import prediction
 from samebits.model.probability import probabilities
 
 
-class ExactLogisticRegression(ClassifierMixin, BaseEstimator):
+class LogisticPredictor(ClassifierMixin, BaseEstimator):
+    """What the estimators share: two classes, and predictions of `coef_` and `intercept_`."""
+
+    classes_: np.ndarray
+    coef_: np.ndarray
+    intercept_: np.ndarray
+
+    def __sklearn_tags__(self) -> Tags:
+        """Two classes only."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    def _rows(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Rows:
+        """All rows, also those of weight 0; sets `classes_`."""
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        weight = np.ones(len(X))
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        check_classification_targets(y)
+        self.classes_ = np.unique(y[weight > 0])
+        if len(self.classes_) > 2:
+            kind = type_of_target(y, input_name="y")
+            raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")
+        if len(self.classes_) < 2:
+            raise ValueError(f"y has one class, {self.classes_.tolist()}; a classifier needs 2 classes")
+        names = [str(each) for each in getattr(self, "feature_names_in_", [f"x{j + 1}" for j in range(X.shape[1])])]
+        return Rows(X, y == self.classes_[1], weight, names)
+
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
+        """The log odds of the second class (n,), each correctly rounded."""
+        check_is_fitted(self)
+        rows = validate_data(self, X, reset=False, dtype=np.float64)
+        return prediction.predict(rows, self.coef_[0], float(self.intercept_[0]))
+
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """The probabilities of both classes (n, 2), each correctly rounded."""
+        check_is_fitted(self)
+        rows = validate_data(self, X, reset=False, dtype=np.float64)
+        coef, intercept = self.coef_[0], float(self.intercept_[0])
+        return np.column_stack([probabilities(rows, -coef, -intercept), probabilities(rows, coef, intercept)])
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """The more probable class of each row (n,), the first if both are equal."""
+        check_is_fitted(self)
+        return self.classes_[(self.decision_function(X) > 0).astype(int)]
+
+
+class ExactLogisticRegression(LogisticPredictor):
     """Logistic regression of two classes, each coefficient proved and rounded once.
 
     Minimises the sum of log(1 + exp(-s (b + x w))), with s = 1 for the second class and -1 for the first, plus
@@ -81,12 +129,6 @@ class ExactLogisticRegression(ClassifierMixin, BaseEstimator):
         self.fit_intercept = fit_intercept
         self.standardize = standardize
 
-    def __sklearn_tags__(self) -> Tags:
-        """Two classes only."""
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
-
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
@@ -108,39 +150,21 @@ class ExactLogisticRegression(ClassifierMixin, BaseEstimator):
         """
         self._validate_params()
         fitted = copy.copy(self)
-        rows, classes = validate_data(fitted, X, y, dtype=np.float64)
-        weight = np.ones(len(rows))
-        if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
-            rows, classes, weight = rows[weight > 0], classes[weight > 0], weight[weight > 0]
-        fitted._solve(rows, classes, weight)
+        fitted._solve(fitted._rows(X, y, sample_weight).weighted)
         self.__dict__ = fitted.__dict__  # in one step: what fails before leaves the model as it was
         return self
 
-    def _solve(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> None:
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) > 2:
-            kind = type_of_target(y, input_name="y")
-            raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")
-        if len(self.classes_) < 2:
-            raise ValueError(f"y has one class, {self.classes_.tolist()}; a classifier needs 2 classes")
-        names = [str(each) for each in getattr(self, "feature_names_in_", [f"x{j + 1}" for j in range(X.shape[1])])]
-        found = fit(X, 2.0 * codes - 1, weight, bool(self.fit_intercept), self._penalties(X), names)
+    def _solve(self, rows: Rows) -> None:
+        penalty = penalties(rows.X, 1 / exactly(self.C) if np.inf > self.C else fmpq(0), bool(self.standardize))
+        found = fit(rows.X, 2.0 * rows.y - 1, rows.weight, bool(self.fit_intercept), penalty, rows.names)
         parameters = np.array(found.parameters)
         first = int(self.fit_intercept)
         self.coef_ = parameters[None, first:]
         self.intercept_ = parameters[:1] if first else np.zeros(1)
-        self.relations_, self.rank_ = found.relations, X.shape[1] - len(found.relations)
+        self.relations_, self.rank_ = found.relations, rows.X.shape[1] - len(found.relations)
         self._summary = None
-        if np.isinf(self.C) and (weight == np.floor(weight)).all():
-            self._summary = inference(found, names, "y", str(self.classes_[1]))
-
-    def _penalties(self, X: np.ndarray) -> list[fmpq]:
-        if np.isinf(self.C):
-            return [fmpq(0)] * X.shape[1]
-        scales = Moments.of(X, np.zeros(len(X))).variances() if self.standardize else [fmpq(1)] * X.shape[1]
-        return [(each or 1) / exactly(self.C) for each in scales]
+        if np.isinf(self.C) and (rows.weight == np.floor(rows.weight)).all():
+            self._summary = inference(found, rows.names, "y", str(self.classes_[1]))
 
     def summary(self) -> LogisticSummary:
         """Standard errors, tests, intervals and other statistics of the fit; it prints as a table.
@@ -157,21 +181,3 @@ class ExactLogisticRegression(ClassifierMixin, BaseEstimator):
         if self._summary is None:
             raise ValueError("standard errors need a fit without a penalty, and whole numbers as weights")
         return self._summary
-
-    def decision_function(self, X: ArrayLike) -> np.ndarray:
-        """The log odds of the second class (n,), each correctly rounded."""
-        check_is_fitted(self)
-        rows = validate_data(self, X, reset=False, dtype=np.float64)
-        return prediction.predict(rows, self.coef_[0], float(self.intercept_[0]))
-
-    def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """The probabilities of both classes (n, 2), each correctly rounded."""
-        check_is_fitted(self)
-        rows = validate_data(self, X, reset=False, dtype=np.float64)
-        coef, intercept = self.coef_[0], float(self.intercept_[0])
-        return np.column_stack([probabilities(rows, -coef, -intercept), probabilities(rows, coef, intercept)])
-
-    def predict(self, X: ArrayLike) -> np.ndarray:
-        """The more probable class of each row (n,), the first if both are equal."""
-        check_is_fitted(self)
-        return self.classes_[(self.decision_function(X) > 0).astype(int)]

@@ -35,6 +35,20 @@ def log_loss(odds: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) 
     return LogLoss([(1 / rows.weights, rows)])
 
 
+def standard_deviation(losses: "list[LogLoss]") -> float:
+    """How far losses lie from their mean: the root of the mean square, rounded once."""
+    if all(each == losses[0] for each in losses):
+        return 0.0
+    for precision in PRECISIONS:
+        with working_precision(precision):
+            values = [each.ball(precision) for each in losses]
+            mean = sum(values, arb(0)) / len(values)
+            variance = sum(((each - mean) ** 2 for each in values), arb(0)) / len(values)
+            if (value := balls.nearest(variance.sqrt())) is not None:
+                return value
+    raise ArithmeticError("the standard deviation of log losses could not be rounded")
+
+
 @total_ordering
 @dataclass(frozen=True, eq=False)
 class LogLoss:
