@@ -13,11 +13,15 @@ COVERED = 0.5  # the share of the rows that such levels must have for a text to 
 
 @dataclass(frozen=True)
 class Cells:
-    """Cells of a column that hold one value, or are odd in one way: an example, how many rows, the first (from 1)."""
+    """Cells of a column that hold one value, or are odd in one way: an example, how many rows, the first (from 1).
+
+    of: how many values were looked at, missing ones not counted.
+    """
 
     example: str
     rows: int
     first: int
+    of: int = 0
 
 
 @dataclass(frozen=True)
@@ -98,9 +102,14 @@ class Column:
         return self.seen_levels - len(self.own), self.seen_rows - sum(rows for _, rows in self.own)
 
     @property
+    def may_be_category(self) -> bool:
+        """Whether it has levels to tell apart; no value may be the other one."""
+        return len(self.own) > 1 or (len(self.own) == 1 and self.missing >= self.level_rows)
+
+    @property
     def is_category(self) -> bool:
         """Whether enough training rows have one of few values."""
-        return len(self.own) > 1 and self.pooled[1] <= (1 - COVERED) * self.seen_rows
+        return self.may_be_category and self.pooled[1] <= (1 - COVERED) * self.seen_rows
 
     @property
     def number(self) -> str:

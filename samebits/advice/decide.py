@@ -16,7 +16,24 @@ COUNTS = 0.9  # the share of steps of one that makes a counter of rows
 SERIAL = 1.0  # below this, the ratio of von Neumann tells that rows are in the order of time
 IDENTIFIERS = {"id", "index", "rowid", "rownames", "row", "key", "uuid", "guid", "unnamed: 0", "column0", "column00"}
 NAMED = {"id", "ids", "uuid", "guid", "key", "rowid"}  # as the last word of a name
-NUMBERED = re.compile(r"(id|num|nr|no|number|nbr|case|obs|observation|subject|patient|record|serial|seqn?)$")
+NUMBERS = {"num", "nr", "no", "number", "nbr"}
+NUMBERED = {*NUMBERS, "case", "obs", "observation", "subject", "patient", "record", "serial", "seq", "seqn"}
+NO_ID = ("paid", "bid", "grid", "acid", "solid", "fluid", "liquid", "humid", "covid", "hybrid", "lipid", "void", "aid")
+CODES = {
+    "zip",
+    "zipcode",
+    "postcode",
+    "postal",
+    "plz",
+    "fips",
+    "code",
+    "isbn",
+    "ean",
+    "upc",
+    "sku",
+    "phone",
+    "telephone",
+}
 OF_TIME = {"t", "time", "date", "day", "days", "week", "weeks", "wk", "month", "months", "quarter", "year", "years"}
 OF_TIME |= {"yr", "period", "trend", "hour", "hours", "tick", "step", "minute", "second", "datetime", "timestamp"}
 PERIODS = {  # words of names whose numbers come round
@@ -25,8 +42,9 @@ PERIODS = {  # words of names whose numbers come round
     **dict.fromkeys(("weekday", "dow", "wday", "dayofweek"), (0, 7)),
     **dict.fromkeys(("quarter", "qtr", "season"), (0, 4)),
 }
-CODED = {"zip", "zipcode", "postcode", "postal", "plz", "fips", "code", "type", "kind", "category", "subclass", "group"}
-CODED |= {"region", "district", "county", "state", "store", "dept", "department", "brand", "race", "gender", "sex"}
+CODED = {*CODES, "type", "kind", "category", "class", "subclass", "group", "cluster", "brand", "store", "dept", "sex"}
+CODED |= {"region", "district", "county", "state", "country", "city", "birthplace", "department", "race", "gender"}
+CODED |= {"ethnicity", "religion", "nationality", "occupation", "industry", "marital"}
 
 ORDERS = [
     ["very low", "low", "medium", "high", "very high"],
@@ -130,15 +148,15 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _of_reading(column: Column) -> list[str]:
-    found, known = [], column.known + (column.strays.rows if column.strays else 0)
+    found = []
     if odd := column.strays:
         found.append(
-            f"{column.name}: {odd.rows:,} of {known:,} values {'is' if odd.rows == 1 else 'are'} no {column.kind}: "
+            f"{column.name}: {odd.rows:,} of {odd.of:,} values {'is' if odd.rows == 1 else 'are'} no {column.kind}: "
             f"{_first(odd)}; taken as missing"
         )
     if odd := column.mixed:
         found.append(
-            f"{column.name}: {odd.rows:,} of {known:,} values are of another form than the others, as {_first(odd)}: "
+            f"{column.name}: {odd.rows:,} of {odd.of:,} values are of another form than the others, as {_first(odd)}: "
             f"the column is text; say how to read it in data.query, or, if this value is a missing one: "
             f"--missing '{column.name}={short(odd.example)}'"
         )
@@ -163,8 +181,9 @@ def _of_sentinels(columns: Sequence[Column]) -> list[str]:
     told = []
     for value, of in found.items():
         shown = _some([f"{column.name} ({count(cells.rows, 'row')})" for column, cells in of])
+        is_in = "is repeated in" if any(cells.rows > 1 for _, cells in of) else "is in"
         told.append(
-            f"{value} is repeated in {shown}, far from the other values, and is fitted as a number; if it stands "
+            f"{value} {is_in} {shown}, far from the other values, and is fitted as a number; if it stands "
             f"for a missing value: --missing {value if len(of) > 1 else repr(f'{of[0][0].name}={value}')}"
         )
     return told
@@ -185,15 +204,17 @@ def _left_out(column: Column, columns: Sequence[Column], asked: Asked, serial: f
     if column.known < (1 - MOSTLY_MISSING) * column.rows:
         return f"{percent(column)} missing"
     if column.name in asked.categories:
-        return "" if len(column.own) > 1 else _no_category(column)
+        return "" if column.may_be_category else _no_category(column)
     if column.name in asked.numbers:
         return "" if column.kind == "number" else f"{column.kind}, not a number"
     if _counts_rows(column) and not _is_time(column, columns, serial):
         return f"identifier: counts the rows from {column.low:.0f}"
     if column.integral and column.distinct > FEW_LEVELS and _named(column) and not column.is_category:
         return "identifier, by its name"
-    if column.is_each_once and column.distinct > FEW_LEVELS and NUMBERED.search(column.name.lower()):
+    if column.is_each_once and column.distinct > FEW_LEVELS and _numbered(column):
         return "identifier, by its name and a different value in each row"
+    if column.integral and column.distinct > FEW_LEVELS and _head(column) in CODES and not column.is_category:
+        return f"codes by their name, {column.distinct:,} of them: too many for categories, and no quantity"
     if column.kind == "text" and not column.is_category:
         return _no_category(column)
     return ""
@@ -202,12 +223,14 @@ def _left_out(column: Column, columns: Sequence[Column], asked: Asked, serial: f
 def _no_category(column: Column) -> str:
     if column.kind == "text" and column.distinct == column.known:
         return "text with a different value in each row" + (f": {column.codes}" if column.codes else "")
+    if column.distinct == 1:
+        return f"constant where it is known: {text(column.low)}"
     share = 100 * sum(rows for _, rows in column.own) / max(1, column.seen_rows)
     of = f"those with {column.level_rows} training rows or more"
     if len(column.own) == LEVELS:
         of = f"the {LEVELS} most frequent"
     return (
-        f"text with {column.distinct:,} values, as {short(str(column.low))}; {of} have {share:.0f} % of the rows, "
+        f"text with {column.distinct:,} values, as {short(str(column.low))}; {of} have {share:.3g} % of the rows, "
         f"a category needs {COVERED:.0%}"
     )
 
@@ -216,14 +239,14 @@ def _is_category(column: Column, asked: Asked) -> bool:
     if column.name in asked.numbers or not column.has_values:
         return False
     if column.kind == "text" or column.name in asked.categories:
-        return len(column.own) > 1
+        return column.may_be_category
     if column.kind != "number" or not column.integral or column.distinct <= 2 or not column.is_category:
         return False
     words = _words(column.name)
     periods = [PERIODS[word] for word in words if word in PERIODS]
     if any(low <= column.low and column.high <= high for low, high in periods):
         return True
-    return bool(CODED & set(words)) or (_named(column) and not column.is_each_once)
+    return _head(column) in CODED or (_named(column) and not column.is_each_once)
 
 
 def _counts_rows(column: Column) -> bool:
@@ -248,6 +271,19 @@ def _named(column: Column) -> bool:
     """Whether it is an identifier by its name."""
     words = _words(column.name)
     return column.name.lower() in IDENTIFIERS or bool(words and words[-1] in NAMED)
+
+
+def _numbered(column: Column) -> bool:
+    """Whether its name is that of a number given to each row."""
+    words = _words(column.name)
+    last = words[-1] if words else ""
+    return last in NUMBERED or last.endswith(("num", "seqn")) or (last.endswith("id") and not last.endswith(NO_ID))
+
+
+def _head(column: Column) -> str:
+    """The word that says what it is: store of store_id and of store 1, size of store_size."""
+    words = [word for word in _words(column.name) if word not in NAMED | NUMBERS and not word.isdigit()]
+    return words[-1] if words else ""
 
 
 def _words(name: str) -> list[str]:

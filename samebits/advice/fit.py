@@ -38,16 +38,16 @@ WORDS += [
 
 
 class Fit:
-    """Which readings fit how many texts of a column."""
+    """Which readings fit how many texts of a column, and the SQL of its cell."""
 
-    def __init__(self, missing: set[str], proposed: list[Reading]) -> None:
-        self.missing, self.proposed = missing, proposed
+    def __init__(self, cell: str, missing: set[str], proposed: list[Reading]) -> None:
+        self.cell, self.missing, self.proposed = cell, missing, proposed
         self.fits: dict[Reading, int] = {}
         self.wrong: dict[Reading, int] = {}
 
-    def question(self, cell: str) -> list[str]:
+    def question(self) -> list[str]:
         """The aggregates to be asked."""
-        text = f"{cell}::VARCHAR"
+        text = f"{self.cell}::VARCHAR"
         known, said = known_in(text, self.missing), ", ".join(map(string, self.missing - set(MARKERS)))
         asked = [
             f"countif(trim({text}) = '')",

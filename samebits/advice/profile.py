@@ -56,12 +56,7 @@ class Profile:
             if identifier(name) != ROW
             for each in fields_of(name, identifier(name), type_)
         ]
-        found = [column for column in columns if column.name == target]
-        if not found:
-            names = clean(", ".join(column.name for column in columns))
-            line = header_below(source, target)
-            hint = f"; line {line} has it: --skip {line - 1} takes that line as the header" if line else ""
-            raise UserError(f"--target {clean(target)}: no such column; the columns are {names}{hint}")
+        target = _named(target, [column.name for column in columns], source)
         read = {column.name: column for column in Reader(connection, cells, asked).read(columns)}
         self.target = read[target]
         self.all_rows = _rows(connection, cells)
@@ -267,6 +262,16 @@ def _as_dates(value: str) -> str:
 
 def _most_first(level: tuple[str, int]) -> tuple[int, str]:
     return -level[1], level[0]
+
+
+def _named(target: str, names: Sequence[str], source: str) -> str:
+    """The column that the person means; readers of CSV drop spaces around names. Raises UserError for none."""
+    for each in (target, target.strip()):
+        if each in names:
+            return each
+    line = header_below(source, target)
+    hint = f"; line {line} has it: --skip {line - 1} takes that line as the header" if line else ""
+    raise UserError(f"--target {clean(target)}: no such column; the columns are {clean(', '.join(names))}{hint}")
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """What SQL gives the value of each column of a table, whatever form its text has: asked of all rows."""
 
 import contextlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -28,6 +29,7 @@ AT_ONCE = 16  # columns in a question; more take more memory at a time
 SAMPLE = 500  # rows that propose how a text is read
 STRAY = 0.05  # the share of values of another form that are taken as missing; of more, the column stays text
 WORDS = 0.5  # the same of words as unknown
+SPACES = "\t\u00a0\u202f\u3000"  # that trim of SQL leaves
 ROW = identifier("row of the table")  # its number, from 0
 
 
@@ -125,15 +127,19 @@ class Reader:
                     f"SELECT {column.cell}::VARCHAR FROM {self._cells} WHERE {known_in(column.cell, missing)} LIMIT 100"
                 )
                 known = [text for (text,) in self._connection.execute(more).fetchall()]
-            fit = Fit(missing, readings.proposed(known[:SAMPLE]))
+            cell = column.cell
+            for space in sorted({letter for text in known for letter in text if letter in SPACES}):
+                cell = f"replace({cell}, {string(space)}, ' ')"  # so that trim takes it off
+            known = [re.sub(f"[{SPACES}]", " ", text) for text in known[:SAMPLE]]
+            fit = Fit(cell, missing, readings.proposed(known))
             found.append(fit)
-            asked.append(fit.question(column.cell))
+            asked.append(fit.question())
         answers = iter(self._ask([each for question in asked for each in question]))
         return [fit.answered([next(answers) for _ in question]) for fit, question in zip(found, asked, strict=True)]
 
     def _of_text(self, column: Column, fit: Fit) -> Column:
         """A column of text as what it says."""
-        cell = f"{column.cell}::VARCHAR" if column.type != "varchar" else column.cell
+        cell = f"{fit.cell}::VARCHAR" if column.type != "varchar" else fit.cell
         column = replace(column, padded=fit.padded, asked=fit.asked)
         chosen = fit.chosen(self._habits)
         others = fit.known - fit.fits.get(chosen, 0) if chosen else 0
@@ -155,7 +161,7 @@ class Reader:
             return replace(
                 column, kind=chosen.kind, value=value, read=chosen.told, strays=strays, also=also, markers=markers
             )
-        elif chosen:
+        elif chosen and others < fit.known / 2:  # of fewer, the form is a chance
             column = replace(column, mixed=self._odd(cell, fit, chosen.of(cell)))
         value = f"trim({cell})" if fit.padded else cell
         if fit.blank:
@@ -169,7 +175,7 @@ class Reader:
         odd = f"{known_in(cell, fit.missing)} AND NOT coalesce({read.fits}, false)"
         [(example, first)] = self._examples([(cell, odd)])
         [rows] = self._ask([f"countif({odd})"])
-        return Cells(example, rows, first + 1)
+        return Cells(example, rows, first + 1, fit.known)
 
     def _examples(self, conditions: list[tuple[str, str]]) -> list[tuple[str, int]]:
         """Of cells that meet a condition, the first, with the number of its row, from 0."""

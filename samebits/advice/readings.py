@@ -31,7 +31,12 @@ UNIT = rf"%|{CURRENCY}|°?[A-Za-zµΩ°\"][A-Za-zµΩ°/²³\".-]*([23]|\^[23])?
 AFFIXED = re.compile(
     rf"[-+{MINUS}(]?\s*(?P<before>{CURRENCY})?\s*[-+{MINUS}]?[\d.,{SPACES}]*\d\.?(?P<after>\s*(?![eE][-+]?\d)({UNIT}))?\s*\)?"
 )
-MULTIPLES = {"K": "e3", "k": "e3", "M": "e6", "B": "e9"}
+MULTIPLES = {"K": "e3", "k": "e3", "M": "e6", "B": "e9"}  # and, in any case, words:
+MULTIPLES |= {"thousand": "e3", "lac": "e5", "lakh": "e5", "lacs": "e5", "lakhs": "e5", "mn": "e6", "million": "e6"}
+MULTIPLES |= {"crore": "e7", "crores": "e7", "cr": "e7", "bn": "e9", "billion": "e9", "trillion": "e12"}
+MULTIPLE = re.compile(rf"[\d.]\s*({'|'.join(sorted(MULTIPLES, key=len, reverse=True))})\s*$", re.IGNORECASE)
+UNITS_OF_TIME = ["d(ay)?s?", "h((ou)?r)?s?", "m(in(ute)?)?s?", "s(ec(ond)?)?s?"]
+DURATION = "".join(rf"(\d+\s*{each}\s*)?" for each in UNITS_OF_TIME)
 DAYS = {  # how days are written, for strptime
     "day first": ["%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d %m %Y", "%d/%m/%y", "%d.%m.%y", "%d-%m-%y"],
     "month first": ["%m/%d/%Y", "%m.%d.%Y", "%m-%d-%Y", "%m %d %Y", "%m/%d/%y", "%m.%d.%y", "%m-%d-%y"],
@@ -85,7 +90,7 @@ def _numbers(sample: Sequence[str]) -> Iterator[Reading]:
     for before, after in dict.fromkeys([_affixes(sample), _affixes(sample, some=True)]):
         for style, (body, replaced) in BODIES.items():
             yield _number(style, before, after, body, (*minus, *replaced))
-        if (before or after) and after != "%":
+        if (before or after) and after != "%" and not _multiple(after):  # 5 is not 5 %, nor 5K
             for style, (body, replaced) in BODIES.items():
                 yield _number(style, before, after, body, (*minus, *replaced), optional=True)
 
@@ -109,7 +114,7 @@ def _number(
     text = "{t}"
     if optional:
         text = (
-            f"regexp_replace({text}, {string('|'.join(re.escape(each) for each in (before, after) if each))}, '', 'i')"
+            f"regexp_replace({text}, {string('|'.join(re.escape(each) for each in (before, after) if each))}, '', 'gi')"
         )
     else:
         for each in filter(None, (before, after)):
@@ -135,16 +140,40 @@ def _bookkeeping(sample: Sequence[str]) -> Iterator[Reading]:
 
 
 def _multiples(sample: Sequence[str]) -> Iterator[Reading]:
-    """Numbers as 1.2K and 3M."""
+    """Numbers as 1.2K and 3M, or 1.2 million and 3 billion."""
     before, _ = _affixes(sample)
-    ends = {each.strip()[-1:] for each in sample} & MULTIPLES.keys()
+    found = [match[1] for match in map(MULTIPLE.search, sample) if match]
+    ends = sorted({each for each in found if _multiple(each)})
     if len(ends) > 1 or (ends and any(each.strip()[-1:].isdigit() for each in sample)):
         text = f"replace({{t}}, {string(before)}, '')" if before else "{t}"
-        for letter in sorted(ends):
-            text = f"replace({text}, {string(letter)}, {string(MULTIPLES[letter])})"
-        pattern = rf"\s*{SIGN}{_literal(before)}(\d+\.?\d*|\.\d+)[{''.join(sorted(ends))}]?\s*"
+        for end in ends:
+            power = string(_multiple(end))
+            if any(each.strip().endswith(f" {end}") for each in sample):
+                text = f"regexp_replace({text}, {string(f' *{end}')}, {power})"
+            else:
+                text = f"replace({text}, {string(end)}, {power})"
+        pattern = rf"\s*{SIGN}{_literal(before)}(\d+\.?\d*|\.\d+)(\s*({'|'.join(ends)}))?\s*"
         told = ", ".join(filter(None, [f"in {before}" if before else "", f"multiples as 1{min(ends)}"]))
         yield _of_pattern("number", told, pattern, f"TRY_CAST({text} AS DOUBLE)")
+
+
+def _multiple(end: str) -> str:
+    """The power of ten that a letter or word stands for, as in 1e3; empty where it stands for none."""
+    return MULTIPLES.get(end) or (MULTIPLES.get(end.lower(), "") if len(end) > 1 else "")
+
+
+def _ordinals(sample: Sequence[str]) -> Iterator[Reading]:
+    """Numbers as 1st and 22nd."""
+    plain = "TRY_CAST(regexp_replace({t}, '(st|nd|rd|th)', '', 'i') AS DOUBLE)"
+    yield _of_pattern("number", "ordinals as 1st", r"\s*\d+\s*(?i:st|nd|rd|th)\s*", plain)
+
+
+def _durations(sample: Sequence[str]) -> Iterator[Reading]:
+    """Durations of two units or more, as 2h 50m: in hours. Those of one unit are numbers with it."""
+    if any(re.fullmatch(r"\s*\d+\s*[a-z]+\s*\d+\s*[a-z]+.*", each, re.IGNORECASE) for each in sample):
+        yield _of_pattern(
+            "number", "hours, written as 2h 50m", rf"\s*(?i:{DURATION})", "epoch(TRY_CAST({t} AS INTERVAL)) / 3600"
+        )
 
 
 def _times_with_zone(sample: Sequence[str]) -> Iterator[Reading]:
@@ -177,7 +206,7 @@ def _clocks(sample: Sequence[str]) -> Iterator[Reading]:
         yield _strptime(each, "time", "::TIME", "")
 
 
-FORMS = [_numbers, _bookkeeping, _multiples, _times_with_zone, _quarters, _dates, _clocks]
+FORMS = [_numbers, _bookkeeping, _multiples, _ordinals, _durations, _times_with_zone, _quarters, _dates, _clocks]
 
 
 @functools.cache

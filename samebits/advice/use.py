@@ -30,11 +30,13 @@ WIDTH = 60  # of a line before its comment
 class Proposal:
     """What `samebits use` would write: the query, as lines; `split` for the rows; the model, and what its classes are.
 
-    labels: what 0 and 1 mean, where the table does not hold these. told: which class is 1, and how many rows have no
-    target, for people. warnings: for the person, also in the query. left_out: by its name, why a column is no feature.
+    target: its name in the table. labels: what 0 and 1 mean, where the table does not hold these. told: which class is
+    1, and how many rows have no target, for people. warnings: for the person, also in the query. left_out: by its name,
+    why a column is no feature.
     """
 
     query: str
+    target: str
     split: str
     model: Model
     labels: tuple[str, str] | None
@@ -55,6 +57,7 @@ def propose(source: str, target: str, data: params.Data, asked: Asked | None = N
     if data.split not in params.SPLITS:  # a column that this table has not
         data = msgspec.structs.replace(data, split="shuffle")
     with profiled(source, target, data, asked) as profile:
+        target = profile.target.name
         y = _target(profile, source, asked)
         decisions = _decided(profile, asked)
         notes = [*decide.warnings(decisions, profile.target, asked), *_of_rows(profile), *y.notes]
@@ -86,6 +89,7 @@ def propose(source: str, target: str, data: params.Data, asked: Asked | None = N
         told.append(f"left out: {features.count(missing, 'row')} without {target}")
     return Proposal(
         query,
+        target,
         split,
         y.model,
         y.labels,

@@ -95,11 +95,11 @@ def take(arguments: Namespace, write: bool) -> tuple[list[Path], str]:
             text,
             params.FILE,
             " ".join(
-                ["by samebits use", *map(_quoted, [new_source, "--target", arguments.target, *_options(arguments)])]
+                ["by samebits use", *map(_quoted, [new_source, "--target", proposal.target, *_options(arguments)])]
             ),
             {
                 "source": new_source,
-                "target": arguments.target,
+                "target": proposal.target,
                 "split": proposal.split,
                 "query": proposal.query,
             },

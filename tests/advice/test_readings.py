@@ -76,6 +76,46 @@ def test_thousands_and_millions_are_read_as_multiples() -> None:
     assert result.features["x"] == [value for _, value in values]
 
 
+@pytest.mark.parametrize(
+    ("many", "few", "powers"),
+    [
+        ("{} Crore", "{} Lac", (7, 5)),
+        ("${} billion", "${} Million", (9, 6)),
+        ("{}K", "{}", (3, 0)),
+        ("€{}M", "€{}K", (6, 3)),
+    ],
+)
+def test_multiples_are_told_from_units(many: str, few: str, powers: tuple[int, int]) -> None:
+    numbers = [f"{1 + i % 9}.{i * 7 % 10}" for i in range(90)]
+    texts = [(few if i % 4 == 0 else many).format(v) for i, v in enumerate(numbers)]
+    result = used(["x", "y"], list(zip(texts, noise(90), strict=True)))
+    assert result.features["x"] == [float(f"{v}e{powers[i % 4 == 0]}") for i, v in enumerate(numbers)]
+    assert not result.proposal.warnings
+
+
+@pytest.mark.parametrize("how", ["{h}h {m}m", "{h} hours {m} min", "{h} hr {m} mins", "{h}H{m}M"])
+def test_durations_of_two_units_are_hours(how: str) -> None:
+    minutes = [1 + i * 37 % 1400 for i in range(120)]
+    whole = how.partition("{m}")[0]  # 19h beside 2h 50m
+    texts = [(how if m % 60 else whole).format(h=m // 60, m=m % 60) for m in minutes]
+    result = used(["took", "y"], list(zip(texts, noise(120), strict=True)))
+    assert result.features["took"] == [m * 60 / 3600 for m in minutes]
+
+
+def test_ordinals_are_numbers() -> None:
+    floors = [1 + i * 7 % 23 for i in range(120)]
+    texts = [f"{n}{'th' if 3 < n < 21 else ['th', 'st', 'nd', 'rd'][n % 10]}" for n in floors]
+    assert used(["floor", "y"], list(zip(texts, noise(120), strict=True))).features["floor"] == floors
+
+
+def test_what_fits_a_minority_is_not_the_form_of_a_column() -> None:
+    stops = ["non-stop", "1 stop", "2 stops", "3 stops", "4 stops"]
+    rows = [(stops[max(0, i % 9 - 4)], t) for i, t in enumerate(noise(180))]
+    result = used(["stops", "y"], rows)
+    assert len(result.features) == 4
+    assert not result.proposal.warnings
+
+
 DATES = {
     "%b %d, %Y": "Dec 8, 2022",
     "%B %d, %Y": "December 8, 2022",
@@ -185,6 +225,11 @@ def test_a_repeated_value_far_from_the_rest_is_told_and_missing_if_asked(value: 
     assert result.proposal.warnings == ["taken as missing, as --missing says: x (20 values)"]
 
 
+def test_few_values_far_from_one_another_are_no_missing_ones() -> None:
+    rows = [(["4", "5", "7"][i % 3], [0, 0.1, 0.25, 2.5][i % 4], t) for i, t in enumerate(noise(120))]
+    assert not used(["seats", "dose", "y"], rows).proposal.warnings
+
+
 def test_what_is_far_from_the_rest() -> None:
     rows = [(1.0, 3, 1), (2.0, 3, 2), (3.0, 3, 3)]
     assert sentinels.find(rows, [(100.0, 2, 5), (99.5, 2, 6), (99.0, 1, 7)]) == ()
@@ -207,8 +252,9 @@ def test_a_last_row_that_is_no_total_stays() -> None:
     assert len(used(["quality", "x", "y"], rows).y) == 60
 
 
-def test_padded_levels_are_one() -> None:
-    sex = [" male", "female", "  male", "male ", "female "]
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\t"])
+def test_padded_levels_are_one(space: str) -> None:
+    sex = [f"{space}male", "female", f"{space * 2}male", f"male{space}", f"female{space}"]
     result = used(["sex", "y"], [(sex[i % 5], t) for i, t in enumerate(noise(60))])
     assert result.features == {"sex = female": [float("fe" in sex[i % 5]) for i in range(60)]}
 
@@ -245,6 +291,29 @@ def test_periods_and_codes_are_categories_unless_the_person_says_number(name: st
 def test_identifiers_are_left_out(name: str, numbers: list[int]) -> None:
     rows = [(number, i * 37 % 11, t) for i, (number, t) in enumerate(zip(numbers, noise(104), strict=True))]
     assert used([name, "x", "y"], rows).left_out(name).startswith("identifier")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("textbook_isbn", "codes by their name, 104 of them: too many for categories, and no quantity"),
+        ("Postal Code", "codes by their name, 104 of them: too many for categories, and no quantity"),
+        ("college_jobs", None),
+        ("amount_paid", None),
+        ("store_size", None),
+    ],
+)
+def test_codes_are_no_quantities_and_quantities_no_codes(name: str, why: str | None) -> None:
+    rows = [(1000 + i * 7919 % 5003, i * 37 % 11, t) for i, t in enumerate(noise(104))]
+    result = used([name, "x", "y"], rows)
+    assert (None if name in result.features else result.left_out(name)) == why
+    rows = [(1000 + i % 8, x, t) for i, (_, x, t) in enumerate(rows)]
+    assert (name in used([name, "x", "y"], rows).features) == (why is None)  # as categories, else
+
+
+def test_a_text_of_one_level_is_known_or_missing() -> None:
+    rows = [("heated" if i % 3 else "", i % 7, t) for i, t in enumerate(noise(90))]
+    assert used(["pool", "x", "y"], rows).features["pool is missing"] == [float(i % 3 == 0) for i in range(90)]
 
 
 def test_a_time_index_is_kept_where_nothing_else_is_of_time() -> None:

@@ -158,7 +158,9 @@ def test_labels_may_be_any_text_and_go_with_the_table(label: str, project_folder
 
 @pytest.mark.parametrize("end", ["\n", "", "\n\n# end\n"])
 def test_keys_that_are_not_there_are_added_behind_the_others(end: str, project_folder: Path) -> None:
-    text = Path("params.yaml").read_text().replace("  model: linear # linear, or logistic for a target of 0 and 1\n", "")
+    text = (
+        Path("params.yaml").read_text().replace("  model: linear # linear, or logistic for a target of 0 and 1\n", "")
+    )
     start, stop = text.index("train:"), text.index("\nquantize:")
     text = f"{text[:start]}{text[stop + 1 :]}\n{text[start:stop].rstrip()}{end}"
     Path("params.yaml").write_text(text)

@@ -339,6 +339,12 @@ def test_what_cannot_be_a_target_is_refused(rows: Rows, told: str) -> None:
     assert mistake(["x", "y"], rows).startswith(told)
 
 
+def test_spaces_around_the_name_of_the_target_do_not_count() -> None:
+    rows = [(i * 37 % 11, t) for i, t in enumerate(noise(60))]
+    write(["x", " y "], rows)
+    assert use.propose("table.csv", " y ", DATA).target == use.propose("table.csv", "y", DATA).target == "y"
+
+
 def test_an_unknown_target_is_told_with_the_columns_that_there_are() -> None:
     assert mistake(["x", "Y"], [(1, 2)] * 5) == "--target y: no such column; the columns are x, Y"
 
