@@ -67,6 +67,7 @@ class Train(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         Meta(description="a list of two texts, in quotes where YAML would read something else"),
     ] = None
     threshold: Annotated[float, Meta(gt=0, lt=1, description="a number between 0 and 1, both excluded")] = 0.5
+    std_errors: Literal["classical", "HC0", "HC1", "HC2", "HC3"] = "classical"
 
     @property
     def classes(self) -> tuple[str, str]:

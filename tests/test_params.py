@@ -28,6 +28,7 @@ GOOD: dict[str, Any] = {
         "model": "logistic",
         "labels": ["no", "yes"],
         "threshold": 0.25,
+        "std_errors": "HC3",
     },
     "quantize": {"bits": 4, "scheme": "unified_affine", "rounding": "nearest"},
 }
@@ -50,6 +51,7 @@ SCHEDULER = "the address of a Dask scheduler, or null"
 BITS = "an integer from 2 to 16"
 SCHEMES = ["per_channel_pow2", "per_tensor_affine", "unified_affine", "integer_only"]
 MODELS = ["linear", "logistic"]
+ERRORS = ["classical", "HC0", "HC1", "HC2", "HC3"]
 LABELS = "a list of two texts, in quotes where YAML would read something else"
 ROUNDINGS = ["nearest", "babai", "exact"]
 ALLOWED = {
@@ -67,15 +69,16 @@ ALLOWED = {
     "train.model": f"one of {', '.join(MODELS)}",
     "train.labels": LABELS,
     "train.threshold": TEST_SIZE,
+    "train.std_errors": f"one of {', '.join(ERRORS)}",
     "quantize.bits": BITS,
     "quantize.scheme": f"one of {', '.join(SCHEMES)}",
     "quantize.rounding": f"one of {', '.join(ROUNDINGS)}",
 }
-DEFAULTS = ("train.model", "train.labels", "train.threshold")
+DEFAULTS = ("train.model", "train.labels", "train.threshold", "train.std_errors")
 SECTIONS = {
     "data": "a mapping with the keys source, query, target, test_size, seed, split, keep_rows",
     "compute": "a mapping with the keys backend, workers, scheduler",
-    "train": "a mapping with the keys alpha, folds, standardize, model, labels, threshold",
+    "train": "a mapping with the keys alpha, folds, standardize, model, labels, threshold, std_errors",
     "quantize": "a mapping with the keys bits, scheme, rounding",
 }
 
@@ -146,6 +149,7 @@ def test_text_of_another_kind_is_refused(path: Path, key: str, value: Any) -> No
         *(("train.standardize", value) for value in (0, 1, "true", None, [True])),
         *(("train.model", value) for value in ("Logistic", "", 1, None, True, ["linear"])),
         *(("train.labels", value) for value in ("no", [], ["no"], ["no", ""], [0, 1], ["a", "b", "c"], [False, True])),
+        *(("train.std_errors", value) for value in ("hc3", "robust", "CR1", None, True)),
         *(("train.threshold", value) for value in (0, 1, -0.1, 1.5, "0.5", True, None)),
         *(("quantize.bits", value) for value in (1, 17, 0, -8, 10**30, 8.0, 8.5, "8", True, None, [8])),
         *(("quantize.scheme", value) for value in ("affine", "Unified_affine", "", 1, None, True, ["unified_affine"])),
@@ -161,6 +165,7 @@ def test_few_keys_may_be_missing(path: Path) -> None:
     dump(path, lambda document: [document["train"].pop(key.removeprefix("train.")) for key in DEFAULTS])
     train = params.load(path).train
     assert (train.model, train.labels, train.threshold) == ("linear", None, 0.5)
+    assert train.std_errors == "classical"
 
 
 @pytest.mark.parametrize("key", [key for key in ALLOWED if key not in DEFAULTS])
@@ -188,7 +193,7 @@ def test_a_section_that_is_no_mapping_is_refused(path: Path, section: str, value
     [
         ("data", "source, query, target, test_size, seed, split, keep_rows"),
         ("compute", "backend, workers, scheduler"),
-        ("train", "alpha, folds, standardize, model, labels, threshold"),
+        ("train", "alpha, folds, standardize, model, labels, threshold, std_errors"),
         ("quantize", "bits, scheme, rounding"),
     ],
 )

@@ -11,6 +11,7 @@ from dvc.lock import make_lock
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, KFold
 
+from samebits import ExactLinearRegression
 from tests import housing
 from tests.conftest import BIN, ROOT, Project
 
@@ -234,6 +235,26 @@ def test_cross_validation_chooses_and_reads_no_row_again(reproduced: Project) ->
     assert "Running stage 'data'" not in project.run("dvc", "repro", "--dry", "data").stdout
     project.replace("params.yaml", "folds: 5", "folds: 7")
     assert "Running stage 'data'" in project.run("dvc", "repro", "--dry", "data").stdout
+
+
+@pytest.mark.slow
+def test_robust_standard_errors_need_each_training_row(reproduced: Project) -> None:
+    project = reproduced
+    before = json.loads((project.root / "metrics" / "coefficients.json").read_text())
+    project.replace("params.yaml", "std_errors: classical", "std_errors: HC3")
+    project.run("python", "-m", "stages.train")
+    found = json.loads((project.root / "metrics" / "coefficients.json").read_text())
+    X, _, y, _ = housing.split()
+    expected = ExactLinearRegression().fit(X, y).summary(cov="HC3")
+    assert [each["std_error"] for each in found["coefficients"]] == [each.std_error for each in expected.coefficients]
+    assert [each["name"] for each in found["coefficients"]] == [each["name"] for each in before["coefficients"]]
+    assert "HC3 standard errors" in project.run("samebits", "results", "--coefficients").stdout
+    project.replace("params.yaml", "keep_rows: 1000000", "keep_rows: 1000")
+    project.run("python", "-m", "stages.data")
+    assert project.mistake("python", "-m", "stages.train") == (
+        "error: train.std_errors is HC3, which needs each of the 16512 training rows, and data.keep_rows keeps 1000 of "
+        "them; raise it, or take classical\n"
+    )
 
 
 @pytest.mark.slow

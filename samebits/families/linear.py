@@ -2,6 +2,8 @@
 
 import warnings
 
+import numpy as np
+
 from samebits.errors import UserError, warn
 from samebits.exact import cross_validation
 from samebits.exact.cross_validation import CrossValidation, Fold
@@ -35,9 +37,17 @@ def train(options: Train, data: Data) -> Fit:
     if fit.rank != sample.rank_:
         ranks = f"rank {sample.rank_} exactly, {fit.rank} to scikit-learn"
         warn(f"columns are nearly collinear, or have very different units: {ranks}; rescale or drop some in data.query")
-    summary = model.summary(data.of_all["target"]).to_plain()
+    summary = model.summary(data.of_all["target"])
+    if options.std_errors != "classical" and not alpha:  # a penalised fit has none
+        if sample.moments_ != moments:
+            raise UserError(
+                f"train.std_errors is {options.std_errors}, which needs each of the {moments.rows} training rows, and "
+                f"data.keep_rows keeps {len(rows['y'])} of them; raise it, or take classical"
+            )
+        sample.feature_names_in_ = np.array(features, dtype=object)
+        summary = sample.summary(data.of_all["target"], cov=options.std_errors)
     penalties, chosen = (found.curve(), found.row(found.best)) if found else ([], None)
-    return Fit(sklearn.estimator(model), model.rank_, summary, penalties, chosen)
+    return Fit(sklearn.estimator(model), model.rank_, summary.to_plain(), penalties, chosen)
 
 
 def choose_alpha(options: Train, train: Moments, folds: list[Moments]) -> tuple[float, CrossValidation | None]:
