@@ -241,7 +241,7 @@ class ExactLinearRegression(LinearPredictor):
         cov : {"HC0", "HC1", "HC2", "HC3", "CR0", "CR1"}, optional
             Standard errors for independent errors of unequal variance (HC), or for errors that depend on each other
             within clusters (CR); "CR1" if there are groups. By default, errors are independent and of equal variance.
-            They need the rows, to which the last `fit` keeps a reference until the estimator is pickled.
+            They need the rows: the last `fit` keeps a reference to its arguments, which copies and pickles do not have.
         groups : array-like of shape (n_samples,) or mapping, optional
             The cluster of each row, or the `Moments` of each cluster.
 
@@ -258,9 +258,10 @@ class ExactLinearRegression(LinearPredictor):
             raise ValueError(f"a summary is of one target, and y had {len(fits)}; fit to each of them")
         if self._how.positive:
             raise ValueError("there is no summary with positive=True: a coefficient held at 0 has no standard error")
-        if self._rows is not None and (cov or groups is not None) and self._rows.moments() != self.moments_:
+        rows = Rows.of(self, *self._given, reset=False) if self._given and (cov or groups is not None) else None
+        if rows is not None and rows.moments() != self.moments_:
             raise ValueError("X or y have changed since `fit`; fit again")
-        covariance = robust.covariance(cov, self._rows, groups, self._meaning == PRECISION, self.moments_)
+        covariance = robust.covariance(cov, rows, groups, self._meaning == PRECISION, self.moments_)
         return inference(fits[0], self._seen, self._names(), target, self._meaning, covariance)
 
     @property
@@ -277,7 +278,7 @@ class ExactLinearRegression(LinearPredictor):
         return digits[0] if self._flat else digits
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_fits": None, "_rows": None}
+        return {**super().__getstate__(), "_fits": None, "_given": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -296,10 +297,15 @@ class ExactLinearRegression(LinearPredictor):
             if moments.columns != self.moments_.columns or rows.flat != self._flat:
                 raise ValueError("y has another number of targets than in earlier calls of partial_fit")
             moments, seen, dtype = self.moments_ + moments, self._seen + seen, min(dtype, self._dtype)
-        return self._become(fitted._solved(moments, seen, rows.flat, dtype, rows if first else None))
+        return self._become(fitted._solved(moments, seen, rows.flat, dtype, (X, y, sample_weight) if first else None))
 
     def _solved(
-        self, moments: Moments, seen: Seen, flat: bool, dtype: str = "float64", rows: Rows | None = None
+        self,
+        moments: Moments,
+        seen: Seen,
+        flat: bool,
+        dtype: str = "float64",
+        given: tuple[Any, Any, Any] | None = None,
     ) -> Self:
         """Take the solution for moments of [1, X, Y]; flat: y had one dimension; dtype: of X, and so of coef_."""
         targets = moments.columns - 1 - self.n_features_in_
@@ -316,7 +322,7 @@ class ExactLinearRegression(LinearPredictor):
             half_unit=FLOAT32_HALF_UNIT if dtype == "float32" else HALF_UNIT,
         )
         self._alphas, self._meaning = np.broadcast_to(alphas, targets).tolist(), self.weights
-        self.moments_, self._seen, self._rows, self._flat, self._dtype = moments, seen, rows, flat, dtype
+        self.moments_, self._seen, self._given, self._flat, self._dtype = moments, seen, given, flat, dtype
         self._fits: list[Fit] | None = None
         fits = self._solutions()
         self._take(fits, flat, dtype)

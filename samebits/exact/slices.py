@@ -9,7 +9,8 @@ doi:10.1007/s11075-011-9478-1).
 import functools
 import operator
 import queue
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self, TypeVar
@@ -29,6 +30,8 @@ SAMPLE_ROWS = 512
 BUFFER = 2**17  # numbers: the slices of a chunk of rows stay in the cache of a core
 LONGER = 4  # chunks of several threads: these wait for Python's lock at each call of numpy
 SMALL = 2**21  # numbers: so many slices are summed before a second thread has started
+LONG = 2**31  # products of columns: planes.c is not called for many more, as no interrupt ends a call
+LEAST_ROWS = 2**10  # of a call: the sums of fewer take less time than what is done with them
 SHORT = 2**20  # products of columns: so many are summed by planes.c before a second thread has started
 
 Chunk = TypeVar("Chunk")
@@ -122,7 +125,8 @@ def _in_planes(
     planes = compiled.Planes([columns[j] for j in order], [factors[j] for j in order], slices)
     if len(y) * planes.count**2 <= SHORT:
         threads = 1
-    rows = max(1, min(compiled.MOST_ROWS, -(-len(y) // (2 * threads))) // compiled.ROWS) * compiled.ROWS
+    most = min(compiled.MOST_ROWS, max(LEAST_ROWS, LONG // planes.count**2), -(-len(y) // (2 * threads)))
+    rows = max(1, most // compiled.ROWS) * compiled.ROWS
     chunks = [(start, min(start + rows, len(y))) for start in range(0, len(y), rows)]
     parts = _in_threads(planes.sums, chunks, threads)
     sums = planes.by_weight(functools.reduce(operator.add, (each for each, _ in parts)))
@@ -267,9 +271,18 @@ def _in_threads(work: Callable[[Iterable[Chunk]], Part], chunks: Iterable[Chunk]
     waiting: queue.SimpleQueue[Chunk | None] = queue.SimpleQueue()
     for each in [*chunks, *[None] * threads]:
         waiting.put(each)
+    ended = threading.Event()
+
+    def taken() -> Iterator[Chunk]:
+        while not ended.is_set() and (chunk := waiting.get()) is not None:
+            yield chunk
+
     with ThreadPoolExecutor(max(1, threads - 1)) as pool:
-        others = [pool.submit(work, iter(waiting.get, None)) for _ in range(1, threads)]
-        return [work(iter(waiting.get, None)), *[other.result() for other in others]]
+        others = [pool.submit(work, taken()) for _ in range(1, threads)]
+        try:
+            return [work(taken()), *[other.result() for other in others]]
+        finally:  # where this thread is interrupted, the others take no more
+            ended.set()
 
 
 @functools.cache

@@ -4,13 +4,15 @@ import pickle
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn import config_context
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LinearRegression, RANSACRegressor, Ridge
-from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from samebits import ExactLinearRegression, ExactRidgeCV
 from samebits.exact.moments import Moments
@@ -129,10 +131,60 @@ def test_a_penalty_beyond_float64_does_not_end_the_search() -> None:
     assert np.isinf(search.cv_errors_[0]).all()
 
 
-def test_the_estimators_work_inside_of_others() -> None:
-    RANSACRegressor(ExactLinearRegression(), min_samples=0.5, random_state=0).fit(X, Y[:, 0]).predict(X)
-    columns = ColumnTransformer([("kept", "passthrough", [0, 2])])
-    assert make_pipeline(columns, ExactLinearRegression()).fit(X, Y[:, 0]).predict(X).shape == (60,)
+def test_ransac_finds_the_rows_that_follow_the_line() -> None:
+    y = np.where(np.arange(60) % 4, X @ [1.0, 2.0, 3.0, 4.0], 100.0)
+    found = RANSACRegressor(ExactLinearRegression(), min_samples=5, random_state=0).fit(X, y, sample_weight=WEIGHTS)
+    np.testing.assert_allclose(found.estimator_.coef_, [1, 2, 3, 4])
+    assert (found.inlier_mask_ == (np.arange(60) % 4 > 0)).all()
+
+
+@pytest.mark.parametrize("model", [ExactLinearRegression(), ExactRidgeCV(alphas=[0.5], cv=3)])
+def test_a_column_transformer_of_a_frame_gives_the_names(model: Any) -> None:
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"]).assign(e=np.arange(60) % 3)
+    columns = ColumnTransformer(
+        [("kept", "passthrough", ["a", "c"]), ("level", OneHotEncoder(sparse_output=False, drop="first"), ["e"])],
+        verbose_feature_names_out=False,
+    )
+    pipeline = make_pipeline(columns, StandardScaler(), model).set_output(transform="pandas").fit(frame, Y[:, 0])
+    assert list(pipeline[-1].feature_names_in_) == ["a", "c", "e_1", "e_2"]
+    assert [each.name for each in pipeline[-1].summary().coefficients] == ["(intercept)", "a", "c", "e_1", "e_2"]
+    assert pipeline.predict(frame.iloc[:5]).tobytes() == pipeline.predict(frame)[:5].tobytes()
+    with pytest.raises(ValueError, match="feature names"):
+        pipeline[-1].predict(frame[["a", "b", "c", "d"]])
+
+
+@config_context(enable_metadata_routing=True)
+def test_weights_and_groups_are_routed() -> None:
+    weights = {"sample_weight": WEIGHTS}
+    model = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), ExactLinearRegression())
+    model[-1].set_fit_request(sample_weight=True)
+    scaled = StandardScaler().fit_transform(X)
+    expected = ExactLinearRegression().fit(scaled, Y[:, 0], WEIGHTS)
+    assert model.fit(X, Y[:, 0], **weights)[-1].coef_.tobytes() == expected.coef_.tobytes()
+
+    groups = np.arange(60) % 5
+    search = ExactRidgeCV(alphas=[0.1, 10.0], cv=GroupKFold(5)).set_fit_request(sample_weight=True, groups=True)
+    routed = make_pipeline(search).fit(X, Y[:, 0], groups=groups, **weights)[-1]
+    alone = ExactRidgeCV(alphas=[0.1, 10.0], cv=GroupKFold(5)).fit(X, Y[:, 0], WEIGHTS, groups=groups)
+    assert routed.cv_errors_.tobytes() == alone.cv_errors_.tobytes()
+
+    scored = ExactLinearRegression().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+    grid = GridSearchCV(scored, {"alpha": [0.1, 10.0]}, cv=GroupKFold(5))
+    assert grid.fit(X, Y[:, 0], groups=groups, **weights).best_params_["alpha"] in (0.1, 10.0)
+
+
+def test_a_fit_keeps_its_arguments_but_no_copies_and_a_pickle_neither() -> None:
+    rows, y = X.astype(np.float32), Y[:, 0].tolist()
+    model = ExactLinearRegression().fit(rows, y)
+    assert model._given[0] is rows
+    assert model._given[1] is y
+    errors = [each.std_error for each in model.summary(cov="HC3").coefficients]
+    exact = ExactLinearRegression().fit(rows.astype(float), y).summary(cov="HC3")
+    assert errors == [each.std_error for each in exact.coefficients]
+    tall = ExactLinearRegression().fit(np.tile(X, (500, 1)), np.tile(Y[:, 0], 500))
+    assert len(pickle.dumps(tall)) < 10_000
+    with pytest.raises(ValueError, match="rows"):
+        pickle.loads(pickle.dumps(tall)).summary(cov="HC3")
 
 
 @pytest.mark.parametrize("model", [ExactLinearRegression(), ExactRidgeCV(alphas=[1.0])])

@@ -3,6 +3,9 @@
 import math
 import re
 import sys
+import threading
+import time
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import pytest
 from samebits.exact import compiled, cross_validation, derived, least_squares, slices, triangle
 from samebits.exact.moments import Moments
 from samebits.exact.slices import BITS, BUFFER, FLUSH_BLOCKS, LIMIT, LONGER, MAX_SLICES, SMALL, TERMS, Grid
-from samebits.exact.solving import factor, refinement
+from samebits.exact.solving import factor, nonnegative, refinement
 from tests import definitions
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "exact.md"
@@ -74,6 +77,7 @@ def test_the_document_gives_the_constants_their_values() -> None:
         derived: ("ROUNDINGS", "WEAK"),
         least_squares: ("WIDE",),
         factor: ("ENOUGH", "UNIT", "LEVELS"),
+        nonnegative: ("FEW",),
         refinement: ("GUARD", "EXACT", "MOST_BITS"),
     }
     values = {name: getattr(module, name) for module, each in names.items() for name in each}
@@ -211,3 +215,18 @@ def test_the_examples_of_the_document_run() -> None:
     examples = re.findall(r"^```python\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
     assert all(example.count("assert ") >= 2 for example in examples)
     exec(compile("\n".join(examples), str(DOCUMENT), "exec"), {})  # each goes on with those before it
+
+
+def test_the_other_threads_stop_where_one_is_interrupted() -> None:
+    taken = []
+
+    def work(chunks: Iterable[int]) -> None:
+        for each in chunks:
+            taken.append(each)
+            if threading.current_thread() is threading.main_thread():
+                raise KeyboardInterrupt
+            time.sleep(0.001)
+
+    with pytest.raises(KeyboardInterrupt):
+        slices._in_threads(work, range(5000), 3)
+    assert len(taken) < 2500
