@@ -177,7 +177,7 @@ $(DEV): requirements-dev.txt requirements-dask.txt | $(INSTALLED)
 	python tools/install.py $(TORCH) requirements-dev.txt
 	touch .venv/image $@  # the image's packages are among them
 
-$(INSTALLED): requirements.txt pyproject.toml $(wildcard samebits/exact/compiled/*.[ch])
+$(INSTALLED): requirements.txt pyproject.toml $(wildcard samebits/exact/compiled/*.[ch] samebits/model/*.c)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "samebits needs Python 3.11 or newer: make PYTHON=python3.11")'
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	python tools/install.py $(TORCH) requirements.txt

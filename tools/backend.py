@@ -1,6 +1,6 @@
-"""The build backend: flit's, with planes.c compiled into the wheel where there is a compiler.
+"""The build backend: flit's, with the C files compiled into the wheel where there is a compiler.
 
-The library does not use Python's API: a wheel that has it is for any Python of one platform, others are for all.
+Their libraries do not use Python's API: a wheel that has them is for any Python of one platform, others are for all.
 """
 
 import base64
@@ -21,12 +21,13 @@ COMPILER = Path(__file__).parents[1] / "samebits" / "exact" / "compiled" / "__ma
 def build_wheel(wheel_directory: str, config_settings: Any = None, metadata_directory: str | None = None) -> str:
     """Build a wheel, the same bytes from the same files; its name."""
     compiler = runpy.run_path(str(COMPILER), run_name="compiler")  # the package itself needs numpy
-    library, source = compiler["LIBRARY"], compiler["SOURCE"]
-    library.unlink(missing_ok=True)
+    for library in compiler["LIBRARIES"]:
+        library.unlink(missing_ok=True)
     if error := compiler["compiled"]():
-        print(f"{source.name} is not compiled, numpy will compute: {error}")
+        print(f"the C files are not compiled, numpy will compute: {error}")
     else:
-        os.utime(library, (source.stat().st_mtime,) * 2)
+        for source, library in zip(compiler["SOURCES"], compiler["LIBRARIES"], strict=True):
+            os.utime(library, (source.stat().st_mtime,) * 2)
     name: str = buildapi.build_wheel(wheel_directory, config_settings, metadata_directory)
     return name if error else _of_this_platform(Path(wheel_directory, name))
 

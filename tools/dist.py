@@ -81,10 +81,10 @@ def absolute(readme: str, repository: str, tag: str) -> str:
 
 
 def _look_into(wheel: Path) -> None:
-    """Raise SystemExit unless a wheel holds exactly the package files that git tracks, and its platform's library."""
+    """Raise SystemExit unless a wheel holds exactly the package files that git tracks, and its platform's libraries."""
     tracked = set(_git("ls-files", "samebits").split("\n"))
     if not wheel.name.endswith("-any.whl"):
-        tracked.add("samebits/exact/compiled/planes.so")
+        tracked |= {"samebits/exact/compiled/planes.so", "samebits/model/dots.so"}
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     if held != tracked:

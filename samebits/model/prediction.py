@@ -1,8 +1,8 @@
 """Correctly rounded predictions: each the float64 nearest to the exact intercept + x'w, at about the speed of BLAS.
 
-Three attempts, each for the rows that the one before leaves in doubt. An attempt gives a sum and a bound of its error;
+Attempts, each for the rows that the one before leaves in doubt. An attempt gives a sum and a bound of its error;
 rounding is monotone, so where both ends of that interval round to the same float64, so does the exact prediction.
-docs/exact.md derives the bounds.
+docs/exact.md derives the bounds. Where dots.c is compiled, it makes the first attempt, with twice the precision. Then:
 
 1. `_Plan`: what weighs most is cut into integers, whose products BLAS adds without rounding (as in exact/slices.py).
 2. `_compensated`: twice the precision (Ogita, Rump and Oishi, Accurate Sum and Dot Product, SIAM Journal on Scientific
@@ -10,8 +10,11 @@ docs/exact.md derives the bounds.
 3. `_exact`: Python's integers.
 """
 
+import ctypes
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +25,8 @@ UNIT = 2.0**-53  # the relative error of a rounding
 TOP = 21  # bits of a value's first part
 FEW = 128  # numbers: the third attempt takes less time than the preparation of the first
 BLOCK = 2**14  # numbers: a block of rows and its parts stay in the cache of a core
+AGAIN = 2**12  # rows: of those that dots.c leaves in doubt, so many are copied at a time
+LIBRARY = Path(__file__).with_name("dots.so")
 WIDE = 2**12  # columns; of more, too few bits would be left for the parts of a coefficient
 FAR = 300  # powers of two from 1: beyond, a product might lose bits below the least float64
 
@@ -32,6 +37,34 @@ def predict(X: np.ndarray, coef: np.ndarray, intercept: float) -> np.ndarray:
     A row with a value that is not finite gets what float64 arithmetic gives.
     """
     refuse_flushed_subnormals()
+    found = library() if X.size > FEW and X.dtype == np.float64 else None
+    if found is None:
+        return _by_numpy(X, coef, intercept)
+    (n, p), w = X.shape, np.ascontiguousarray(coef, dtype=np.float64)
+    y, doubtful = np.empty(n), np.empty(n, np.int64)
+    where = X.ctypes.data, *X.strides, n, p, w.ctypes.data, intercept, y.ctypes.data, doubtful.ctypes.data
+    rest = doubtful[: found.samebits_predict(*where)]
+    for start in range(0, len(rest), AGAIN):
+        some = rest[start : start + AGAIN]
+        y[some] = _by_numpy(X[some], coef, intercept)
+    return y
+
+
+@functools.cache
+def library() -> ctypes.CDLL | None:
+    """What `samebits.exact.compiled` makes of dots.c; None where there is none, or numpy is as fast."""
+    try:
+        found = ctypes.CDLL(str(LIBRARY))
+        works = found.samebits_fuses()
+    except (AttributeError, OSError):  # there is none, or one of another version
+        return None
+    rows = [ctypes.c_void_p, *[ctypes.c_int64] * 4]
+    found.samebits_predict.restype = ctypes.c_int64
+    found.samebits_predict.argtypes = [*rows, ctypes.c_void_p, ctypes.c_double, *[ctypes.c_void_p] * 2]
+    return found if works else None
+
+
+def _by_numpy(X: np.ndarray, coef: np.ndarray, intercept: float) -> np.ndarray:
     n, p = X.shape
     peak = _peaks(X) if X.size > FEW else np.abs(X).max(axis=0, initial=0)
     if not np.isfinite(peak).all():
@@ -167,7 +200,7 @@ def _with_infinite_rows(X: np.ndarray, coef: np.ndarray, intercept: float) -> np
     y = np.full(len(X), intercept)
     for x, w in zip(X.T, coef.tolist(), strict=True):
         y += x * w
-    y[finite] = predict(X[finite], coef, intercept)
+    y[finite] = _by_numpy(X[finite], coef, intercept)
     return y
 
 

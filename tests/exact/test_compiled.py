@@ -20,6 +20,7 @@ from tests import definitions
 
 pytestmark = pytest.mark.skipif(compiled.library() is None, reason="no compiler made the library, or no AVX2 here")
 
+PLANES = compiled.LIBRARY.with_suffix(".c")
 LANES = sorted({4, compiled.lanes()} - {0})
 Generator = np.random.Generator
 TABLES: dict[str, Callable[[Generator, tuple[int, int]], np.ndarray]] = {
@@ -148,7 +149,7 @@ def test_the_largest_slices_of_the_most_rows_sum_exactly(signs: tuple[int, int])
 
 
 def test_the_constants_keep_the_bounds_of_the_proof() -> None:
-    source = compiler.SOURCE.read_text() + compiler.SOURCE.with_name("lanes.h").read_text()
+    source = PLANES.read_text() + PLANES.with_name("lanes.h").read_text()
     limit, plane = int(slices.LIMIT), 2 * int(slices.LIMIT)
     assert f"#define ROWS {compiled.ROWS}" in source
     assert f"#define LIMIT {slices.LIMIT}" in source
@@ -174,12 +175,12 @@ def test_without_a_compiler_numpy_computes(tmp_path: Path, monkeypatch: pytest.M
 @pytest.fixture(scope="session")
 def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sanitized")
-    library = folder / "planes.so"
-    flags = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    found = subprocess.run(["cc", *flags, *compiler.FLAGS[1:], "-o", library, compiler.SOURCE], capture_output=True)
-    if found.returncode:
-        pytest.skip("no compiler with sanitizers")
-    return library
+    flags = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", *compiler.FLAGS[1:]]
+    for source, its_own in compiler.SOURCES.items():
+        command = ["cc", *flags, *its_own, "-o", folder / f"{source.stem}.so", source]
+        if subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("no compiler with sanitizers")
+    return folder
 
 
 PROGRAM = """
@@ -188,8 +189,9 @@ import sys
 from pathlib import Path
 import numpy as np
 from samebits.exact import compiled, slices
-compiled.LIBRARY = Path(sys.argv[1])
-assert compiled.library()
+from samebits.model import prediction
+compiled.LIBRARY, prediction.LIBRARY = (Path(sys.argv[1], name) for name in ("planes.so", "dots.so"))
+assert compiled.library() and prediction.library()
 slices.SHORT = 0
 random = np.random.default_rng(0)
 for n, lanes in itertools.product((33, 511, 512, 513, 1000), {compiled.lanes(), 4}):
@@ -200,6 +202,8 @@ for n, lanes in itertools.product((33, 511, 512, 513, 1000), {compiled.lanes(), 
             grid = slices.Grid.of(X, y := random.normal(size=n))
             slices.products(X, y, grid, 2)
             slices.products(np.full((n, p), 1e300), y, grid, 1)
+            prediction.predict(X.astype(float), np.ones(p), 1.0)
+            prediction.predict(np.asfortranarray(X, dtype=float)[::2, ::-1], np.ones(p), 1.0)
 print("done")
 """
 
