@@ -84,7 +84,7 @@ class LogisticLoss:
     X: np.ndarray
     y: np.ndarray
     known: dict[bytes, LogLoss] = field(default_factory=dict, repr=False, compare=False)
-    close = 0.02
+    close = 0.005
 
     @cached_property
     def moments(self) -> Moments:

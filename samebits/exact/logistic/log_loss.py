@@ -73,7 +73,7 @@ class LogLoss:
         return isinstance(other, LogLoss) and (self - other).sign() == 0
 
     def __lt__(self, other: "LogLoss") -> bool:
-        return (self - other).sign() < 0
+        return self is not other and (self - other).sign() < 0
 
     __hash__ = None  # type: ignore[assignment]
 
