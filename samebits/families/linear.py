@@ -10,7 +10,7 @@ from samebits.exact.cross_validation import CrossValidation, Fold
 from samebits.exact.estimator import ExactLinearRegression
 from samebits.exact.fitting import CollinearityWarning
 from samebits.exact.moments import Moments
-from samebits.families.family import Data, Fit
+from samebits.families.family import Data, Fit, warn_at_an_end
 from samebits.frameworks import sklearn
 from samebits.params import Train
 
@@ -61,6 +61,5 @@ def choose_alpha(options: Train, train: Moments, folds: list[Moments]) -> tuple[
             )
     alphas = cross_validation.grid(train, options.standardize) if options.alpha == "auto" else options.alpha
     found = CrossValidation.of(Fold.each_of(folds), sorted(set(alphas)), standardize=options.standardize)
-    if options.alpha != "auto" and found.alpha in (found.alphas[0] or None, found.alphas[-1]):
-        warn(f"train.alpha: {found.alpha} is the best, but at the end of the list; a longer list may have a better one")
+    warn_at_an_end(options, found)
     return found.alpha, found

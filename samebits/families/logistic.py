@@ -1,11 +1,11 @@
 """Training of a logistic regression: the maximum of the likelihood, penalised or not."""
 
-from typing import Any
-
 import numpy as np
 from flint import fmpq
 
 from samebits.errors import UserError, warn
+from samebits.exact import cross_validation
+from samebits.exact.logistic.cross_validation import POINTS, LogisticValidation, Rows, penalties
 from samebits.exact.logistic.fit import Fit as Maximum
 from samebits.exact.logistic.fit import fit
 from samebits.exact.logistic.inference import inference
@@ -14,7 +14,7 @@ from samebits.exact.logistic.separation import SeparationError
 from samebits.exact.logistic.summary import LogisticCoefficient, LogisticSummary
 from samebits.exact.moments import Moments
 from samebits.exact.rational import exactly, nearest_sqrt
-from samebits.families.family import Data, Fit
+from samebits.families.family import Data, Fit, warn_at_an_end
 from samebits.families.odds import check_classes
 from samebits.frameworks import sklearn
 from samebits.model.linear import LinearModel
@@ -28,27 +28,23 @@ def train(options: Train, data: Data) -> Fit:
     moments, features, target = Moments.from_plain(data.of_all["train"]), data.features, data.of_all["target"]
     X, y = data.train["X"], data.train["y"]
     check_rows(y, moments.rows, target)
-    alpha, penalties, chosen = choose_alpha(options)
-    variances = moments.variances()
-    penalty = [exactly(alpha) * ((each or 1) if options.standardize else 1) for each in variances]
+    alpha, validation = choose_alpha(options, moments, Rows(X, y, np.ones(len(y)), features))
+    penalty = penalties(X, exactly(alpha), options.standardize)
     try:
         found = fit(X, 2 * y - 1, np.ones(len(y)), True, penalty, features)
     except SeparationError as error:
-        which = f"a combination of {', '.join(error.columns)}" if len(error.columns) > 1 else error.columns[0]
-        raise UserError(
-            f"train: {which} separates the classes of {target}, so the likelihood has no maximum; set train.alpha to a "
-            "penalty, such as 1, or leave out columns in data.query"
-        ) from None
+        raise separated(error) from None
     for relation in found.relations:
         warn(f"collinear columns: {relation.text(features)}; this is the solution of minimum norm")
     model = LinearModel(np.array(found.parameters[1:]), found.parameters[0])
     compare(model, penalty, X, y)
 
     summary = summarise(found, target, options.classes[1], features, alpha).to_plain()
-    for each, variance in zip(summary["coefficients"], [None, *variances], strict=True):
+    for each, variance in zip(summary["coefficients"], [None, *moments.variances()], strict=True):
         each["std_ratio"] = variance and nearest_sqrt(variance)
     rank = len(features) - len(found.relations)
-    return Fit(sklearn.classifier(model, alpha, features), rank, summary, penalties, chosen)
+    curve, chosen = (validation.curve(), validation.row(validation.best)) if validation else ([], None)
+    return Fit(sklearn.classifier(model, alpha, features), rank, summary, curve, chosen)
 
 
 def check_rows(y: np.ndarray, rows: int, target: str) -> None:
@@ -62,11 +58,33 @@ def check_rows(y: np.ndarray, rows: int, target: str) -> None:
         raise UserError(f"the target {target} is {y[0]:g} in all {rows} training rows; there is nothing to learn")
 
 
-def choose_alpha(options: Train) -> tuple[float, list[dict[str, Any]], dict[str, Any] | None]:
-    """The penalty, and what cross-validation says, if it chose the penalty."""
+def separated(error: SeparationError) -> UserError:
+    """What to do about classes that are separated."""
+    which = f"a combination of {', '.join(error.columns)}" if len(error.columns) > 1 else error.columns[0]
+    return UserError(
+        f"train: {which} separates the classes of the target, so the likelihood has no maximum; set train.alpha to a "
+        "penalty, such as 1, or leave out columns in data.query"
+    )
+
+
+def choose_alpha(options: Train, train: Moments, rows: Rows) -> tuple[float, LogisticValidation | None]:
+    """The penalty, and the cross-validation if it chose the penalty: log loss over folds of the rows in their order."""
     if isinstance(options.alpha, float):
-        return options.alpha, [], None
-    raise UserError("train.alpha: a logistic model takes one number")
+        return options.alpha, None
+    if options.alpha == "auto":
+        alphas = cross_validation.grid(train, options.standardize, POINTS)
+    else:
+        alphas = sorted(set(options.alpha))
+    n = np.arange(len(rows.y))
+    folds = [(np.setdiff1d(n, part), part) for part in np.array_split(n, options.folds)]
+    try:
+        found = LogisticValidation.of(rows, folds, list(map(exactly, alphas)), standardize=options.standardize)
+    except SeparationError as error:
+        raise separated(error) from None
+    except ValueError as error:
+        raise UserError(f"train.folds is {options.folds}: {error}; use fewer") from None
+    warn_at_an_end(options, found)
+    return found.alpha, found
 
 
 def compare(ours: LinearModel, penalty: list[fmpq], X: np.ndarray, y: np.ndarray) -> None:

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, brier_score_loss, confusion_matrix, log_loss, roc_auc_score
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from samebits import families
 from samebits.errors import UserError
 from samebits.exact.moments import Moments
-from samebits.families.family import Data
+from samebits.families.family import Data, Fit
 from samebits.model.linear import LinearModel
 from samebits.model.schemes import SCHEMES
 from samebits.params import Train
@@ -45,7 +48,7 @@ def rows(seed: int = 0, n: int = 320, p: int = 3) -> tuple[np.ndarray, np.ndarra
     return X, (X @ np.ones(p) / 2 + generator.logistic(size=n) > 0).astype(np.float64)
 
 
-def train(data: Data, **options: Any) -> families.Fit:
+def train(data: Data, **options: Any) -> Fit:
     return families.train(Train(**{**OPTIONS, **options}), data)
 
 
@@ -97,11 +100,38 @@ def test_separated_classes_are_named_and_a_penalty_helps() -> None:
     X, _ = rows()
     data = data_of(X, (X[:, 1] > 0.3).astype(np.float64))
     assert mistake(data) == (
-        "train: x2 separates the classes of sick, so the likelihood has no maximum; set train.alpha to a penalty, such "
-        "as 1, or leave out columns in data.query"
+        "train: x2 separates the classes of the target, so the likelihood has no maximum; set train.alpha to a "
+        "penalty, such as 1, or leave out columns in data.query"
     )
     model = LinearModel.of(train(data, alpha=1.0).estimator)
     assert ((model.predict(X) > 0) == (X[:, 1] > 0.3)).mean() > 0.95
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+def test_cross_validation_chooses_as_scikit_learn_does(standardize: bool) -> None:
+    """Folds of the rows in their order, mean of the log losses of the folds."""
+    data = data_of(*rows(3, n=120))
+    X, y = data.train["X"], data.train["y"]
+    alphas = [0.01, 3.0, 1000.0]
+    fit = train(data, alpha=alphas, folds=4, standardize=standardize)
+    solver = LogisticRegression(solver="newton-cholesky", tol=1e-12)
+    steps = make_pipeline(StandardScaler(with_mean=False), solver) if standardize else make_pipeline(solver)
+    name = "logisticregression__C"
+    theirs = GridSearchCV(steps, {name: [1 / each for each in alphas]}, scoring="neg_log_loss", cv=KFold(4)).fit(X, y)
+    assert [row["error"] for row in fit.penalties] == pytest.approx(-theirs.cv_results_["mean_test_score"], rel=1e-8)
+    assert fit.chosen
+    assert 1 / fit.chosen["alpha"] == pytest.approx(theirs.best_params_[name])
+    assert [row["chosen"] for row in fit.penalties].count(True) == 1
+    automatic = train(data, alpha="auto", folds=4, standardize=standardize)
+    assert automatic.chosen
+    assert automatic.chosen["error"] <= fit.chosen["error"] * 1.01
+
+
+def test_folds_that_cannot_be_are_one_line() -> None:
+    X, y = rows(3, n=30)
+    assert mistake(data_of(X, y), alpha="auto", folds=17) == (
+        "train.folds is 17: fold 11 of cv has no rows to score with, or only one class to train with; use fewer"
+    )
 
 
 def test_a_target_that_is_no_class_is_told_of_test_rows_too() -> None:
@@ -128,7 +158,7 @@ def test_scores_are_those_of_scikit_learn() -> None:
     assert found["accuracy"] == accuracy_score(y, expected)
     assert list(found["confusion"].values()) == confusion_matrix(y, expected).ravel().tolist()
     assert list(found["confusion"]) == ["tn", "fp", "fn", "tp"]
-    assert evidence.facts() == {"model": "logistic", "labels": ["0", "1"], "threshold": 0.3}
+    assert evidence.family.to_plain() == {"model": "logistic", "labels": ["0", "1"], "threshold": 0.3}
 
 
 def test_a_class_without_test_rows_has_no_area() -> None:
