@@ -37,7 +37,7 @@ CODES = {
 OF_TIME = {"t", "time", "date", "day", "days", "week", "weeks", "wk", "month", "months", "quarter", "year", "years"}
 OF_TIME |= {"yr", "period", "trend", "hour", "hours", "tick", "step", "minute", "second", "datetime", "timestamp"}
 PERIODS = {  # words of names whose numbers come round
-    **dict.fromkeys(("hour", "hr", "hours"), (0, 24)),
+    **dict.fromkeys(("hour", "hr"), (0, 24)),
     **dict.fromkeys(("month", "mon", "mnth"), (0, 12)),
     **dict.fromkeys(("weekday", "dow", "wday", "dayofweek"), (0, 7)),
     **dict.fromkeys(("quarter", "qtr", "season"), (0, 4)),

@@ -45,11 +45,12 @@ DAYS = {  # how days are written, for strptime
         *("%d %b %Y", "%d-%b-%Y", "%d/%b/%Y", "%d.%b.%Y", "%d%b%Y", "%d-%b-%y", "%d %b %y", "%d. %B %Y"),
         *("%b %d, %Y", "%b %d %Y", "%b. %d, %Y", "%b-%d-%Y", "%a, %b %d, %Y", "%a %b %d %Y", "%A, %B %d, %Y"),
         *("%d %B %Y", "%d-%B-%Y", "%B %d, %Y", "%B %d %Y", "%Y%m%d"),
+        *("%a %d %b %Y", "%a, %d %b %Y", "%A %d %B %Y", "%A, %d %B %Y", "%A, %d. %B %Y"),
     ],
 }
 MONTHS = ["%Y-%m", "%Y/%m", "%m/%Y", "%m-%Y", "%b %Y", "%B %Y", "%b-%Y", "%B-%Y", "%b-%y", "%b %y", "%Y-%b", "%Y %b"]
-MONTHS += ["%b, %Y", "%B, %Y", "%YM%m"]
-CLOCKS = ["%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%H.%M.%S", "%H:%M:%S.%f", "%H%M%S"]
+MONTHS += ["%b, %Y", "%B, %Y", "%YM%m", "%Y %B", "%Y-%B"]
+CLOCKS = ["%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%H.%M", "%H.%M.%S", "%H:%M:%S.%f", "%H%M%S"]
 BETWEEN = ["", " ", "T", ", ", ":"]  # a day and a time of day
 PARTS = {"%d": r"\d{1,2}", "%m": r"\d{1,2}", "%Y": r"\d{4}", "%y": r"\d{2}", "%H": r"\d{1,2}", "%I": r"\d{1,2}"}
 PARTS |= {"%M": r"\d{2}", "%S": r"\d{2}", "%f": r"\d{1,6}", "%p": "[AaPp][Mm]", "%b": "[A-Za-z]{3}"}
@@ -193,16 +194,24 @@ def _dates(sample: Sequence[str]) -> Iterator[Reading]:
 
 
 def _quarters(sample: Sequence[str]) -> Iterator[Reading]:
-    """Quarters as 2020Q1 and 2020-Q1."""
-    value = "make_date(left({t}, 4)::INT, 3 * right({t}, 1)::INT - 2, 1)"
-    pattern = r"\d{4}[- :]?Q[1-4]"
-    fits = f"regexp_full_match({{t}}, {string(pattern)})"
-    yield _of_pattern("date", "quarters as 2020Q1", pattern, f"CASE WHEN {fits} THEN {value} END")
+    """Quarters as 2020Q1, 2020-Q1, Q1 2020 and 1Q2020, and weeks as 2020-W05 (ISO 8601)."""
+    for told, pattern, year, quarter in (
+        ("2020Q1", r"\d{4}[- :]?Q[1-4]", "left({t}, 4)", "right({t}, 1)"),
+        ("Q1 2020", r"Q[1-4][- :/]?\d{4}", "right({t}, 4)", "substr({t}, 2, 1)"),
+        ("1Q2020", r"[1-4]Q[- :/]?\d{4}", "right({t}, 4)", "left({t}, 1)"),
+    ):
+        fits = f"regexp_full_match({{t}}, {string(pattern)})"
+        value = f"make_date({year}::INT, 3 * {quarter}::INT - 2, 1)"
+        yield _of_pattern("date", f"quarters as {told}", pattern, f"CASE WHEN {fits} THEN {value} END")
+    monday = "try_strptime({t} || '-1', '%G-W%V-%u')::DATE"
+    yield _of_pattern("date", "weeks as 2020-W05, their Mondays", r"\d{4}-W\d{2}", monday)
 
 
 def _clocks(sample: Sequence[str]) -> Iterator[Reading]:
     """Times of a day."""
     for each in CLOCKS[:-1]:
+        if each == "%H.%M":  # a number
+            continue
         yield _strptime(each, "time", "::TIME", "")
 
 

@@ -128,6 +128,9 @@ DATES = {
     "%Y%m%dT%H%M%S": "20230131T000000",
     "%d/%m/%Y %H:%M": "31/01/2023 18:30",
     "%m/%d/%Y %I:%M %p": "01/31/2023 06:30 PM",
+    "%d/%m/%Y %H.%M": "31/01/2023 18.30",
+    "%a %d %b %Y": "Tue 31 Jan 2023",
+    "%A, %d %B %Y": "Tuesday, 31 January 2023",
 }
 
 
@@ -139,8 +142,10 @@ def test_dates_are_read_as_people_write_them(how: str) -> None:
     assert not result.proposal.warnings
 
 
-@pytest.mark.parametrize(("text", "first"), [("{y}-{m:02}", 0), ("{y}Q{q}", 0), ("{b} {y}", 0), ("{m:02}/{y}", 0)])
-def test_months_and_quarters_are_their_first_days(text: str, first: int) -> None:
+@pytest.mark.parametrize(
+    "text", ["{y}-{m:02}", "{b} {y}", "{y} {b}", "{m:02}/{y}", "{y}Q{q}", "{y}-Q{q}", "Q{q} {y}", "{q}Q{y}"]
+)
+def test_months_and_quarters_are_their_first_days(text: str) -> None:
     months = [(2015 + i // 12, 1 + i % 12) for i in range(96)]
     texts = [text.format(y=y, m=m, q=(m + 2) // 3, b=date(y, m, 1).strftime("%b")) for y, m in months]
     result = used(["when", "y"], list(zip(texts, noise(96), strict=True)))
@@ -425,3 +430,10 @@ def test_a_name_with_a_number_sign_is_a_file() -> None:
     assert convert.split("book.xlsx#1") == ("book.xlsx#1", None)
     assert convert.split("table#1.csv") == ("table#1.csv", None)
     assert convert.split("book.xlsx#Sheet 2") == ("book.xlsx", "Sheet 2")
+
+
+def test_weeks_are_their_mondays() -> None:
+    mondays = [date.fromisocalendar(2019 + i // 52, 1 + i % 52, 1) for i in range(130)]
+    texts = ["{}-W{:02}".format(*day.isocalendar()) for day in mondays]
+    found = used(["week", "y"], list(zip(texts, noise(130), strict=True))).features["week"]
+    assert found == [(day - mondays[0]).days for day in mondays]
