@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from py_compile import PycInvalidationMode, compile
 
-PROGRAM = ["__main__", "commands.predict", "commands.serve", "serving.app"]
+PROGRAM = ["__main__", "commands.predict", "commands.serve", "model.probability", "serving.app"]
 SERVER = ["lifespan.off", "loops.uvloop", "protocols.http.httptools_impl"]  # what it imports as it starts
 IMAGE = Path("/image")  # the image's files are below it: packages, and the standard library of its Python
 STDLIB = IMAGE / "usr/lib/python3.11"
