@@ -78,6 +78,8 @@ def propose(source: str, target: str, data: params.Data, asked: Asked | None = N
             f"{features.count(len(names), 'feature')} for {moments.rows} training rows: the model can memorise "
             "them and fail on other rows; remove columns from the query, or set train.alpha"
         )
+    if y.model == "logistic" and moments.rows > data.keep_rows:
+        more.append(f"logistic regression needs all training rows: set data.keep_rows to {moments.rows} or more")
     if len(names) >= MANY_FEATURES:
         more.append(f"{len(names)} features: the stage quantize may take minutes")
     notes = [clean(each) for each in notes + more]

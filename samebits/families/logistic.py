@@ -20,6 +20,7 @@ from samebits.frameworks import sklearn
 from samebits.model.linear import LinearModel
 from samebits.params import Train
 
+NAMED = 10  # columns that separate the classes
 NEAR = 1e-6  # of log loss; a solver that stops farther from the maximum did not find it
 
 
@@ -60,7 +61,9 @@ def check_rows(y: np.ndarray, rows: int, target: str) -> None:
 
 def separated(error: SeparationError) -> UserError:
     """What to do about classes that are separated."""
-    which = f"a combination of {', '.join(error.columns)}" if len(error.columns) > 1 else error.columns[0]
+    names = ", ".join(error.columns[:NAMED])
+    more = f" and {len(error.columns) - NAMED} more" if len(error.columns) > NAMED else ""
+    which = f"a combination of {names}{more}" if len(error.columns) > 1 else names
     return UserError(
         f"train: {which} separates the classes of the target, so the likelihood has no maximum; set train.alpha to a "
         "penalty, such as 1, or leave out columns in data.query"

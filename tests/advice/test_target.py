@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from samebits import params
 from samebits.advice import use
@@ -227,6 +228,13 @@ def test_a_number_that_tells_more_as_categories_is_told() -> None:
         y = ["yes" if u < risk[v] else "no" for u, v in zip(rng.uniform(size=600), x.tolist(), strict=True)]
         notes = used(["x", "y"], list(zip(x.tolist(), y, strict=True))).proposal.warnings
         assert any("of y's deviance" in note and "--category 'x'" in note for note in notes) == told
+
+
+def test_rows_that_the_model_needs_are_told() -> None:
+    write(["x", "y"], answers("no", "yes"))
+    told = [note for note in use.propose("table.csv", "y", replace(DATA, keep_rows=40)).warnings if "keep_rows" in note]
+    assert told == ["logistic regression needs all training rows: set data.keep_rows to 48 or more"]
+    assert not any("keep_rows" in note for note in use.propose("table.csv", "y", replace(DATA, keep_rows=48)).warnings)
 
 
 def test_the_models_are_those_of_params_yaml() -> None:

@@ -46,14 +46,16 @@ def separation(likelihood: Likelihood, rows: Whitened) -> list[fmpq] | None:
 
 
 def _of_one_column(likelihood: Likelihood) -> list[fmpq] | None:
+    """The sum of the directions of all columns that separate by themselves, so that each of them is named."""
+    direction = [fmpq(0)] * (likelihood.X.shape[1] + 1)
     for j, column in enumerate(likelihood.X.T):
         for side in (1, -1):
             lowest, highest = (side * column[likelihood.sign > 0]).min(), (side * column[likelihood.sign < 0]).max()
-            if lowest >= highest:
-                direction = [fmpq(0)] * (likelihood.X.shape[1] + 1)
-                direction[0], direction[j + 1] = -exactly(highest), fmpq(side)
-                return direction
-    return None
+            if lowest >= highest and column.min() < column.max():
+                direction[0] -= exactly(highest)
+                direction[j + 1] = fmpq(side)
+                break
+    return direction if any(direction[1:]) else None
 
 
 def _direction(Z: np.ndarray) -> np.ndarray | None:
