@@ -174,6 +174,13 @@ def test_a_row_of_leverage_1_has_no_such_errors(kind: str) -> None:
     assert model.summary(cov="HC1").f is not None
 
 
+def test_a_row_of_leverage_1_among_many_features_is_one_note() -> None:
+    rows, y = RANDOM.normal(size=(60, 40)), RANDOM.normal(size=60)
+    found = ExactLinearRegression().fit(np.column_stack([rows, np.arange(60) == 7]), y).summary(cov="HC3")
+    assert {each.std_error for each in found.coefficients} == {found.f} == {None}
+    assert found.notes == ("HC3 could not be computed: a leverage is 1, or too near to 1 for balls to tell",)
+
+
 @pytest.mark.parametrize("kind", [*HC, "CR1"])
 def test_a_perfect_fit_has_errors_of_0_and_no_tests(kind: str) -> None:
     model = ExactLinearRegression().fit(X.round(), X.round() @ [1, 2, 3.0])

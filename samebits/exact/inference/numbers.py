@@ -104,10 +104,15 @@ class Numbers:
     @cached_property
     def no_errors(self) -> str:
         """Why there are no errors; "" where there are, or where balls cannot tell."""
+        how = self.problem.covariance
+        if not how:
+            return ""
         try:
-            _ = self.problem.covariance and self.robust
+            V = self.robust
         except UndefinedError as reason:
             return str(reason)
+        if self.exact and not all(arb(V[i, i]).is_finite() for i in range(V.nrows())):
+            return f"{how.kind} could not be computed: a leverage is 1, or too near to 1 for balls to tell"
         return ""
 
     @cached_property
