@@ -1,9 +1,14 @@
 """Symmetric matrices of integers: their lower triangles, row by row, as arrays of Python's integers."""
 
+import functools
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from flint import fmpz, fmpz_mat
+
+LIMB = 16  # bits: 2**21 products of two limbs sum to at most 2**53, which BLAS gives exactly
 
 
 def lower(matrix: fmpz_mat | np.ndarray) -> np.ndarray:
@@ -52,3 +57,43 @@ def rounded(triangle: np.ndarray, exponents: np.ndarray | int) -> np.ndarray:
         each = np.broadcast_to(exponents, triangle.shape).tolist()
         quotients = np.array([a / (1 << b) for a, b in zip(triangle.tolist(), each, strict=True)])
     return full(quotients)
+
+
+@dataclass(frozen=True)
+class Products:
+    """Multiplies the whole matrix of a triangle by vectors of integers, exactly, through BLAS."""
+
+    triangle: np.ndarray
+
+    def __call__(self, v: Sequence[int]) -> list[int]:
+        """The product with v."""
+        factors = _limbs(v).T
+        sums = np.zeros((self._count + factors.shape[1], len(v)), dtype=np.int64)
+        for k, limb in self._limbs:
+            sums[k : k + factors.shape[1]] += (limb @ factors).T.astype(np.int64)
+        total = np.zeros(len(v), dtype=object)
+        for each in sums[::-1]:
+            total = (total << LIMB) + each.astype(object)
+        return total.tolist()
+
+    @functools.cached_property
+    def _count(self) -> int:
+        return _limb_count(self.triangle.tolist())
+
+    @functools.cached_property
+    def _limbs(self) -> list[tuple[int, np.ndarray]]:
+        """The limbs of the matrix that are not 0, each with its number, 0 the lowest."""
+        return [(k, full(each)) for k, each in enumerate(_limbs(self.triangle.tolist())) if each.any()]
+
+
+def _limb_count(integers: Sequence[int]) -> int:
+    return max((each.bit_length() for each in integers), default=0) // LIMB + 1
+
+
+def _limbs(integers: Sequence[int]) -> np.ndarray:
+    """Integers as sums of limbs, from 0 to below 2**LIMB, the last one with its sign: (limbs, n), the lowest first."""
+    count = _limb_count(integers)
+    raw = b"".join([each.to_bytes(LIMB // 8 * count, "little", signed=True) for each in integers])
+    limbs = np.frombuffer(raw, "<u2").reshape(-1, count).T.astype(np.float64)
+    limbs[-1] -= 2.0**LIMB * (limbs[-1] >= 2.0 ** (LIMB - 1))
+    return limbs

@@ -58,9 +58,9 @@ def library() -> ctypes.CDLL | None:
         works = found.samebits_fuses()
     except (AttributeError, OSError):  # there is none, or one of another version
         return None
-    rows = [ctypes.c_void_p, *[ctypes.c_int64] * 4]
-    found.samebits_predict.restype = ctypes.c_int64
-    found.samebits_predict.argtypes = [*rows, ctypes.c_void_p, ctypes.c_double, *[ctypes.c_void_p] * 2]
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    found.samebits_predict.restype = number
+    found.samebits_predict.argtypes = [pointer, *[number] * 4, pointer, ctypes.c_double, pointer, pointer]
     return found if works else None
 
 

@@ -177,7 +177,7 @@ def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sanitized")
     flags = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", *compiler.FLAGS[1:]]
     for source, its_own in compiler.SOURCES.items():
-        command = ["cc", *flags, *its_own, "-o", folder / f"{source.stem}.so", source]
+        command = ["cc", *flags, *its_own, "-o", str(folder / f"{source.stem}.so"), str(source)]
         if subprocess.run(command, capture_output=True).returncode:
             pytest.skip("no compiler with sanitizers")
     return folder

@@ -78,6 +78,7 @@ def test_the_document_gives_the_constants_their_values() -> None:
         least_squares: ("WIDE",),
         factor: ("ENOUGH", "UNIT", "LEVELS"),
         nonnegative: ("FEW",),
+        triangle: ("LIMB",),
         refinement: ("GUARD", "EXACT", "MOST_BITS"),
     }
     values = {name: getattr(module, name) for module, each in names.items() for name in each}

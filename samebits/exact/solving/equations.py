@@ -9,10 +9,11 @@ from typing import Self
 import numpy as np
 from flint import fmpq, fmpz, fmpz_mat
 
+from samebits.exact import triangle
 from samebits.exact.moments import Moments
 from samebits.exact.rational import nearest_between, nearest_float
 from samebits.exact.solving.refinement import Enclosure, solution
-from samebits.exact.solving.system import System, product
+from samebits.exact.solving.system import System
 from samebits.model.linear import LinearModel
 
 
@@ -39,14 +40,14 @@ class Equations:
         rows, columns = np.tril_indices(p + 2)
         inner, right = moments.triangle[(columns > 0) & (rows <= p)], moments.triangle[rows == p + 1][1:-1]
         if not fit_intercept:
-            system = System(inner, lambda v: product(moments.integers, [0, *v, 0])[1:-1])
+            system = System(inner, triangle.Products(inner))
             return cls(system, right.tolist(), False, 1, [0] * p, 0, unit)
         count, *sums, b0 = moments.triangle[columns == 0]
-        u, (i, j) = np.array(sums, dtype=object), np.tril_indices(p)
+        u, (i, j), products = np.array(sums, dtype=object), np.tril_indices(p), triangle.Products(inner)
 
         def times(v: Sequence[int]) -> list[int]:
-            sum_of_products, *products = product(moments.integers, [0, *v, 0])
-            return [count * each - factor * sum_of_products for each, factor in zip(products, sums, strict=False)]
+            of_sums = sum(map(operator.mul, sums, v))
+            return [count * each - factor * of_sums for each, factor in zip(products(v), sums, strict=True)]
 
         system = System(count * inner - u[i] * u[j], times)
         return cls(system, (count * right - u * b0).tolist(), True, count, sums, b0, unit)
