@@ -8,6 +8,7 @@ import torch
 from samebits.model import payload
 from samebits.model.linear import LinearModel
 from samebits.model.schemes import Quantized
+from samebits.model.sigmoid import probabilities
 
 UNIT_ROUNDOFF = 2.0**-53
 LEAST_FLOAT = 2.0**-1074  # what a product can lose by underflow
@@ -68,8 +69,15 @@ def predict(layer: torch.nn.Module, model: LinearModel, X: np.ndarray) -> np.nda
 
 
 def sigmoid(log_odds: np.ndarray) -> np.ndarray:
-    """The probabilities (n,) of log odds (n,)."""
-    return torch.sigmoid(torch.from_numpy(log_odds)).numpy()
+    """The probabilities (n,) of log odds (n,), checked against exact ones.
+
+    Raises AssertionError where torch's exponential, sum and quotient lie farther from them than a few roundings.
+    """
+    probability = torch.sigmoid(torch.from_numpy(log_odds)).numpy()
+    beyond = np.abs(probability - probabilities(log_odds).high) > 8 * UNIT_ROUNDOFF
+    if beyond.any():
+        raise AssertionError(f"the network's probability for row {int(beyond.argmax())} is not that of its log odds")
+    return probability
 
 
 def log_loss(log_odds: np.ndarray, y: np.ndarray) -> float:

@@ -532,4 +532,4 @@ def test_the_five_commands_of_the_docs_do_what_they_say(project: Project) -> Non
     assert project.git("rev-parse", "HEAD").strip() in page
     assert "as in the commit" in page
     assert "dvc.lock is the record of a run of this tree" in page
-    assert "Reproduced: 19 of 19 outputs are the same" in done.stdout
+    assert "Reproduced: 22 of 22 outputs are the same" in done.stdout

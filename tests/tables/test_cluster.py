@@ -147,4 +147,4 @@ def test_the_check_runs_on_this_machine(project: Project) -> None:
     use(project, "tcp://127.0.0.1:1")
     project.run("dvc", "repro", "params")  # which records all of params.yaml
     project.commit("On a cluster")
-    assert "Reproduced: 19 of 19" in project.run("make", "--assume-old=.venv/installed", "check").stdout
+    assert "Reproduced: 22 of 22" in project.run("make", "--assume-old=.venv/installed", "check").stdout
