@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from scipy.sparse import issparse
@@ -23,11 +24,13 @@ from tqdm import tqdm
 from benchmarks import OTHERS, publish, resident
 from benchmarks.tables import bundled
 from samebits import ExactLinearRegression, markdown
-from samebits.exact import kernel
+from samebits.exact import compiled, kernel
+from samebits.model import prediction
 
 SHAPES = [(20_000, 8), (100_000, 8), (1_000_000, 8), (4_000_000, 8), (1_000_000, 50), (100_000, 200)]
 SECONDS = 4  # of a turn, at most, which is repeated 3 to 31 times
 RIDGE = "Ridge(1e-9, cholesky)"  # the same sums of products as ours, but rounded
+NUMPY = "samebits, without a compiler"
 TAKE_SPARSE = ("samebits", "LinearRegression")
 
 Table = tuple[np.ndarray, np.ndarray]
@@ -46,8 +49,18 @@ def statsmodels(X: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.asarray(sm.OLS(y, with_ones(X)).fit().params[1:])
 
 
+def through_numpy(call: Callable[[], Any]) -> Any:
+    """What a call gives where no C is compiled."""
+    with (
+        mock.patch.object(compiled, "library", return_value=None),
+        mock.patch.object(prediction, "library", return_value=None),
+    ):
+        return call()
+
+
 FITS: dict[str, Fit] = {
     "samebits": lambda X, y: ExactLinearRegression().fit(X, y).coef_,
+    NUMPY: lambda X, y: through_numpy(lambda: FITS["samebits"](X, y)),
     "LinearRegression": lambda X, y: LinearRegression().fit(X, y).coef_,
     RIDGE: lambda X, y: Ridge(alpha=1e-9, solver="cholesky").fit(X, y).coef_,
     "numpy.linalg.lstsq": lambda X, y: np.linalg.lstsq(with_ones(X), y)[0][1:],
@@ -157,7 +170,9 @@ def measure_predictions() -> None:
     for columns in (8, 50):
         X, y = random_table(1_000_000, columns)
         exact, theirs = ExactLinearRegression().fit(X, y), LinearRegression().fit(X, y)
-        times = seconds({"samebits": lambda: exact.predict(X), "LinearRegression": lambda: theirs.predict(X)})  # noqa: B023
+        ours = functools.partial(exact.predict, X)
+        calls = {"samebits": ours, NUMPY: functools.partial(through_numpy, ours)}
+        times = seconds({**calls, "LinearRegression": functools.partial(theirs.predict, X)})
         for name, spent in times.items():
             speed = f"{spent / times['samebits']:.1f}"
             rows.append([f"{len(X):,} x {columns}" if name == "samebits" else "", name, f"{spent * 1e3:,.1f}", speed])

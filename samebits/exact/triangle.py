@@ -87,7 +87,7 @@ class Products:
 
 
 def _limb_count(integers: Sequence[int]) -> int:
-    return max((each.bit_length() for each in integers), default=0) // LIMB + 1
+    return max(map(int.bit_length, integers), default=0) // LIMB + 1
 
 
 def _limbs(integers: Sequence[int]) -> np.ndarray:
