@@ -9,6 +9,7 @@ from samebits.tables.diagnosis import identifier
 LEVEL_ROWS = 5  # training rows that a level needs to be a column of its own; fewer would be learnt by heart
 LEVELS = 100  # of a category are columns at most
 COVERED = 0.5  # the share of the rows that such levels must have for a text to be a category
+PERIODS = {"month": "month({})", "weekday": "isodow({})", "hour": "hour({})"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Column:
     sentinels: repeated values far from the rest.
 
     levels: if it may be a category, the values as text with how many training rows have each, the most frequent first,
-    not all of many; of a date, the months. seen_levels, seen_rows: how many values, and rows with one, training has.
+    not all of many. periods: the same of the months, weekdays and hours of a date or a time. seen_levels, seen_rows:
+    how many values, and rows with one, training has.
     level_rows: training rows that a level needs.
     """
 
@@ -63,6 +65,7 @@ class Column:
     integral: bool = False
     median: float | None = None
     levels: tuple[tuple[str, int], ...] = ()
+    periods: tuple[tuple[str, tuple[tuple[str, int], ...]], ...] = ()
     seen_levels: int = 0
     seen_rows: int = 0
     late: Any = None
@@ -119,6 +122,14 @@ class Column:
         if self.kind == "date":
             return f"{self.value} - DATE '{self.low}'"
         return f"epoch({self.value}) / 3600" if self.kind == "time" else self.value
+
+    @property
+    def period_sql(self) -> dict[str, str]:
+        """What comes round in a date or a time, by its name: the SQL of its levels, which are whole numbers."""
+        names = {"date": ["month", "weekday"], "time": ["hour"]}.get(self.kind, [])
+        if self.kind == "date" and isinstance(self.low, datetime.datetime):
+            names = [*names, "hour"]
+        return {name: PERIODS[name].format(self.value) for name in names}
 
     @property
     def plain(self) -> bool:

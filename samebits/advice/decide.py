@@ -61,11 +61,15 @@ ORDERS = [
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of a column: it is left out, with why; or a feature, as a category or as its number."""
+    """What becomes of a column: it is left out, with why; or a feature, as a category or as its number.
+
+    periods: of a date or a time, which of them are categories as well.
+    """
 
     column: Column
     why: str = ""
     as_category: bool = False
+    periods: tuple[str, ...] = ()
 
 
 def decide(columns: Sequence[Column], asked: Asked, serial: float) -> list[Decision]:

@@ -1,6 +1,6 @@
 """What a column becomes: the lines of SQL of its features, each with what it is for a comment."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from samebits.tables.diagnosis import identifier, string
 from samebits.tables.table import WIDE_NUMBERS
 
 FEW = 8  # values of a column of numbers are listed
-YEAR = 360  # days; over a shorter time, months and days tell the same
+WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 LONGEST = 40  # characters of a level, in the name of its column
 
 
@@ -27,8 +27,8 @@ class Line:
     plain: bool = False
 
 
-def lines(column: Column, as_category: bool) -> Iterator[Line]:
-    """The features that a column becomes."""
+def lines(column: Column, as_category: bool, periods: Sequence[str] = ()) -> Iterator[Line]:
+    """The features that a column becomes. periods: those of a date or a time that are categories."""
     name, value = column.name, column.value
     missing = told_missing(column)
     if as_category:
@@ -46,8 +46,8 @@ def lines(column: Column, as_category: bool) -> Iterator[Line]:
             yield Line(name, name, filled, f"{what}, {missing}: filled with the median")
         else:
             yield Line(name, name, column.number, what, plain=column.number == identifier(name))
-        if column.kind == "date" and (column.high - column.low).days >= YEAR and len(column.levels) > 1:
-            yield from _months(column)
+        for period in periods:
+            yield from _period(column, period)
     if missing:
         yield Line(name, f"{name} is missing", f"({value} IS NULL)::INT", f"missing in {count(column.missing, 'row')}")
 
@@ -100,6 +100,11 @@ def short(level: str) -> str:
     return level if len(level) <= LONGEST else f"{level[: LONGEST - 1]}…"
 
 
+def named(period: str, level: str) -> str:
+    """A level of a period for people."""
+    return WEEKDAYS[int(level) - 1] if period == "weekday" else f"{period} {level}"
+
+
 def _category(column: Column) -> Iterator[Line]:
     """All levels but the most frequent as columns of 0 and 1; those of few rows as one column."""
     is_number = column.kind == "number"
@@ -129,15 +134,20 @@ def _because(column: Column) -> str:
     return " of codes" if column.kind == "number" else ""
 
 
-def _months(column: Column) -> Iterator[Line]:
-    """All months of a date but the most frequent as columns of 0 and 1."""
+def _period(column: Column, period: str) -> Iterator[Line]:
+    """All months, weekdays or hours of a date but the most frequent as columns of 0 and 1."""
     equals = "IS NOT DISTINCT FROM" if column.missing else "="
-    (most, rows_of_most), *others = column.levels
-    for i, (month, rows) in enumerate(sorted(others, key=lambda level: int(level[0]))):
+    (most, rows_of_most), *others = dict(column.periods)[period]
+    of = column.period_sql[period]
+    for i, (level, rows) in enumerate(sorted(others, key=lambda level: int(level[0]))):
         told = count(rows, "row")
-        first = f"category, {told}; all are 0 for month {most}, {count(rows_of_most, 'row')}"
-        sql = f"(month({column.value}) {equals} {month})::INT"
-        yield Line(column.name, f"{column.name} = month {month}", sql, told if i else first)
+        first = f"category, {told}; all are 0 for {named(period, most)}, {count(rows_of_most, 'row')}"
+        yield Line(
+            column.name,
+            f"{column.name} = {named(period, level)}",
+            f"({of} {equals} {level})::INT",
+            told if i else first,
+        )
 
 
 def _description(column: Column) -> str:

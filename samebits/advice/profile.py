@@ -198,19 +198,21 @@ class Profile:
         ]
 
     def _detailed(self, columns: list[Column]) -> list[Column]:
-        """The columns with their months and, where they are wanted, their quantiles."""
-        asked = []
+        """The columns with their periods and, where they are wanted, their quantiles."""
+        asked: list[str | None] = []
         for each in columns:
-            is_date = each.kind == "date" and each.distinct
+            periods = [
+                f"histogram(({sql})::VARCHAR) FILTER ({TRAIN})" for sql in each.period_sql.values() if each.distinct
+            ]
             number = each.has_values and each.kind not in ("text", "boolean") and each.distinct and each.missing
             asked += [
-                f"histogram(month({each.value})::VARCHAR) FILTER ({TRAIN})" if is_date else None,
-                f"quantile_disc({each.value}, {LATE})" if is_date else None,
+                f"[{', '.join(periods)}]" if periods else None,
+                f"quantile_disc({each.value}, {LATE})" if each.kind == "date" and each.distinct else None,
                 f"median(({each.number})::DOUBLE) FILTER ({TRAIN})" if number else None,
             ]
         answers = self.asked(asked)
         return [
-            replace(each, levels=tuple(sorted((levels or {}).items(), key=_most_first)), late=late, median=median)
+            replace(each, periods=_periods(each, levels or ()), late=late, median=median)
             for each, levels, late, median in zip(columns, answers[::3], answers[1::3], answers[2::3], strict=True)
         ]
 
@@ -253,6 +255,12 @@ def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> int:
 def _may_be_category(column: Column) -> bool:
     few = column.kind == "number" and column.distinct <= CODES and (column.integral or column.distinct <= 2)
     return few or column.kind in ("text", "boolean")
+
+
+def _periods(column: Column, found: Sequence[dict[str, int] | None]) -> Any:
+    """The levels of its periods, the most frequent first."""
+    levels = (tuple(sorted((of or {}).items(), key=_most_first)) for of in found)
+    return tuple(zip(column.period_sql, levels, strict=False))
 
 
 def _as_dates(value: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from samebits import params
-from samebits.advice import classes, decide, dependence, features, ranks
+from samebits.advice import classes, decide, dependence, features, periods, ranks
 from samebits.advice import target as of_target
 from samebits.advice.classes import Classes
 from samebits.advice.column import Column
@@ -59,7 +59,7 @@ def propose(source: str, target: str, data: params.Data, asked: Asked | None = N
     with profiled(source, target, data, asked) as profile:
         target = profile.target.name
         y = _target(profile, source, asked)
-        decisions = _decided(profile, asked)
+        decisions = periods.chosen(_decided(profile, asked), profile.sample, str(y.line.sql))
         notes = [*decide.warnings(decisions, profile.target, asked), *_of_rows(profile), *y.notes]
         notes += _of_ranks(profile, decisions, y)
         lines = _some(_lines(decisions, profile.target), source, target)
@@ -87,6 +87,7 @@ def propose(source: str, target: str, data: params.Data, asked: Asked | None = N
     told = [f"{target}: {y.told}"] if y.told else []
     head = [*_head(profile, len(names)), *told, *(f"warning: {each}" for each in notes)]
     query = _query(lines, y.line, head, where)
+    told += periods.told(decisions)
     if missing := profile.without_target:
         told.append(f"left out: {features.count(missing, 'row')} without {target}")
     return Proposal(
@@ -132,7 +133,7 @@ def _lines(decisions: Sequence[Decision], target: Column) -> list[Line]:
         if each.why:
             found.append(Line(name, name, None, each.why))
         else:
-            found += features.unique(features.lines(each.column, each.as_category), taken)
+            found += features.unique(features.lines(each.column, each.as_category, each.periods), taken)
     return found
 
 

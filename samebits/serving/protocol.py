@@ -101,6 +101,9 @@ def decode(
             raise RefusedError(f"{name}: datatype {kind}; it must be one of {', '.join(DTYPES)}")
     if (values := sum(math.prod(tensor.shape) for tensor in request.inputs)) > MAX_VALUES:
         raise RefusedError(f"inputs: {values} values; at most {MAX_VALUES} at once", 413)
+    rows = max((math.prod(tensor.shape) for tensor in request.inputs if tensor.name in cells), default=0)
+    if (values := rows * len(features)) > MAX_VALUES:
+        raise RefusedError(f"inputs: {rows} rows are {values} values of features; at most {MAX_VALUES} at once", 413)
     arrays, end = {}, len(text)
     for index, tensor in enumerate(request.inputs):
         if tensor.name in cells:

@@ -27,6 +27,7 @@ LONGEST = 600  # characters of a message: DuckDB repeats lines of a file
 SHOWN = 60  # of a line that is wrong
 TITLE = 20  # lines above the header; more are rows of another width
 NOTES = 50  # lines after the last row, at most
+MEMORY = "1GB"  # that a query over raw rows may take
 REFUSED = " - file system operations are disabled by configuration"
 
 
@@ -281,6 +282,8 @@ def _database(pattern: str, paths: tuple[str, ...], folder: Path | None) -> duck
         }
     )
     remote.register(database, pattern)
+    if not pattern:  # rows from outside, some at a time
+        database.execute(f"SET memory_limit = {string(MEMORY)}")
     for setting, value in {
         "parquet_metadata_cache": True,  # each fragment of a file needs it
         "allowed_paths": list(paths),

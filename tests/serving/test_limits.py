@@ -16,12 +16,13 @@ import pytest
 import uvicorn
 
 from samebits.model.predictor import Predictor
-from samebits.serving import bodies, connection
+from samebits.model.schema import Column, Schema
+from samebits.serving import bodies, connection, protocol
 from samebits.serving.app import Server
 from samebits.serving.bodies import MAX_HELD, SMALL
 from samebits.serving.connection import MAX_HEADER, BoundedConnection
 from samebits.serving.protocol import MAX_BODY
-from samebits.serving.tensors import MAX_ROWS
+from samebits.serving.tensors import MAX_ROWS, RefusedError
 from tests.conftest import Project
 from tests.serving.test_serve import INFER, ROW, Running, one, running
 
@@ -302,6 +303,21 @@ def test_a_small_request_does_not_wait_for_all_large_ones(server: Running) -> No
     for each in large:
         each.join()
     assert order.index("small") < 10
+
+
+def test_raw_rows_that_make_too_many_features_are_refused_before_they_are_decoded() -> None:
+    features = [f"kind = {number}" for number in range(64)]
+    schema = Schema("FROM source", True, False, columns={"kind": Column("VARCHAR", needed=True)})
+
+    def asked(rows: int) -> bytes:
+        return json.dumps(
+            {"inputs": [{"name": "kind", "shape": [rows], "datatype": "BYTES", "data": ["a"] * rows}]}
+        ).encode()
+
+    _, cells = protocol.decode(asked(2**14), None, features, schema)
+    assert len(cells["kind"]) == 2**14
+    with pytest.raises(RefusedError, match="16385 rows are 1048640 values of features; at most 1048576 at once"):
+        protocol.decode(asked(2**14 + 1), None, features, schema)
 
 
 @pytest.mark.parametrize(
