@@ -129,7 +129,7 @@ class Reader:
                 known = [text for (text,) in self._connection.execute(more).fetchall()]
             cell = column.cell
             for space in sorted({letter for text in known for letter in text if letter in SPACES}):
-                cell = f"replace({cell}, {string(space)}, ' ')"  # so that trim takes it off
+                cell = f"replace({cell}, chr({ord(space)}), ' ')"  # so that trim takes it off
             known = [re.sub(f"[{SPACES}]", " ", text) for text in known[:SAMPLE]]
             fit = Fit(cell, missing, readings.proposed(known))
             found.append(fit)

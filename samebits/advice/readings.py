@@ -17,7 +17,7 @@ FIRST = 20  # texts of a sample that show which times of day to try
 HALF = 0.5  # the share of a sample that a form must fit to be asked of all rows
 MINUS = "\u2212"  # as typographers write it
 SIGN = rf"[-+{MINUS}]?\s*"
-SPACES = " '\u2019\u00a0\u202f"
+SPACES = " '\u2019"  # between thousands; those that do not break are spaces here
 # A number without its sign: how it is told, what it looks like, what to replace for DuckDB to read it
 BODIES = {
     "": (r"(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", ()),
@@ -165,8 +165,9 @@ def _multiple(end: str) -> str:
 
 def _ordinals(sample: Sequence[str]) -> Iterator[Reading]:
     """Numbers as 1st and 22nd."""
-    plain = "TRY_CAST(regexp_replace({t}, '(st|nd|rd|th)', '', 'i') AS DOUBLE)"
-    yield _of_pattern("number", "ordinals as 1st", r"\s*\d+\s*(?i:st|nd|rd|th)\s*", plain)
+    if any(re.search(r"\d(st|nd|rd|th)\b", each, re.IGNORECASE) for each in sample):
+        plain = "TRY_CAST(regexp_replace({t}, '(st|nd|rd|th)', '', 'i') AS DOUBLE)"
+        yield _of_pattern("number", "ordinals as 1st", r"\s*\d+\s*(?i:st|nd|rd|th)?\s*", plain)
 
 
 def _durations(sample: Sequence[str]) -> Iterator[Reading]:

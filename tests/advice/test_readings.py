@@ -104,7 +104,7 @@ def test_durations_of_two_units_are_hours(how: str) -> None:
 
 def test_ordinals_are_numbers() -> None:
     floors = [1 + i * 7 % 23 for i in range(120)]
-    texts = [f"{n}{'th' if 3 < n < 21 else ['th', 'st', 'nd', 'rd'][n % 10]}" for n in floors]
+    texts = [f"{n}{'th' if 3 < n < 21 else ['th', 'st', 'nd', 'rd'][n % 10]}" if n % 11 else n for n in floors]
     assert used(["floor", "y"], list(zip(texts, noise(120), strict=True))).features["floor"] == floors
 
 
@@ -262,6 +262,7 @@ def test_padded_levels_are_one(space: str) -> None:
     sex = [f"{space}male", "female", f"{space * 2}male", f"male{space}", f"female{space}"]
     result = used(["sex", "y"], [(sex[i % 5], t) for i, t in enumerate(noise(60))])
     assert result.features == {"sex = female": [float("fe" in sex[i % 5]) for i in range(60)]}
+    assert all(line.isprintable() for line in result.query.splitlines())  # else it is one line of params.yaml
 
 
 def test_levels_of_few_training_rows_are_pooled() -> None:
