@@ -57,6 +57,10 @@ fuzz: $(DEV)  ## give the proof files with faults, look for tracebacks and hangs
 systems: $(DEV)  ## compare refined solutions with balls and fractions, bit by bit; SYSTEMS=1000 for five times so many
 	SYSTEMS=$(or $(SYSTEMS),1000) pytest tests/exact/test_solving.py
 
+.PHONY: contract
+contract: $(DEV)  ## run scikit-learn's own tests of linear regressions against our estimators; some minutes
+	python -m tests.exact.contract -n 2
+
 .PHONY: check
 check: $(INSTALLED)  ## prove that HEAD describes its model: run it from nothing, compare; CHECK=--vary for 20 environments
 	SAMEBITS_BACKEND=loky samebits check $(CHECK)

@@ -11,6 +11,7 @@ import numpy as np
 from flint import fmpq
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
+from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -192,11 +193,14 @@ class ExactRidgeCV(LinearPredictor):
     def _alphas(self, total: Moments) -> np.ndarray:
         if isinstance(self.alphas, str):
             return np.array(cross_validation.grid(total, self.standardize))
+        for i, alpha in enumerate([] if isinstance(self.alphas, Real) else self.alphas):
+            if np.ndim(alpha) == 0:
+                check_scalar(alpha, f"alphas[{i}]", Real, min_val=0.0)
         alphas = np.array(self.alphas, dtype=np.float64, ndmin=1)
         if alphas.ndim > 1 or not len(alphas):
             raise ValueError(f"alphas has the shape {alphas.shape}; it must be a list of one number or more")
         for alpha in alphas.tolist():
-            if not 0 <= alpha < math.inf:
+            if not math.isfinite(alpha):
                 raise ValueError(f"alphas has {alpha!r}; each must be a finite number, 0 or more")
         return alphas
 

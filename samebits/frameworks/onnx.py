@@ -1,4 +1,4 @@
-"""The quantized model as ONNX, its codes stored as unsigned integers of the least type that holds them."""
+"""Models as ONNX. The codes of the quantized one are unsigned integers of the least type that holds them."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from samebits.model.family import LINEAR, Family, Logistic
 from samebits.model.schemes import Quantized
@@ -55,15 +55,44 @@ def export(quantized: Quantized, facts: Mapping[str, Any], family: Family = LINE
         helper.make_node("Gemm", ["X", "matrix", "bias"], [head.takes]),
         *head.nodes,
     ]
-    inputs = [helper.make_tensor_value_info("X", TensorProto.DOUBLE, ["n", p])]
     types = {**head.outputs, head.takes: TensorProto.DOUBLE}
     outputs = [helper.make_tensor_value_info(name, kind, ["n", 1]) for name, kind in types.items()]
-    graph = helper.make_graph(nodes, "samebits", inputs, outputs, constants + head.constants)
+    return _model(nodes, constants + head.constants, p, outputs, {**facts, **family.to_plain()})
+
+
+def export_estimator(estimator: Any) -> bytes:
+    """A graph from X (n, p) to y (n, k), both float64, of a fitted estimator with `coef_` and `intercept_`: X @ w + b.
+
+    For `ExactLinearRegression`, `ExactRidgeCV` and scikit-learn's linear regressions. A runtime rounds as it adds up;
+    `predict` rounds once. The names of the columns, if any, become metadata, `features`, in JSON.
+    """
+    coef = np.atleast_2d(estimator.coef_).astype(np.float64)
+    k, p = coef.shape
+    bias = np.broadcast_to(np.asarray(estimator.intercept_, dtype=np.float64), k)
+    constants = [
+        helper.make_tensor("weights", TensorProto.DOUBLE, [k, p], coef.ravel().tolist()),
+        helper.make_tensor("bias", TensorProto.DOUBLE, [k], bias.tolist()),
+    ]
+    nodes = [helper.make_node("Gemm", ["X", "weights", "bias"], ["y"], transB=1)]
+    names = getattr(estimator, "feature_names_in_", None)
+    facts = {} if names is None else {"features": [str(each) for each in names]}
+    return _model(nodes, constants, p, [helper.make_tensor_value_info("y", TensorProto.DOUBLE, ["n", k])], facts)
+
+
+def _model(
+    nodes: list[NodeProto],
+    constants: list[TensorProto],
+    p: int,
+    outputs: list[ValueInfoProto],
+    facts: Mapping[str, Any],
+) -> bytes:
+    """The bytes of a graph from X (n, p), float64, with facts as metadata, in JSON."""
+    inputs = [helper.make_tensor_value_info("X", TensorProto.DOUBLE, ["n", p])]
+    graph = helper.make_graph(nodes, "samebits", inputs, outputs, constants)
     model = helper.make_model(
         graph, producer_name="samebits", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10
     )
-    told = {**facts, **family.to_plain()}
-    helper.set_model_props(model, {name: json.dumps(fact, ensure_ascii=False) for name, fact in told.items()})
+    helper.set_model_props(model, {name: json.dumps(fact, ensure_ascii=False) for name, fact in facts.items()})
     onnx.checker.check_model(model)
     return model.SerializeToString(deterministic=True)
 

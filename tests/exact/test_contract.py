@@ -4,7 +4,6 @@ import pickle
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn import config_context
@@ -140,6 +139,7 @@ def test_ransac_finds_the_rows_that_follow_the_line() -> None:
 
 @pytest.mark.parametrize("model", [ExactLinearRegression(), ExactRidgeCV(alphas=[0.5], cv=3)])
 def test_a_column_transformer_of_a_frame_gives_the_names(model: Any) -> None:
+    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(X, columns=["a", "b", "c", "d"]).assign(e=np.arange(60) % 3)
     columns = ColumnTransformer(
         [("kept", "passthrough", ["a", "c"]), ("level", OneHotEncoder(sparse_output=False, drop="first"), ["e"])],
@@ -153,31 +153,31 @@ def test_a_column_transformer_of_a_frame_gives_the_names(model: Any) -> None:
         pipeline[-1].predict(frame[["a", "b", "c", "d"]])
 
 
-@config_context(enable_metadata_routing=True)
 def test_weights_and_groups_are_routed() -> None:
-    weights = {"sample_weight": WEIGHTS}
-    model = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), ExactLinearRegression())
-    model[-1].set_fit_request(sample_weight=True)
-    scaled = StandardScaler().fit_transform(X)
-    expected = ExactLinearRegression().fit(scaled, Y[:, 0], WEIGHTS)
-    assert model.fit(X, Y[:, 0], **weights)[-1].coef_.tobytes() == expected.coef_.tobytes()
+    with config_context(enable_metadata_routing=True):
+        weights = {"sample_weight": WEIGHTS}
+        model = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), ExactLinearRegression())
+        model[-1].set_fit_request(sample_weight=True)
+        scaled = StandardScaler().fit_transform(X)
+        expected = ExactLinearRegression().fit(scaled, Y[:, 0], WEIGHTS)
+        assert model.fit(X, Y[:, 0], **weights)[-1].coef_.tobytes() == expected.coef_.tobytes()
 
-    groups = np.arange(60) % 5
-    search = ExactRidgeCV(alphas=[0.1, 10.0], cv=GroupKFold(5)).set_fit_request(sample_weight=True, groups=True)
-    routed = make_pipeline(search).fit(X, Y[:, 0], groups=groups, **weights)[-1]
-    alone = ExactRidgeCV(alphas=[0.1, 10.0], cv=GroupKFold(5)).fit(X, Y[:, 0], WEIGHTS, groups=groups)
-    assert routed.cv_errors_.tobytes() == alone.cv_errors_.tobytes()
+        groups = np.arange(60) % 5
+        search = ExactRidgeCV(alphas=[0.1, 10.0], cv=GroupKFold(5)).set_fit_request(sample_weight=True, groups=True)
+        routed = make_pipeline(search).fit(X, Y[:, 0], groups=groups, **weights)[-1]
+        alone = ExactRidgeCV(alphas=[0.1, 10.0], cv=GroupKFold(5)).fit(X, Y[:, 0], WEIGHTS, groups=groups)
+        assert routed.cv_errors_.tobytes() == alone.cv_errors_.tobytes()
 
-    scored = ExactLinearRegression().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
-    grid = GridSearchCV(scored, {"alpha": [0.1, 10.0]}, cv=GroupKFold(5))
-    assert grid.fit(X, Y[:, 0], groups=groups, **weights).best_params_["alpha"] in (0.1, 10.0)
+        scored = ExactLinearRegression().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        grid = GridSearchCV(scored, {"alpha": [0.1, 10.0]}, cv=GroupKFold(5))
+        assert grid.fit(X, Y[:, 0], groups=groups, **weights).best_params_["alpha"] in (0.1, 10.0)
 
 
 def test_a_fit_keeps_its_arguments_but_no_copies_and_a_pickle_neither() -> None:
     rows, y = X.astype(np.float32), Y[:, 0].tolist()
     model = ExactLinearRegression().fit(rows, y)
-    assert model._given[0] is rows
-    assert model._given[1] is y
+    assert model._given is not None
+    assert [id(each) for each in model._given] == [id(rows), id(y), id(None)]
     errors = [each.std_error for each in model.summary(cov="HC3").coefficients]
     exact = ExactLinearRegression().fit(rows.astype(float), y).summary(cov="HC3")
     assert errors == [each.std_error for each in exact.coefficients]

@@ -1,10 +1,14 @@
 import json
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import Ridge
 
+from samebits import ExactLinearRegression, ExactRidgeCV
 from samebits.exact.loss import SquaredLoss
 from samebits.exact.moments import Moments
 from samebits.frameworks import onnx as onnx_model
@@ -70,3 +74,24 @@ def test_probabilities_and_labels_are_outputs_of_a_logistic_model(scheme: str) -
     true = np.array([logistic.probability(row, model) for row in X.tolist()])
     assert (np.abs(probability - true) <= bound / 4 + 2.0**-51).all()
     assert label.tolist() == [logistic.LABELS[int(each >= logistic.THRESHOLD)] for each in true]
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [ExactLinearRegression(), ExactLinearRegression(positive=True), ExactRidgeCV(alphas=[0.1, 1.0], cv=3), Ridge()],
+)
+@pytest.mark.parametrize("targets", [None, 1, 3])
+def test_onnx_runtime_predicts_what_an_estimator_does(estimator: Any, targets: int | None) -> None:
+    X, y = load_diabetes(return_X_y=True)
+    Y = y if targets is None else np.column_stack([y * (k + 1) + X[:, k] for k in range(targets)])
+    estimator.fit(X, Y)
+    session = onnxruntime.InferenceSession(onnx_model.export_estimator(estimator), providers=["CPUExecutionProvider"])
+    [predicted] = session.run(None, {"X": X[:50]})
+    assert predicted.dtype == np.float64
+    np.testing.assert_allclose(predicted, estimator.predict(X[:50]).reshape(50, -1), rtol=1e-13)
+
+
+def test_the_names_of_the_columns_are_metadata() -> None:
+    model = ExactLinearRegression().fit_moments(MOMENTS, housing.FEATURES)
+    told = onnx.load_from_string(onnx_model.export_estimator(model)).metadata_props
+    assert {each.key: json.loads(each.value) for each in told} == {"features": housing.FEATURES}

@@ -4,14 +4,19 @@ Where such a test asks scikit-learn for one of them, it gets a class of ours. It
 too; those that say how to compute change nothing.
 """
 
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
+import pytest
 import sklearn.linear_model
 import sklearn.linear_model._base
 import sklearn.linear_model._ridge
 from sklearn.model_selection import LeaveOneOut
 
 from samebits import ExactLinearRegression, ExactRidgeCV
+from samebits.exact.rows import Rows
+
+FITTED = "fitted"  # the property of a test that fitted an estimator of ours
 
 
 class LinearRegression(ExactLinearRegression):
@@ -115,3 +120,17 @@ for module in (sklearn.linear_model, sklearn.linear_model._base, sklearn.linear_
     for ours in (LinearRegression, Ridge, RidgeCV):
         if hasattr(module, ours.__name__):
             setattr(module, ours.__name__, ours)
+
+
+@pytest.fixture(autouse=True)
+def tell_of_fits(monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """Record whether a test fitted an estimator of ours: whether it had rows read."""
+    read, rows_of = [], Rows.of
+
+    def recorded(*args: Any, **more: Any) -> Rows:
+        read.append(1)
+        return rows_of(*args, **more)
+
+    monkeypatch.setattr(Rows, "of", recorded)
+    yield
+    record_property(FITTED, bool(read))
