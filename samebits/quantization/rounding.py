@@ -76,8 +76,9 @@ class Task:
 class Choice:
     """A quantization and its properties.
 
-    loss: exact, what decided for it; see `Loss`. optimal: whether it is proved that no codes on the searched grids have
-    a lower quadratic form. jitter: what part of its diagonal was added to C to make it invertible.
+    loss: exact, what decided for it; see `Loss`. optimal: whether it is proved that no codes on the searched grids lose
+    less; never where the quadratic form only comes near the loss. jitter: what part of its diagonal was added to C to
+    make it invertible.
     """
 
     quantized: Quantized
@@ -130,7 +131,7 @@ def choose(task: Task, bits: int, rounding: Rounding, earlier: Iterable[Choice] 
             first = search(task.form, grids, error, KEEP_FIRST, task.loss.close)
             most = MOST_NODES if thorough else FEW_NODES
             points = search_all(task.form, grids, error, first.cost[0], most, task.loss.close)
-            optimal = points.complete
+            optimal = points.complete and not task.loss.close  # else the form is not the loss
             points = points if len(points.cost) else first
         found = _decoded(points, grids, bits, task)
     known = [(task.loss.of(each.model), each) for each in found]
