@@ -6,7 +6,7 @@ DIFFERENT = {
     "test_ridge_shapes_type": (1, "coef_ keeps the dimension of a y of one column, as in LinearRegression"),
     "test_ridge_gcv_integer_arrays": (1, "cv_errors_ has the error of each fold; there is no cv_results_"),
     "test_ridge_gcv_sample_weights": (32, "cv_errors_ has the error of each fold; there is no cv_results_"),
-    "test_ridge_cv_results_predictions": (16, "cv_errors_ has the error of each fold; there is no cv_results_"),
+    "test_ridge_cv_results_predictions": (32, "cv_errors_ has the error of each fold; there is no cv_results_"),
     "test_ridgecv_store_cv_results": (3, "cv_errors_ has the error of each fold; there is no cv_results_"),
     "test_ridge_cv_individual_penalties": (1, "cv_errors_ has the error of each fold; there is no cv_results_"),
     "test_ridge_cv_custom_multioutput_scorer": (2, "a score is of one target; the mean over the targets decides"),
