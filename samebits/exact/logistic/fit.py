@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from flint import arb, arb_mat, fmpq
 
-from samebits.exact import least_squares
 from samebits.exact.balls import middle, nearest
+from samebits.exact.least_squares import Solver
 from samebits.exact.logistic.likelihood import Likelihood
 from samebits.exact.logistic.search import newton
 from samebits.exact.logistic.separation import SeparationError, separation
@@ -44,7 +44,7 @@ def fit(
     exist, and ArithmeticError where nothing can be proved.
     """
     penalised = any(penalties)
-    relations = [] if penalised else least_squares.solve(Moments.of(X, sign), fit_intercept=intercept).relations
+    relations = [] if penalised else _relations(X, intercept)
     dependent = {each.feature for each in relations}
     if penalised and intercept:  # the penalty alone acts on a constant, which the intercept replaces
         dependent |= set(np.flatnonzero(X.min(axis=0) == X.max(axis=0)).tolist())
@@ -56,8 +56,11 @@ def fit(
     likelihood = Likelihood(scaled, sign, weight, intercept, inner)
     exponents = np.concatenate([np.zeros(int(intercept), int), exponents])
 
-    rows = whitened(likelihood)
-    v, saturated = newton(rows.Z, weight, rows.penalty(likelihood))
+    try:
+        rows = whitened(likelihood)
+        v, saturated = newton(rows.Z, weight, rows.penalty(likelihood))
+    except np.linalg.LinAlgError:
+        raise ArithmeticError(_not_enclosed(penalised)) from None
     if saturated and not penalised and (found := separation(likelihood, rows)):
         raise SeparationError([names[j] for j, each in zip(kept, found[int(intercept) :], strict=True) if each])
     best: tuple[list[float], list[int], Enclosure] | None = None
@@ -81,12 +84,20 @@ def fit(
         if None not in rounded:
             break
     if best is None:
-        raise ArithmeticError(
-            "the maximum of the likelihood could not be enclosed; rescale the columns or penalise them"
-        )
+        raise ArithmeticError(_not_enclosed(penalised))
     parameters, undecided, enclosure = best
     columns = [*([0] if intercept else []), *(j + 1 for j in kept)]
     return Fit(parameters, undecided, relations, columns, exponents, likelihood, enclosure)
+
+
+def _relations(X: np.ndarray, intercept: bool) -> list[Relation]:
+    collinear = Solver(Moments.of(X, np.zeros(len(X))), intercept, rows=len(X)).collinear
+    return collinear.relations if collinear else []
+
+
+def _not_enclosed(penalised: bool) -> str:
+    remedy = "give a larger penalty, which is a smaller C" if penalised else "rescale the columns, or give a penalty"
+    return f"the maximum of the likelihood could not be enclosed; {remedy}"
 
 
 def _all_parameters(

@@ -217,3 +217,23 @@ def test_exact_zeros_without_symmetry() -> None:
     model = ExactLogisticRegression(fit_intercept=False).fit(np.array([[2.0], [1], [1], [3], [3]]), [1, 0, 0, 0, 1])
     assert model.coef_[0, 0] == 0
     assert model.summary().lr_p_value == 1
+
+
+@pytest.mark.parametrize("C", [1e15, 1e30])
+def test_a_tiny_penalty_of_separated_classes_is_solved(C: float) -> None:
+    random = np.random.default_rng(0)
+    wide, tall = random.normal(size=(10, 20)), random.normal(size=(50, 2))
+    for X, y in ((wide, np.arange(10) % 2 == 0), (tall, tall[:, 0] > 0)):
+        model = ExactLogisticRegression(C=C).fit(X, y)
+        with mpmath.workdps(60):  # the penalty balances the gradient
+            odds = (mpmath.mpf(each) for each in model.decision_function(X).tolist())
+            against = [(1 if s else -1) / (1 + mpmath.exp(m if s else -m)) for m, s in zip(odds, y, strict=True)]
+            pull = [float(mpmath.fsum(x * q for x, q in zip(X[:, j].tolist(), against, strict=True))) for j in range(2)]
+        np.testing.assert_allclose(pull, model.coef_[0, :2] / C, rtol=1e-9)
+
+
+@pytest.mark.parametrize("features", [2, 20])
+def test_a_penalty_next_to_nothing_is_refused_in_one_line(features: int) -> None:
+    X = np.random.default_rng(0).normal(size=(10, features))
+    with pytest.raises(ArithmeticError, match="give a larger penalty, which is a smaller C"):
+        ExactLogisticRegression(C=1e300).fit(X, X[:, 0] > 0)
