@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from samebits.model.family import Logistic
 from samebits.model.linear import LinearModel
 from samebits.model.predictor import Predictor
 
@@ -17,3 +18,13 @@ def test_a_row_is_outside_where_one_feature_leaves_its_range() -> None:
     assert predictor.outside(np.array(inside + outside)).any(axis=1).tolist() == [False] * len(inside) + [True] * len(
         outside
     )
+
+
+def test_the_threshold_itself_gives_class_1_and_a_row_without_values_no_label() -> None:
+    card = {"features": {"a": {"min": 0.0, "max": 1.0}}}
+    predictor = Predictor(Path("model"), LinearModel(np.array([1.0]), 0.0), card, Logistic(("no", "yes"), 0.5))
+    X = np.array([[0.0], [-1e-9], [np.nan]])
+    y = predictor.predict(X)
+    assert y[0] == 0.5
+    assert predictor.outputs(X, y)["label"].tolist() == ["yes", "no", ""]
+    assert predictor.outputs(X, y, ["log_odds"])["log_odds"][:2].tolist() == [0.0, -1e-9]
