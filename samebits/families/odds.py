@@ -10,7 +10,6 @@ from samebits.errors import UserError
 from samebits.exact.logistic import score
 from samebits.exact.logistic.log_loss import log_loss
 from samebits.exact.loss import LogisticLoss, Loss
-from samebits.exact.rational import nearest_float
 from samebits.families.family import Data, Part
 from samebits.model.family import Logistic
 from samebits.model.linear import LinearModel
@@ -62,20 +61,14 @@ class Odds:
         return (loss.lost(model) * fmpq(10**6)).nearest()
 
     def scores(self, part: Part, model: LinearModel) -> dict[str, float]:
-        """Those of the kept rows; the area only where both classes have rows."""
+        """Those of the kept rows."""
         rows = self.data.train if part == "train" else self.data.test
-        odds, y = model.predict(rows["X"]), rows["y"]
-        counts, area = self._confusion(model, part), score.auc(odds, y)
-        return {
-            "log_loss": log_loss(odds, y).nearest(),
-            "accuracy": (counts["tn"] + counts["tp"]) / len(y),
-            **({} if area is None else {"auc": nearest_float(area)}),
-            "brier": score.brier(odds, y),
-        }
+        return score.scores(model.predict(rows["X"]), rows["y"], self._is_one(model, rows["X"]))
 
     def test_scores(self, model: LinearModel) -> dict[str, Any]:
         """Those of the kept test rows, and how many of them are true and false negatives and positives."""
-        return {**self.scores("test", model), "confusion": self._confusion(model, "test")}
+        X, y = self.data.test["X"], self.data.test["y"]
+        return {**self.scores("test", model), "confusion": score.confusion(self._is_one(model, X), y)}
 
     def network_scores(self, outputs: np.ndarray) -> dict[str, float]:
         """Log loss and accuracy of probabilities, by torch's sigmoid of a network's log odds."""
@@ -106,8 +99,3 @@ class Odds:
 
     def _is_one(self, model: LinearModel, X: np.ndarray) -> np.ndarray:
         return probabilities(X, model.coef, model.intercept) >= self.family.threshold
-
-    def _confusion(self, model: LinearModel, part: Part) -> dict[str, int]:
-        rows = self.data.train if part == "train" else self.data.test
-        counts = np.bincount(2 * (rows["y"] == 1) + self._is_one(model, rows["X"]), minlength=4).tolist()
-        return dict(zip(("tn", "fp", "fn", "tp"), counts, strict=True))

@@ -1,7 +1,6 @@
 """How good log odds are, as numbers that have the same bits everywhere: counts, or rounded once from exact ones.
 
-Log odds (n,) are float64 numbers, the targets y (n,) are 0 or 1. Where log odds and y say the same, a row is right:
-y = 1 is expected where the log odds exceed the threshold, 0 unless stated otherwise.
+Log odds (n,) are float64 numbers, the targets y (n,) are 0 or 1.
 """
 
 from typing import Any
@@ -21,27 +20,24 @@ BINS = 10
 ERROR = 2.0**-97  # relative, of a sum of probabilities or of their squares
 
 
-def scores(odds: np.ndarray, y: np.ndarray) -> dict[str, float | None]:
-    """The log loss, accuracy, area under the ROC curve and Brier score, each correctly rounded."""
-    area = auc(odds, y)
+def scores(odds: np.ndarray, y: np.ndarray, positive: np.ndarray) -> dict[str, float]:
+    """The log loss, the accuracy, the area under the ROC curve if there are both classes, the Brier score.
+
+    Each is rounded once. positive: (n,) whether y = 1 is predicted.
+    """
+    counts, area = confusion(positive, y), auc(odds, y)
     return {
         "log_loss": log_loss(odds, y).nearest(),
-        "accuracy": nearest_float(accuracy(odds, y)),
-        "auc": None if area is None else nearest_float(area),
+        "accuracy": (counts["tn"] + counts["tp"]) / len(y),
+        **({} if area is None else {"auc": nearest_float(area)}),
         "brier": brier(odds, y),
     }
 
 
-def confusion(odds: np.ndarray, y: np.ndarray, threshold: float = 0.0) -> dict[str, int]:
-    """How many rows are true and false negatives and positives: tn, fp, fn, tp."""
-    expected, true = odds > threshold, np.asarray(y) > 0
-    counts = np.bincount(2 * true + expected, minlength=4).tolist()
+def confusion(positive: np.ndarray, y: np.ndarray) -> dict[str, int]:
+    """How many rows are true and false negatives and positives: tn, fp, fn, tp; positive: (n,) what is predicted."""
+    counts = np.bincount(2 * (np.asarray(y) > 0) + positive, minlength=4).tolist()
     return dict(zip(("tn", "fp", "fn", "tp"), counts, strict=True))
-
-
-def accuracy(odds: np.ndarray, y: np.ndarray) -> fmpq:
-    """The share of rows that are right."""
-    return fmpq(int(((odds > 0) == (np.asarray(y) > 0)).sum()), len(odds))
 
 
 def roc(odds: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

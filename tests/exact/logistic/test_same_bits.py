@@ -41,7 +41,7 @@ def told() -> dict[str, Any]:
         "summary": plain.summary().to_plain(),
         "probabilities": plain.predict_proba(X)[::20].tolist(),
         "penalised": [*chosen.coef_[0].tolist(), chosen.C_, *chosen.cv_losses_.ravel().tolist()],
-        "scores": [score.scores(odds, y), score.calibration(odds, y)],
+        "scores": [score.scores(odds, y, odds > 0), score.calibration(odds, y)],
         "moments": curvature.moments(X, model).to_plain(),
         "separated": str(separated.value),
     }
