@@ -56,7 +56,7 @@ def schema(table: Table) -> Schema:
     sources = {name: made_of[name] for name in table.features}
     as_they_are = query.columns_as_they_are(table.query)
     same = {name: as_they_are[name] for name in table.features if kinds.get(as_they_are.get(name, "")) in NUMBERS}
-    plain = not filters and all(same.get(name) == name for name in table.features)
+    plain = not filters and all(same.get(name) == name and kinds[name] != "boolean" for name in table.features)
     plain = plain and found.options.get("delim", ",") == "," and found.options.get("decimal_separator", ".") == "."
     return replace(found, by_row=True, plain=plain, columns=columns, sources=sources, same=same)
 

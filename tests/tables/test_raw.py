@@ -59,6 +59,11 @@ def plain_csv(path: str) -> None:
     )
 
 
+def words_of_truth(path: str) -> None:
+    rows = rows_of(lambda i: ["yes", "no"][i % 3 % 2], lambda i: ["true", "false"][i % 2], lambda _: number())
+    Path(path).write_text(text_of(["owner", "new", "y"], rows))
+
+
 def dates(path: str) -> None:
     rows = rows_of(
         day, lambda i: f"{day(i)} {i % 24:02}:{i % 60:02}:00", lambda i: f"{i % 24:02}:30:00", lambda _: number()
@@ -115,6 +120,7 @@ def workbook(path: str) -> None:
 
 TABLES: list[tuple[str, Callable[[str], None], str, str]] = [
     ("t.csv", plain_csv, "SELECT a, b, y FROM source", ""),
+    ("t.csv", words_of_truth, "SELECT owner, new, y FROM source", ""),
     (
         "t.csv",
         plain_csv,
