@@ -9,7 +9,6 @@ import numpy as np
 
 from samebits import pickles
 from samebits.errors import warn
-from samebits.exact.cross_validation import Losses
 from samebits.exact.loss import Loss
 from samebits.model.family import Family
 from samebits.model.linear import LinearModel
@@ -92,7 +91,7 @@ class Evidence(Protocol):
         """What is drawn of the kept test rows, where they are of two classes; see `results.plot_data.classes`."""
 
 
-def warn_at_an_end(options: Train, found: Losses[Any]) -> None:
+def warn_at_an_end(options: Train, alpha: float, alphas: list[float]) -> None:
     """Warn where the best penalty stands at an end of a list."""
-    if options.alpha != "auto" and found.alpha in (found.alphas[0] or None, found.alphas[-1]):
-        warn(f"train.alpha: {found.alpha} is the best, but at the end of the list; a longer list may have a better one")
+    if options.alpha != "auto" and alpha in (alphas[0] or None, alphas[-1]):
+        warn(f"train.alpha: {alpha} is the best, but at the end of the list; a longer list may have a better one")

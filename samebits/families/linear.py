@@ -61,5 +61,5 @@ def choose_alpha(options: Train, train: Moments, folds: list[Moments]) -> tuple[
             )
     alphas = cross_validation.grid(train, options.standardize) if options.alpha == "auto" else options.alpha
     found = CrossValidation.of(Fold.each_of(folds), sorted(set(alphas)), standardize=options.standardize)
-    warn_at_an_end(options, found)
+    warn_at_an_end(options, found.alpha, found.alphas)
     return found.alpha, found

@@ -86,7 +86,7 @@ def choose_alpha(options: Train, train: Moments, rows: Rows) -> tuple[float, Log
         raise separated(error) from None
     except ValueError as error:
         raise UserError(f"train.folds is {options.folds}: {error}; use fewer") from None
-    warn_at_an_end(options, found)
+    warn_at_an_end(options, found.alpha, found.alphas)
     return found.alpha, found
 
 
