@@ -3,6 +3,7 @@
 DIFFERENT = {
     "test_raises_value_error_if_positive_and_sparse": (1, "sparse X works with positive=True, too"),
     "test_inplace_data_preprocessing": (2, "X is never changed, also with copy_X=False"),
+    "test_regularization_limits_ridge_gcv": (48, "no gcv_mode is used, so sparse X with gcv_mode=svd has no warning"),
     "test_ridge_shapes_type": (1, "coef_ keeps the dimension of a y of one column, as in LinearRegression"),
     "test_ridge_gcv_integer_arrays": (1, "cv_errors_ has the error of each fold; there is no cv_results_"),
     "test_ridge_gcv_sample_weights": (32, "cv_errors_ has the error of each fold; there is no cv_results_"),
