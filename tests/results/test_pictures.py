@@ -21,7 +21,8 @@ PLOTS = [
 ]
 PENALTY = "cross-validated error against the penalty"  # empty where alpha is a number
 INTERVALS = "standardised coefficients and their 95 % intervals"  # empty of a ridge fit, which has none
-DRAWN = {name for name, _ in PLOTS} - {PENALTY}
+CLASSES = {"ROC curve of the quantized model", "calibration of the quantized model", "probabilities by class"}  # empty
+DRAWN = {name for name, _ in PLOTS} - {PENALTY} - CLASSES
 WIDTH, HEIGHT = 560, 380  # of the frame of docs/bits.svg
 SVG = "{http://www.w3.org/2000/svg}"
 
