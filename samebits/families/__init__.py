@@ -3,7 +3,6 @@
 A model of any family is linear; what differs is what its number means, and when it is a good one.
 """
 
-from samebits.errors import UserError
 from samebits.families.family import Data, Evidence, Fit
 from samebits.params import Train
 
@@ -11,8 +10,6 @@ from samebits.params import Train
 def train(options: Train, data: Data) -> Fit:
     """Train a model of the family that params.yaml names. Raises UserError where there is none."""
     if options.model == "logistic":
-        if options.std_errors != "classical":
-            raise UserError(f"train.std_errors is {options.std_errors}; a logistic model has classical ones only")
         from samebits.families import logistic  # what trains takes long to import
 
         return logistic.train(options, data)

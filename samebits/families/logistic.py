@@ -26,6 +26,8 @@ NEAR = 1e-6  # of log loss; a solver that stops farther from the maximum did not
 
 def train(options: Train, data: Data) -> Fit:
     """Find the maximum for all training rows; compare it with scikit-learn's."""
+    if options.std_errors != "classical":
+        raise UserError(f"train.std_errors is {options.std_errors}; a logistic model has classical ones only")
     moments, features, target = Moments.from_plain(data.of_all["train"]), data.features, data.of_all["target"]
     X, y = data.train["X"], data.train["y"]
     check_rows(y, moments.rows, target)
@@ -37,7 +39,7 @@ def train(options: Train, data: Data) -> Fit:
         raise separated(error) from None
     for relation in found.relations:
         warn(f"collinear columns: {relation.text(features)}; this is the solution of minimum norm")
-    model = LinearModel(np.array(found.parameters[1:]), found.parameters[0])
+    model = found.model
     compare(model, penalty, X, y)
 
     summary = summarise(found, target, options.classes[1], features, alpha).to_plain()

@@ -68,7 +68,8 @@ class Odds:
     def test_scores(self, model: LinearModel) -> dict[str, Any]:
         """Those of the kept test rows, and how many of them are true and false negatives and positives."""
         X, y = self.data.test["X"], self.data.test["y"]
-        return {**self.scores("test", model), "confusion": score.confusion(self._is_one(model, X), y)}
+        positive = self._is_one(model, X)
+        return {**score.scores(model.predict(X), y, positive), "confusion": score.confusion(positive, y)}
 
     def network_scores(self, outputs: np.ndarray) -> dict[str, float]:
         """Log loss and accuracy of probabilities, by torch's sigmoid of a network's log odds."""

@@ -34,10 +34,9 @@ class Squares:
 
     def curve(self, loss: Loss, model: LinearModel) -> dict[str, float]:
         """The training R2 that a model loses, and what remains."""
-        lost = loss.lost(model)
         return {
-            "train_loss": nearest_float(lost),
-            "train_r2": nearest_float(score.r2(self._moments["train"], loss.model) - lost),
+            "train_loss": nearest_float(loss.lost(model)),
+            "train_r2": nearest_float(score.r2(self._moments["train"], model)),
             "test_r2": nearest_float(score.r2(self._moments["test"], model)),
         }
 

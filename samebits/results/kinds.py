@@ -19,6 +19,18 @@ def _of(key: str, header: str, how: str) -> Column:
     return Column(header, lambda row: row[key], how)
 
 
+def _estimate(statistic: str) -> tuple[Column, ...]:
+    """An estimate, its standard error, the statistic that tests it, and its interval."""
+    return (
+        _of("estimate", "coefficient", ".6g"),
+        _of("std_error", "std. error", ".4g"),
+        _of(statistic, statistic, ".4g"),
+        _of("p_value", f"P > |{statistic}|", "p"),
+        _of("low", "2.5 %", ".5g"),
+        _of("high", "97.5 %", ".5g"),
+    )
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of models.
@@ -41,12 +53,7 @@ STANDARDISED = Column("standardised", lambda row: row["std_ratio"] and row["std_
 LINEAR = Kind(
     template="results/linear.html",
     coefficients=(
-        _of("estimate", "coefficient", ".6g"),
-        _of("std_error", "std. error", ".4g"),
-        _of("t", "t", ".4g"),
-        _of("p_value", "P > |t|", "p"),
-        _of("low", "2.5 %", ".5g"),
-        _of("high", "97.5 %", ".5g"),
+        *_estimate("t"),
         STANDARDISED,
         _of("vif", "VIF", ".4g"),
         _of("digits", "digits", "d"),
@@ -72,12 +79,7 @@ LINEAR = Kind(
 LOGISTIC = Kind(
     template="results/logistic.html",
     coefficients=(
-        _of("estimate", "coefficient", ".6g"),
-        _of("std_error", "std. error", ".4g"),
-        _of("z", "z", ".4g"),
-        _of("p_value", "P > |z|", "p"),
-        _of("low", "2.5 %", ".5g"),
-        _of("high", "97.5 %", ".5g"),
+        *_estimate("z"),
         _of("odds_ratio", "odds ratio", ".5g"),
         _of("odds_low", "OR 2.5 %", ".5g"),
         _of("odds_high", "OR 97.5 %", ".5g"),

@@ -13,7 +13,6 @@ from samebits.exact.logistic.log_loss import LogLoss, log_loss, standard_deviati
 from samebits.exact.logistic.separation import SeparationError
 from samebits.exact.moments import Moments
 from samebits.exact.rational import nearest_float
-from samebits.model.linear import LinearModel
 
 POINTS = 16  # of the grid of `auto`: each takes a fit for each fold
 
@@ -93,7 +92,5 @@ def penalties(X: np.ndarray, alpha: fmpq, standardize: bool) -> list[fmpq]:
 def _held_out(train: Rows, test: Rows, alpha: fmpq, fit_intercept: bool, standardize: bool) -> LogLoss:
     penalty = penalties(train.X, alpha, standardize)
     found = fit(train.X, 2.0 * train.y - 1, train.weight, fit_intercept, penalty, train.names)
-    intercept = found.parameters[0] if fit_intercept else 0.0
-    model = LinearModel(np.array(found.parameters[int(fit_intercept) :]), intercept)
     weight = None if (test.weight == 1).all() else test.weight
-    return log_loss(model.predict(test.X), test.y, weight)
+    return log_loss(found.model.predict(test.X), test.y, weight)

@@ -157,10 +157,7 @@ class ExactLogisticRegression(LogisticPredictor):
     def _solve(self, rows: Rows) -> None:
         penalty = penalties(rows.X, 1 / exactly(self.C) if np.inf > self.C else fmpq(0), bool(self.standardize))
         found = fit(rows.X, 2.0 * rows.y - 1, rows.weight, bool(self.fit_intercept), penalty, rows.names)
-        parameters = np.array(found.parameters)
-        first = int(self.fit_intercept)
-        self.coef_ = parameters[None, first:]
-        self.intercept_ = parameters[:1] if first else np.zeros(1)
+        self.coef_, self.intercept_ = found.model.coef[None, :], np.array([found.model.intercept])
         self.relations_, self.rank_ = found.relations, rows.X.shape[1] - len(found.relations)
         self._summary = None
         if np.isinf(self.C) and (rows.weight == np.floor(rows.weight)).all():

@@ -15,6 +15,7 @@ from samebits.exact.logistic.whitening import whitened
 from samebits.exact.moments import Moments
 from samebits.exact.precision import working_precision
 from samebits.exact.solving.collinear import Relation
+from samebits.model.linear import LinearModel
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,12 @@ class Fit:
     exponents: np.ndarray
     likelihood: Likelihood
     enclosure: Enclosure
+
+    @property
+    def model(self) -> LinearModel:
+        """That of the log odds; without an intercept, it is 0."""
+        first = int(self.likelihood.intercept)
+        return LinearModel(np.array(self.parameters[first:]), self.parameters[0] if first else 0.0)
 
 
 def fit(
